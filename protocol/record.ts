@@ -1,0 +1,153 @@
+import { z } from 'zod';
+import { Epoch, Id } from './ids.js';
+
+const V = z.int().min(0);
+const Seq = z.int().min(1).describe('sequence number in the epoch, from 1 without gaps');
+const TimeMs = z.int().min(0).describe('capture time, wall clock ms, monotone within the epoch');
+const Permille = z.int().min(0).max(1000);
+
+/** First record of every epoch: what holds for all that follow. */
+export const OpenRecord = z.looseObject({
+  s: Seq,
+  t: TimeMs,
+  k: z.literal('open'),
+  prev: z
+    .object({ e: Epoch, s: z.int().min(0) })
+    .nullable()
+    .describe('last epoch of this node on this disk and its length; null on an empty disk'),
+  inst: z.string().max(64).describe('random id of this disk: tells a clone from a restart'),
+  sw: z.string().max(64),
+  model: z.object({ id: z.string(), sha256: z.string() }).nullable(),
+  labels: z.array(z.string().max(64)).max(2000),
+  cameras: z.array(Id).max(64),
+});
+export type OpenRecord = z.infer<typeof OpenRecord>;
+
+/** An object appeared, changed or left. */
+export const TrackRecord = z.looseObject({
+  s: Seq,
+  t: TimeMs,
+  k: z.literal('track'),
+  c: Id.describe('camera'),
+  ev: z.enum(['new', 'update', 'end']),
+  id: z.int().min(1).describe('track number, unique in the camera and epoch'),
+  l: z.string().max(64).describe('label'),
+  p: Permille.describe('score in thousandths; of an end: the best of the track'),
+  b: z.tuple([Permille, Permille, Permille, Permille]).describe('box x1,y1,x2,y2 in thousandths of the picture'),
+  z: z.array(Id).max(16).optional().describe('zones it is in; absent when none'),
+  st: z.literal(1).optional().describe('stationary; absent while it moves'),
+  u: z.literal(1).optional().describe('the clock was not synchronised'),
+});
+export type TrackRecord = z.infer<typeof TrackRecord>;
+
+/** Records that are gone for good: loss is always a record. */
+export const LossRecord = z.looseObject({
+  s: Seq,
+  t: TimeMs,
+  k: z.literal('loss'),
+  why: z.enum(['disk-full', 'expired', 'rotten', 'io']),
+  n: z.int().min(0).describe('how many records were lost'),
+  e: Epoch.optional().describe('epoch they belonged to, when not this one'),
+});
+
+/** Any record: the fields every kind has. Kinds are only added; a reader keeps those it does not know. */
+export const AnyRecord = z.looseObject({ s: Seq, t: TimeMs, k: z.string().min(1).max(16) });
+export type AnyRecord = z.infer<typeof AnyRecord>;
+
+/** What is checked at admission: the exact shape of the kinds known here, the common fields of the others. */
+export const LogRecord = z.union([
+  OpenRecord,
+  TrackRecord,
+  LossRecord,
+  AnyRecord.refine((record) => !['open', 'track', 'loss'].includes(record.k), 'malformed record of a known kind'),
+]);
+export type LogRecord = z.infer<typeof LogRecord>;
+
+export const LIVE_RECORDS_MAX = 32;
+
+/** The log as it grows. Records are in order and without gaps inside one batch. */
+export const Live = z.object({ v: V, e: Epoch, r: z.array(LogRecord).min(1).max(LIVE_RECORDS_MAX) });
+export type Live = z.infer<typeof Live>;
+
+/** How long a node's logs are. Largest seq per epoch wins, never the last to arrive. */
+export const Head = z.object({
+  v: V,
+  node: Id,
+  inst: z.string().max(64),
+  t: z.int().min(0),
+  logs: z
+    .array(
+      z.object({
+        e: Epoch,
+        st: z.enum(['live', 'closed']),
+        first: z.int().min(1).describe('smallest seq still kept; only rises'),
+        seq: z.int().min(0).describe('largest seq fsynced by the writer'),
+        H: z.string().max(64).describe('chain hash of the last closed segment, hex; empty before the first'),
+        seg: z.int().min(0).describe('number of closed segments'),
+      }),
+    )
+    .max(64),
+  sig: z.string().max(128).describe('Ed25519 over the UTF-8 JSON text of [node, inst, t, logs], base64'),
+});
+export type Head = z.infer<typeof Head>;
+
+/** Asks for records of one log. */
+export const Need = z.object({
+  v: V,
+  id: z.string().min(1).max(64),
+  of: Id.describe('node whose log it is'),
+  e: Epoch,
+  ranges: z
+    .array(z.tuple([Seq, Seq]))
+    .min(1)
+    .max(64)
+    .describe('closed intervals of seq'),
+  max: z.int().min(1).max(4096).describe('records the asker takes at most'),
+});
+export type Need = z.infer<typeof Need>;
+
+/** Gives records of one log: part `part` of the answer to `id`; the last one says `more: false`. */
+export const Fill = z.object({
+  v: V,
+  id: z.string().min(1).max(64),
+  of: Id,
+  e: Epoch,
+  part: z.int().min(0),
+  more: z.boolean(),
+  first: z.int().min(1).describe('smallest seq the giver still has of this epoch; asking below it is of no use'),
+  r: z.array(LogRecord).max(256),
+});
+export type Fill = z.infer<typeof Fill>;
+
+export const Command = z.object({
+  v: V,
+  id: z.string().min(1).max(64),
+  sid: z.string().min(1).max(64).describe('session of the target the caller saw; another one answers stale-session'),
+  args: z.record(z.string(), z.unknown()).default({}),
+});
+export type Command = z.infer<typeof Command>;
+
+export const CommandResult = z.object({
+  v: V,
+  id: z.string().min(1).max(64),
+  ok: z.boolean(),
+  phase: z.enum(['accepted', 'done']),
+  code: z.string().max(64).optional(),
+  result: z.unknown().optional(),
+});
+export type CommandResult = z.infer<typeof CommandResult>;
+
+/** Optional view of track events for automations; the log itself is `live`. */
+export const CameraEvent = z.object({
+  v: V,
+  e: Epoch,
+  s: Seq,
+  t: TimeMs,
+  ev: z.enum(['new', 'update', 'end']),
+  id: z.int().min(1),
+  label: z.string().max(64),
+  score: z.number().min(0).max(1),
+  box: z.tuple([z.number(), z.number(), z.number(), z.number()]).describe('x1,y1,x2,y2, 0..1 of the picture'),
+  zones: z.array(Id).max(16),
+});
+export type CameraEvent = z.infer<typeof CameraEvent>;
