@@ -4,7 +4,7 @@ import { describe } from 'vitest';
 
 /** Where the third-party test data lies. Never part of the product. */
 export function fixturesDir(): string {
-  return resolve(process.env['VEDETTE_FIXTURES'] ?? '../shared/fixtures');
+  return resolve(process.env.VEDETTE_FIXTURES ?? '../shared/fixtures');
 }
 
 /** A suite on the third-party test data: skips with a reason where it is absent, except in CI, where it must be there. */
@@ -16,13 +16,13 @@ export function describeWithFixtures(name: string, suite: (dir: string) => void)
 
 /** A suite that needs a program of the system: skips with a reason where it is absent; in CI a missing part is a failure. */
 export function describeWithProgram(program: string, name: string, suite: () => void): void {
-  const folders = (process.env['PATH'] ?? '').split(':').concat('/usr/sbin');
+  const folders = (process.env.PATH ?? '').split(':').concat('/usr/sbin');
   const found = folders.some((folder) => existsSync(resolve(folder, program)));
   describeWhen(found, `${program} is not installed (test/setup installs it)`, name, suite);
 }
 
 function describeWhen(present: boolean, reason: string, name: string, suite: () => void): void {
-  if (present || process.env['CI'] === 'true') {
+  if (present || process.env.CI === 'true') {
     describe(name, suite);
     return;
   }
