@@ -1,0 +1,140 @@
+import { type ChildProcess, fork } from 'node:child_process';
+import { backoffDelayMs } from '../../base/backoff.js';
+import type { Clock } from '../../base/clock.js';
+import { Counters } from '../../base/counters.js';
+import type { Log } from '../../base/log.js';
+import type { Random } from '../../base/random.js';
+import { describeIssues } from '../../protocol/codec.js';
+import { type StartVision, TICK_MS, VisionReport } from './vision-message.js';
+import { judgeVision, type VisionLimits, type VisionWatch } from './vision-watch.js';
+
+export type VisionHostOptions = {
+  readonly clock: Clock;
+  readonly random: Random;
+  readonly log: Log;
+  readonly limits: VisionLimits;
+  /** Made anew for every life of the child. */
+  readonly buildStart: () => StartVision;
+  readonly onReport: (report: VisionReport) => void;
+  /** The child is gone; whatever it had open is over. */
+  readonly onLost: (cause: string) => void;
+};
+
+type Life = { readonly child: ChildProcess; readonly ended: Promise<string>; verdict: string | undefined };
+
+// First retry after half a second: a crash costs few frames. The ceiling spares a board whose model always crashes.
+const RETRY = { firstMs: 500, maxMs: 30_000, factor: 2 };
+const STOP_DEADLINE_MS = 3000;
+/** A life that lasted this long was a good one: the next failure starts the backoff anew. */
+const GOOD_LIFE_MS = 60_000;
+
+/**
+ * Runs the vision process and keeps it running: starts it, watches it, ends it when it breaks its limits, starts it
+ * again with backoff. Its death costs frames, never records or presence.
+ */
+export class VisionHost {
+  readonly #options: VisionHostOptions;
+  readonly counters = new Counters([
+    'visionStarts',
+    'visionCrashes',
+    'visionDeadlines',
+    'visionMemory',
+    'visionBadReports',
+  ]);
+  #watch: VisionWatch = { startedMonoMs: 0, lastTickMonoMs: 0, busyMs: 0, rssMiB: 0, ready: false };
+
+  constructor(options: VisionHostOptions) {
+    this.#options = options;
+  }
+
+  /** Resident memory of the child at its last tick, MiB. */
+  get rssMiB(): number {
+    return this.#watch.rssMiB;
+  }
+
+  /** Runs until the signal aborts; then ends the child gracefully and resolves. */
+  async run(signal: AbortSignal): Promise<void> {
+    const { clock, random, log } = this.#options;
+    let failures = 0;
+    while (!signal.aborted) {
+      const startedMonoMs = clock.monoMs();
+      const cause = await this.#runOnce(signal);
+      if (signal.aborted) return;
+      this.#options.onLost(cause);
+      if (clock.monoMs() - startedMonoMs > GOOD_LIFE_MS) failures = 0;
+      const delayMs = backoffDelayMs(failures++, RETRY, random.next());
+      log.warn('vision process ended; starting it again', { cause, delayMs: Math.round(delayMs) });
+      await clock.sleep(delayMs, signal).catch(() => {});
+    }
+  }
+
+  async #runOnce(signal: AbortSignal): Promise<string> {
+    const life = this.#start();
+    const cancelWatch = this.#options.clock.every(TICK_MS, () => this.#check(life));
+    const onAbort = () => void this.#stop(life);
+    signal.addEventListener('abort', onAbort, { once: true });
+    if (signal.aborted) onAbort();
+    try {
+      const how = await life.ended;
+      if (life.verdict === undefined && !signal.aborted) this.counters.add('visionCrashes');
+      return life.verdict ?? how;
+    } finally {
+      signal.removeEventListener('abort', onAbort);
+      cancelWatch();
+    }
+  }
+
+  #start(): Life {
+    const { clock, log } = this.#options;
+    const nowMonoMs = clock.monoMs();
+    this.#watch = { startedMonoMs: nowMonoMs, lastTickMonoMs: nowMonoMs, busyMs: 0, rssMiB: 0, ready: false };
+    this.counters.add('visionStarts');
+    const child = fork(new URL('./vision-child.js', import.meta.url), {
+      serialization: 'advanced',
+      stdio: ['ignore', 'ignore', 'inherit', 'ipc'],
+      // Pictures live outside the JavaScript heap; what is inside it is small, and a leak should show early.
+      execArgv: ['--max-old-space-size=128'],
+    });
+    const ended = new Promise<string>((resolve) => {
+      child.once('error', (error) => resolve(`could not start: ${error.message}`));
+      child.once('exit', (code, signalName) => resolve(signalName ?? `exit code ${code}`));
+    });
+    child.on('message', (message) => this.#onMessage(message));
+    child.send(this.#options.buildStart(), (error) => {
+      if (error !== null) log.debug('vision process did not take its start', { error: error.message });
+    });
+    return { child, ended, verdict: undefined };
+  }
+
+  #onMessage(message: unknown): void {
+    const parsed = VisionReport.safeParse(message);
+    if (!parsed.success) {
+      this.counters.add('visionBadReports');
+      this.#options.log.warn('vision process sent a report we cannot read', { issues: describeIssues(parsed.error) });
+      return;
+    }
+    const report = parsed.data;
+    if (report.type === 'ready')
+      this.#watch = { ...this.#watch, ready: true, lastTickMonoMs: this.#options.clock.monoMs() };
+    if (report.type === 'tick') {
+      const { busyMs, rssMiB } = report;
+      this.#watch = { ...this.#watch, busyMs, rssMiB, lastTickMonoMs: this.#options.clock.monoMs() };
+    }
+    this.#options.onReport(report);
+  }
+
+  #check(life: Life): void {
+    const verdict = judgeVision(this.#watch, this.#options.clock.monoMs(), this.#options.limits);
+    if (verdict === 'healthy' || life.verdict !== undefined) return;
+    life.verdict = verdict;
+    this.counters.add(verdict === 'memory' ? 'visionMemory' : 'visionDeadlines');
+    life.child.kill('SIGKILL');
+  }
+
+  async #stop(life: Life): Promise<void> {
+    if (life.child.connected) life.child.send({ type: 'stop' }, () => {});
+    const cancel = this.#options.clock.after(STOP_DEADLINE_MS, () => life.child.kill('SIGKILL'));
+    await life.ended;
+    cancel();
+  }
+}

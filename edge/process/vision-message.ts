@@ -1,0 +1,85 @@
+import { z } from 'zod';
+import { CAMERA_REASONS } from '../../protocol/status.js';
+
+// What the node's main process and its vision process say to each other over the IPC channel.
+// Both sides check what they read: a child that was broken by a hostile model must not break its parent.
+
+const Permille = z.int().min(0).max(1000);
+const Counts = z.record(z.string(), z.number().min(0));
+
+/** Parent to child, first message: everything it needs to know. */
+export const StartVision = z.object({
+  type: z.literal('start'),
+  node: z.string(),
+  modelPath: z.string(),
+  threads: z.int().min(1),
+  frameDeadlineMs: z.number().min(1),
+  simCommand: z.array(z.string()),
+  logLevel: z.enum(['debug', 'info', 'warn', 'error', 'silent']),
+  /** Camera configurations as in the file, checked again by the child. */
+  cameras: z.record(z.string(), z.unknown()),
+  /** Per camera, the first track number that is free in this epoch. */
+  firstTrackIds: z.record(z.string(), z.int().min(1)),
+});
+export type StartVision = z.infer<typeof StartVision>;
+
+/** Parent to child: end open tracks, then exit. */
+export const StopVision = z.object({ type: z.literal('stop') });
+
+export const VisionCommand = z.discriminatedUnion('type', [StartVision, StopVision]);
+
+export const CameraReport = z.object({
+  ok: z.boolean(),
+  reason: z.enum(CAMERA_REASONS).optional(),
+  detail: z.string().optional(),
+  fps: z.number().min(0),
+  frameAgeMs: z.number().min(0).nullable(),
+});
+export type CameraReport = z.infer<typeof CameraReport>;
+
+const CameraTick = z.object({
+  frameAgeMs: z.number().min(0).nullable(),
+  inferAgeMs: z.number().min(0).nullable(),
+  fps: z.number().min(0),
+  /** Counters since the child started: frames, drops by cause, detector calls, times in ms. */
+  counters: Counts,
+});
+
+/** Child to parent. */
+export const VisionReport = z.discriminatedUnion('type', [
+  z.object({
+    type: z.literal('ready'),
+    model: z.object({ id: z.string(), sha256: z.string() }),
+    labels: z.array(z.string()),
+  }),
+  z.object({ type: z.literal('failed'), code: z.string(), message: z.string(), hint: z.string().optional() }),
+  z.object({ type: z.literal('camera'), camera: z.string(), state: CameraReport }),
+  z.object({
+    type: z.literal('track'),
+    camera: z.string(),
+    capturedAtMs: z.number(),
+    ev: z.enum(['new', 'update', 'end']),
+    id: z.int().min(1),
+    l: z.string().max(64),
+    p: Permille,
+    b: z.tuple([Permille, Permille, Permille, Permille]),
+    z: z.array(z.string()).max(16).optional(),
+    st: z.literal(1).optional(),
+  }),
+  z.object({ type: z.literal('count'), camera: z.string(), label: z.string(), count: z.int().min(0) }),
+  z.object({ type: z.literal('motion'), camera: z.string(), on: z.boolean() }),
+  z.object({ type: z.literal('snapshot'), camera: z.string(), label: z.string(), jpeg: z.instanceof(Uint8Array) }),
+  z.object({
+    type: z.literal('tick'),
+    /** How long the frame now worked on has taken, the longest of all cameras, ms. */
+    busyMs: z.number().min(0),
+    rssMiB: z.number().min(0),
+    cameras: z.record(z.string(), CameraTick),
+  }),
+]);
+export type VisionReport = z.infer<typeof VisionReport>;
+export type TrackReport = Extract<VisionReport, { type: 'track' }>;
+export type TickReport = Extract<VisionReport, { type: 'tick' }>;
+
+/** How often the child says that its event loop turns, ms. */
+export const TICK_MS = 250;
