@@ -1,9 +1,14 @@
+import type { z } from 'zod';
 import type { Params, PayloadOf, Route } from '../../protocol/routes.js';
 
 /** What the retained board needs of a link: publishing, and knowing whether it would arrive. */
 export interface StatePublisher {
   readonly isUp: boolean;
-  publish<P extends string, R extends Route<P>>(route: R, params: Params<P>, payload: PayloadOf<R>): Promise<void>;
+  publish<P extends string, S extends z.ZodType>(
+    route: Route<P, S>,
+    params: Params<P>,
+    payload: PayloadOf<Route<P, S>>,
+  ): Promise<void>;
 }
 
 type Entry = { readonly send: () => Promise<void>; dirty: boolean; sending: boolean };
@@ -27,7 +32,11 @@ export class RetainedBoard {
   }
 
   /** Shows a value; sends it at once if the link is up. False if the board is full. */
-  set<P extends string, R extends Route<P>>(route: R & Route<P>, params: Params<P>, payload: PayloadOf<R>): boolean {
+  set<P extends string, S extends z.ZodType>(
+    route: Route<P, S>,
+    params: Params<P>,
+    payload: PayloadOf<Route<P, S>>,
+  ): boolean {
     const key = `${route.pattern} ${JSON.stringify(params)}`;
     if (!this.#entries.has(key) && this.#entries.size >= this.#topicsMax) {
       this.#refused++;

@@ -1,0 +1,57 @@
+import { z } from 'zod';
+import { serviceSchema } from '../base/config.js';
+import { Id } from '../protocol/ids.js';
+import { SourceConfig } from './capture/config.js';
+import { VisionSettings } from './vision/config.js';
+
+/** One camera of a node: where its frames come from, and what is done with them. */
+export const CameraConfig = z.strictObject({
+  source: SourceConfig,
+  ...VisionSettings.shape,
+});
+export type CameraConfig = z.infer<typeof CameraConfig>;
+
+const ModelConfig = z.strictObject({
+  path: z
+    .string()
+    .min(1)
+    .max(4096)
+    .optional()
+    .describe('an .onnx file, its manifest beside it; absent: the built-in model of the simulated world'),
+  threads: z.int().min(1).max(16).default(1).describe('threads of one inference'),
+});
+
+const LimitsConfig = z.strictObject({
+  // A model that takes longer than this per frame is of no use to a camera; a hung one is ended after it.
+  frameDeadlineMs: z.int().min(500).max(120_000).default(10_000).describe('longest a frame may take before the vision process is ended'),
+  startDeadlineMs: z.int().min(5000).max(600_000).default(60_000).describe('longest the vision process may take to load its model'),
+  visionMemoryMaxMiB: z.int().min(96).max(65_536).default(600).describe('resident memory at which the vision process is ended'),
+});
+
+const TimingConfig = z.strictObject({
+  beatMs: z.int().min(200).max(60_000).default(10_000).describe('heartbeat interval'),
+  healthMs: z.int().min(1000).max(3_600_000).default(60_000).describe('health interval'),
+});
+
+/** The `edge` section: one node. */
+export const EdgeConfig = z.strictObject({
+  node: Id.describe('name of the node, its MQTT identity and client id'),
+  name: z.string().max(200).optional().describe('name people see'),
+  passwordFile: z.string().min(1).max(4096).optional().describe('file with the MQTT password, mode 0600'),
+  certFile: z.string().min(1).max(4096).optional().describe('TLS client certificate, PEM'),
+  keyFile: z.string().min(1).max(4096).optional().describe('its key, PEM, mode 0600'),
+  model: ModelConfig.prefault({}),
+  cameras: z
+    .record(Id, CameraConfig)
+    .refine((cameras) => Object.keys(cameras).length <= 16, 'allowed: at most 16 cameras on one node')
+    .describe('by camera id'),
+  cameraEvents: z.boolean().default(false).describe('also publish each track event on camera/<camera>/event'),
+  limits: LimitsConfig.prefault({}),
+  timing: TimingConfig.prefault({}),
+  logLevel: z.enum(['debug', 'info', 'warn', 'error', 'silent']).default('info'),
+});
+export type EdgeConfig = z.infer<typeof EdgeConfig>;
+
+/** A whole file as the edge service reads it: `site` and `edge`. */
+export const EdgeFile = serviceSchema({ edge: EdgeConfig });
+export type EdgeFile = z.infer<typeof EdgeFile>;

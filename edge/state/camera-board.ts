@@ -1,0 +1,73 @@
+import { labelSlug } from '../../protocol/ids.js';
+import { routes } from '../../protocol/routes.js';
+import { SCHEMA_MINOR } from '../../protocol/status.js';
+import type { CameraReport } from '../process/vision-message.js';
+import type { RetainedBoard } from './retained-board.js';
+
+/** A camera's state is told when it changes; its rate and ages at most this often, so that the card of a persistent broker is spared. */
+const REPEAT_MS = 30_000;
+
+/** The retained topics of one camera: state, motion, counts, snapshots. */
+export class CameraBoard {
+  readonly #board: RetainedBoard;
+  readonly #node: string;
+  readonly #camera: string;
+  readonly #counts = new Map<string, number>();
+  #last: { readonly key: string; readonly atMonoMs: number } | undefined;
+
+  constructor(board: RetainedBoard, node: string, camera: string) {
+    this.#board = board;
+    this.#node = node;
+    this.#camera = camera;
+  }
+
+  /** Objects in view by label, as last published. */
+  get counts(): ReadonlyMap<string, number> {
+    return this.#counts;
+  }
+
+  showState(report: CameraReport, nowMs: number, nowMonoMs: number): void {
+    const key = `${report.ok} ${report.reason ?? ''} ${report.detail ?? ''}`;
+    if (this.#last?.key === key && nowMonoMs - this.#last.atMonoMs < REPEAT_MS) return;
+    this.#last = { key, atMonoMs: nowMonoMs };
+    this.#board.set(routes.cameraState, this.#params(), {
+      v: SCHEMA_MINOR,
+      ok: report.ok,
+      fps: round(report.fps),
+      frameAgeMs: report.frameAgeMs === null ? null : Math.round(report.frameAgeMs),
+      ...(report.reason === undefined ? {} : { reason: report.reason }),
+      ...(report.detail === undefined ? {} : { detail: report.detail.slice(0, 300) }),
+      atMs: nowMs,
+    });
+  }
+
+  showCount(label: string, count: number): void {
+    this.#counts.set(label, count);
+    this.#board.set(routes.count, { ...this.#params(), label: labelSlug(label) }, String(count));
+  }
+
+  showMotion(on: boolean): void {
+    this.#board.set(routes.motion, this.#params(), on ? 'ON' : 'OFF');
+  }
+
+  /** @returns false if the picture is larger than the route allows; it is then not shown. */
+  showSnapshot(label: string, jpeg: Uint8Array): boolean {
+    if (jpeg.byteLength > routes.snapshot.payloadBytesMax) return false;
+    return this.#board.set(routes.snapshot, { ...this.#params(), label: labelSlug(label) }, jpeg);
+  }
+
+  /** Nobody is watching this camera any more: nothing is in view, nothing moves. */
+  clear(reason: NonNullable<CameraReport['reason']>, detail: string, nowMs: number, nowMonoMs: number): void {
+    for (const label of this.#counts.keys()) this.showCount(label, 0);
+    this.showMotion(false);
+    this.showState({ ok: false, reason, detail, fps: 0, frameAgeMs: null }, nowMs, nowMonoMs);
+  }
+
+  #params(): { node: string; camera: string } {
+    return { node: this.#node, camera: this.#camera };
+  }
+}
+
+function round(value: number): number {
+  return Math.round(value * 10) / 10;
+}
