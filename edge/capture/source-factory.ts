@@ -1,0 +1,26 @@
+import type { Clock } from '../../base/clock.js';
+import type { SourceConfig } from './config.js';
+import { FileSource } from './file/file-source.js';
+import type { FrameBuffers } from './frame-buffers.js';
+import type { FrameSource } from './frame-source.js';
+import { SimSource } from './sim/sim-source.js';
+import { WebcamSource } from './webcam/webcam-source.js';
+
+export type SourceParts = {
+  readonly clock: Clock;
+  readonly buffers: FrameBuffers;
+  /** Program and first arguments of the built-in simulated camera, e.g. `[node, vedette.js, 'sim', 'camera']`. */
+  readonly simCommand: readonly string[];
+};
+
+/** A driver for the source, not opened yet. */
+export function makeFrameSource(config: SourceConfig, parts: SourceParts): FrameSource {
+  switch (config.driver) {
+    case 'sim':
+      return new SimSource(config, parts.simCommand, parts.clock, parts.buffers);
+    case 'file':
+      return new FileSource(config, parts.clock, parts.buffers);
+    case 'webcam':
+      return new WebcamSource(config, parts.clock);
+  }
+}
