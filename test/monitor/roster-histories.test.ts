@@ -107,10 +107,11 @@ function checkEffect(effect: RosterEffect, fleet: SimulatedFleet, witnessed: Wit
 }
 
 function checkSuspicion(node: SimulatedNode, fleet: SimulatedFleet, wrongly: string[]): void {
+  if (fleet.isMonitorCatchingUp) return;
   const at = `${node.node} suspect at ${fleet.nowMs}`;
   if (fleet.nowMs - fleet.stoppedMs <= STEP_MS && fleet.isLossless)
     wrongly.push(`${at} by a will of a broker that stops`);
-  if (node.hasNewDisk || fleet.isMonitorCatchingUp) return;
+  if (node.hasNewDisk) return;
   // Its session was born some time ago and lives: only an older session's will can have come.
   const isWell = node.process === 'running' && !node.isCut && node.isConnected && fleet.isMonitorConnected;
   const isBornLongAgo = fleet.nowMs - Math.max(node.connectedMs, fleet.disturbedMs, node.healthySinceMs ?? 0) > 2_000;
