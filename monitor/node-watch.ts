@@ -278,8 +278,12 @@ function flagDuplicate(step: NodeStep, before: NodeWatch, nowMonoMs: number, tim
   const { births } = step.watch;
   if (births.length <= timings.flapBirthsMax || !hasAlternation(births.map((birth) => birth.inv))) return step;
   const watch = { ...step.watch, duplicateUntilMonoMs: nowMonoMs + timings.flapWindowMs };
-  const isKnown = nowMonoMs < before.duplicateUntilMonoMs;
-  return { watch, effects: isKnown ? step.effects : [...step.effects, noteEffect('duplicate-identity', 'M12')] };
+  if (nowMonoMs < before.duplicateUntilMonoMs) return { watch, effects: step.effects };
+  const names = [...new Set(births.map((birth) => birth.inv))].join(', ');
+  const what = `${births.length} births within ${seconds(timings.flapWindowMs)}, by turns of ${names}`;
+  const incident = openIncident('duplicate-identity', what, nowMonoMs);
+  const effects = [...step.effects, noteEffect('duplicate-identity', 'M12'), { kind: 'incident' as const }];
+  return { watch: { ...watch, incident }, effects };
 }
 
 /** True if a value comes back after another one: A B A. */

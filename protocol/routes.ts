@@ -12,6 +12,7 @@ import {
   Maintenance,
   NodeInfo,
   Quarantined,
+  Roster,
   SensorReading,
   Status,
 } from './status.js';
@@ -102,6 +103,7 @@ export const routes = {
   snapshot: bytes('node/<node>/camera/<camera>/snapshot/<label>', 'node', { retain: true, payloadBytesMax: 256 * KIB }),
   sensor: json('node/<node>/sensor/<sensor>', 'node', SensorReading, { retain: true }),
   monitorStatus: json('monitor/<monitor>/status', 'monitor', Status, { retain: true }),
+  roster: json('monitor/<monitor>/roster', 'monitor', Roster, { retain: true, payloadBytesMax: 64 * KIB }),
   incident: json('monitor/<monitor>/incident/<node>', 'monitor', Incident, { retain: true, payloadBytesMax: 64 * KIB }),
   maintenance: json('maintenance/<node>', 'operator', Maintenance, { retain: true }),
   need: json('to/<recipient>/need/<sender>', 'sender', Need, { payloadBytesMax: 16 * KIB }),

@@ -165,6 +165,22 @@ export const Incident = z.object({
 });
 export type Incident = z.infer<typeof Incident>;
 
+/** What a monitor believes of every node of its inventory. */
+export const Roster = z.object({
+  v: V,
+  mode: z
+    .enum(['blind', 'settling', 'mass', 'watching'])
+    .describe(
+      'blind: its own link was down; settling: it cannot judge yet; mass: it holds back, many fell silent at once',
+    ),
+  nodes: z
+    .record(Id, z.enum(['unknown', 'up', 'stopped', 'suspect', 'confirmed', 'acting', 'verifying', 'quarantined']))
+    .describe('by node id'),
+  atMs: WallMs,
+  counters: z.record(z.string(), Count).describe('since start'),
+});
+export type Roster = z.infer<typeof Roster>;
+
 export const Maintenance = z.object({
   v: V,
   by: z.string().max(64),

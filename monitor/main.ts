@@ -1,0 +1,89 @@
+import { readFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import type { Clock } from '../base/clock.js';
+import { type DeepReadonly, readSecretFile } from '../base/config.js';
+import { Link, type LinkOptions } from '../base/link/link.js';
+import type { Log } from '../base/log.js';
+import { Presence } from '../base/presence/presence.js';
+import type { Random } from '../base/random.js';
+import type { MonitorFile } from './config.js';
+import { timingsOf } from './config.js';
+import { Monitor } from './monitor.js';
+
+export type MonitorContext = {
+  /** Ends the monitor gracefully. */
+  readonly signal: AbortSignal;
+  readonly log: Log;
+  readonly clock: Clock;
+  readonly random: Random;
+  /** Folder of the monitor's state: its generation. */
+  readonly stateDir: string;
+  /** Software version, for the status. */
+  readonly version: string;
+  /** systemd's INVOCATION_ID, where there is one. */
+  readonly invocation?: string;
+};
+
+/**
+ * Runs a monitor until the signal aborts: watches the inventory's births, wills and heartbeats, publishes its roster
+ * and incidents. It acts on nothing.
+ * @throws OperationError `credentials-invalid` if a secret cannot be read. An absent broker is no error.
+ */
+export async function runMonitor(file: DeepReadonly<MonitorFile>, context: MonitorContext): Promise<void> {
+  const { site, monitor: config } = file;
+  const { signal, log, clock, random, stateDir, version } = context;
+  const base = await linkOptions(file, context);
+  const link = new Link({ ...base, clientId: config.name });
+  const presence = new Presence({
+    link,
+    identity: { kind: 'monitor', monitor: config.name },
+    stateDir: join(stateDir, 'monitor', config.name),
+    version,
+    clock,
+    random,
+    log,
+    ...(context.invocation === undefined ? {} : { invocation: context.invocation }),
+  });
+  await presence.open();
+  const monitor = new Monitor({
+    name: config.name,
+    inventory: Object.entries(config.nodes).map(([node, { site: shared }]) => ({ node, site: shared })),
+    timings: timingsOf(config.timing),
+    link,
+    presence,
+    // The broker knows the twin of an identity by this ending of its client id.
+    makeSecondLink: () => new Link({ ...base, clientId: `${config.name}-bulk`, log: log.child({ link: 'second' }) }),
+    clock,
+    log,
+  });
+  const running = monitor.run(signal);
+  link.open();
+  log.info('monitor runs', { monitor: config.name, nodes: Object.keys(config.nodes).length, brokers: site.brokers });
+  await running;
+  await presence.close('sigterm');
+  log.info('monitor stopped', { counters: monitor.counters() });
+}
+
+async function linkOptions(file: DeepReadonly<MonitorFile>, context: MonitorContext): Promise<Omit<LinkOptions, 'clientId'>> {
+  const { site, monitor: config } = file;
+  const [password, ca, cert, key] = await Promise.all([
+    config.passwordFile === undefined ? undefined : readSecretFile(config.passwordFile),
+    site.caFile === undefined ? undefined : readFile(site.caFile),
+    config.certFile === undefined ? undefined : readFile(config.certFile),
+    config.keyFile === undefined ? undefined : readSecretFile(config.keyFile),
+  ]);
+  return {
+    url: site.brokers,
+    root: site.root,
+    username: config.name,
+    ...(password === undefined ? {} : { password }),
+    tls: {
+      ...(ca === undefined ? {} : { ca }),
+      ...(cert === undefined ? {} : { cert }),
+      ...(key === undefined ? {} : { key }),
+    },
+    clock: context.clock,
+    random: context.random,
+    log: context.log,
+  };
+}
