@@ -38,6 +38,8 @@ export class FileSource implements FrameSource {
     else if (kind === 'mjpeg') this.#inner = new MjpegSource({ ...common, fps: rateOr(MJPEG_FPS) });
     else this.#inner = new PictureSource({ ...common, kind, fps: rateOr(PICTURE_FPS) });
     await this.#inner.open(signal);
+    // Closed meanwhile: what has just been opened would be left behind.
+    if (this.#closed) await this.#inner.close();
   }
 
   async read(signal: AbortSignal): Promise<Frame | undefined> {

@@ -68,7 +68,9 @@ describe('what is taken', () => {
 
   test('of an animated WebP the first frame is taken', async () => {
     const frames = [await jpegPicture(1), await jpegPicture(2)];
-    const animated = await sharp(frames, { join: { animated: true } }).webp({ loop: 0, lossless: true }).toBuffer();
+    const animated = await sharp(frames, { join: { animated: true } })
+      .webp({ loop: 0, lossless: true })
+      .toBuffer();
     const picture = await decodePicture(animated);
     const alone = await decodePicture(await jpegPicture(1));
     expect([picture.widthPx, picture.heightPx]).toEqual([64, 48]);
@@ -129,7 +131,9 @@ describe('what is refused', () => {
 
   test('a JPEG that lost half of its scan data but not its end', async () => {
     const jpeg = await jpegPicture(1, 320, 240);
-    expect(await refused(Buffer.concat([jpeg.subarray(0, jpeg.length / 2), jpeg.subarray(-2)]))).toContain('broken jpeg');
+    expect(await refused(Buffer.concat([jpeg.subarray(0, jpeg.length / 2), jpeg.subarray(-2)]))).toContain(
+      'broken jpeg',
+    );
   });
 
   test('nothing else happens to 300 damaged JPEGs: a picture or this one error', async () => {

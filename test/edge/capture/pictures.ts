@@ -10,7 +10,10 @@ export async function jpegPicture(seed: number, widthPx = 64, heightPx = 48): Pr
 /** A JPEG that carries another JPEG as the thumbnail of its EXIF segment, end marker and all. */
 export async function jpegWithThumbnail(seed: number): Promise<Buffer> {
   const jpeg = await jpegPicture(seed);
-  const payload = Buffer.concat([Buffer.from('Exif\0\0MM\0*\0\0\0\x08', 'latin1'), await jpegPicture(seed + 100, 16, 12)]);
+  const payload = Buffer.concat([
+    Buffer.from('Exif\0\0MM\0*\0\0\0\x08', 'latin1'),
+    await jpegPicture(seed + 100, 16, 12),
+  ]);
   const head = Buffer.from([0xff, 0xe1, (payload.length + 2) >> 8, (payload.length + 2) & 0xff]);
   return Buffer.concat([jpeg.subarray(0, 2), head, payload, jpeg.subarray(2)]);
 }
