@@ -74,6 +74,8 @@ export const VisionReport = z.discriminatedUnion('type', [
     /** How long the frame now worked on has taken, the longest of all cameras, ms. */
     busyMs: z.number().min(0),
     rssMiB: z.number().min(0),
+    /** Counters of the detector, shared by all cameras. */
+    counters: Counts,
     cameras: z.record(z.string(), CameraTick),
   }),
 ]);

@@ -1,22 +1,22 @@
+import type { RetainedDocuments } from '../../base/link/retained-documents.js';
 import { labelSlug } from '../../protocol/ids.js';
 import { routes } from '../../protocol/routes.js';
 import { SCHEMA_MINOR } from '../../protocol/status.js';
 import type { CameraReport } from '../process/vision-message.js';
-import type { RetainedBoard } from './retained-board.js';
 
 /** A camera's state is told when it changes; its rate and ages at most this often, so that the card of a persistent broker is spared. */
 const REPEAT_MS = 30_000;
 
 /** The retained topics of one camera: state, motion, counts, snapshots. */
 export class CameraBoard {
-  readonly #board: RetainedBoard;
+  readonly #documents: RetainedDocuments;
   readonly #node: string;
   readonly #camera: string;
   readonly #counts = new Map<string, number>();
   #last: { readonly key: string; readonly atMonoMs: number } | undefined;
 
-  constructor(board: RetainedBoard, node: string, camera: string) {
-    this.#board = board;
+  constructor(documents: RetainedDocuments, node: string, camera: string) {
+    this.#documents = documents;
     this.#node = node;
     this.#camera = camera;
   }
@@ -30,7 +30,7 @@ export class CameraBoard {
     const key = `${report.ok} ${report.reason ?? ''} ${report.detail ?? ''}`;
     if (this.#last?.key === key && nowMonoMs - this.#last.atMonoMs < REPEAT_MS) return;
     this.#last = { key, atMonoMs: nowMonoMs };
-    this.#board.set(routes.cameraState, this.#params(), {
+    this.#documents.set(routes.cameraState, this.#params(), {
       v: SCHEMA_MINOR,
       ok: report.ok,
       fps: round(report.fps),
@@ -43,17 +43,18 @@ export class CameraBoard {
 
   showCount(label: string, count: number): void {
     this.#counts.set(label, count);
-    this.#board.set(routes.count, { ...this.#params(), label: labelSlug(label) }, String(count));
+    this.#documents.set(routes.count, { ...this.#params(), label: labelSlug(label) }, String(count));
   }
 
   showMotion(on: boolean): void {
-    this.#board.set(routes.motion, this.#params(), on ? 'ON' : 'OFF');
+    this.#documents.set(routes.motion, this.#params(), on ? 'ON' : 'OFF');
   }
 
   /** @returns false if the picture is larger than the route allows; it is then not shown. */
   showSnapshot(label: string, jpeg: Uint8Array): boolean {
     if (jpeg.byteLength > routes.snapshot.payloadBytesMax) return false;
-    return this.#board.set(routes.snapshot, { ...this.#params(), label: labelSlug(label) }, jpeg);
+    this.#documents.set(routes.snapshot, { ...this.#params(), label: labelSlug(label) }, jpeg);
+    return true;
   }
 
   /** Nobody is watching this camera any more: nothing is in view, nothing moves. */

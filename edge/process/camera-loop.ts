@@ -1,0 +1,208 @@
+import type { Clock } from '../../base/clock.js';
+import { Counters } from '../../base/counters.js';
+import { messageOf, OperationError } from '../../base/errors.js';
+import type { Log } from '../../base/log.js';
+import type { Random } from '../../base/random.js';
+import { RateLimitedLog } from '../../base/rate-limited-log.js';
+import { routes } from '../../protocol/routes.js';
+import { Camera } from '../capture/camera.js';
+import { sourceTraits } from '../capture/config.js';
+import type { Frame, RgbPicture } from '../capture/frame.js';
+import { decodePicture } from '../capture/picture-decoder.js';
+import { makeFrameSource } from '../capture/source-factory.js';
+import type { CameraConfig } from '../config.js';
+import type { Detector } from '../vision/detector.js';
+import type { SnapshotCandidate } from '../vision/event/best-frame.js';
+import { encodeSnapshot } from '../vision/event/snapshot.js';
+import { trackEventToRecordFields } from '../vision/event/track-event.js';
+import { CameraPipeline, type PipelineOutput } from '../vision/pipeline.js';
+import type { TickReport, VisionReport } from './vision-message.js';
+
+export type CameraLoopOptions = {
+  readonly id: string;
+  readonly config: CameraConfig;
+  readonly detector: Detector;
+  /** The model's own score threshold, 0..1. */
+  readonly modelScoreMin: number;
+  /** First track number that is free in this epoch. */
+  readonly firstTrackId: number;
+  readonly simCommand: readonly string[];
+  readonly clock: Clock;
+  readonly random: Random;
+  readonly log: Log;
+  readonly report: (report: VisionReport) => void;
+};
+
+const COUNTERS = ['looked', 'inferences', 'decodeMs', 'gateMs', 'inferMs', 'inference-failed', 'snapshot-failed'] as const;
+
+/** One camera in the vision process: takes its newest frame, decodes it, runs the pipeline, reports what came of it. */
+export class CameraLoop {
+  readonly #options: CameraLoopOptions;
+  readonly #camera: Camera;
+  readonly #pipeline: CameraPipeline;
+  readonly #counters = new Counters(COUNTERS);
+  readonly #faults: RateLimitedLog;
+  #size = { widthPx: 1, heightPx: 1 };
+  #busySinceMonoMs: number | undefined;
+  #isOk = false;
+
+  constructor(options: CameraLoopOptions) {
+    const { id, config, detector, modelScoreMin, simCommand, clock, random, log } = options;
+    this.#options = options;
+    this.#faults = new RateLimitedLog(log, clock);
+    this.#camera = new Camera({
+      id,
+      makeSource: (buffers) => makeFrameSource(config.source, { clock, buffers, simCommand }),
+      traits: sourceTraits(config.source),
+      clock,
+      random,
+      log,
+      onState: () => this.#onCameraState(),
+    });
+    this.#pipeline = new CameraPipeline({ camera: id, detector, settings: config, modelScoreMin, clock });
+  }
+
+  /** Runs until the signal aborts or a source that plays once has ended; open tracks are then ended. */
+  async run(signal: AbortSignal): Promise<void> {
+    this.#reportCounts(this.#pipeline.labels.map((label) => ({ label, count: 0 })));
+    this.#options.report({ type: 'motion', camera: this.#options.id, on: false });
+    const capture = this.#camera.run(signal);
+    try {
+      for (;;) {
+        const frame = await this.#camera.slot.take(signal);
+        if (frame === undefined) break;
+        await this.#look(frame);
+      }
+    } catch (error) {
+      if (!signal.aborted) throw error;
+    } finally {
+      await capture;
+      this.#endTracks();
+    }
+  }
+
+  /** How long the frame now worked on has taken, ms; 0 between frames. */
+  get busyMs(): number {
+    return this.#busySinceMonoMs === undefined ? 0 : this.#options.clock.monoMs() - this.#busySinceMonoMs;
+  }
+
+  tick(): TickReport['cameras'][string] {
+    const { fps, frameAgeMs } = this.#camera.status();
+    const { lastInferMonoMs, tracksRefused } = this.#pipeline.state;
+    return {
+      fps,
+      frameAgeMs,
+      inferAgeMs: lastInferMonoMs === undefined ? null : this.#options.clock.monoMs() - lastInferMonoMs,
+      counters: {
+        ...this.#camera.counters(),
+        ...this.#counters.snapshot(),
+        'tracks-refused': tracksRefused,
+      },
+    };
+  }
+
+  /** The state of the camera as it is now. */
+  reportState(): void {
+    const { ok, reason, detail, fps, frameAgeMs } = this.#camera.status();
+    this.#options.report({
+      type: 'camera',
+      camera: this.#options.id,
+      state: {
+        ok,
+        fps,
+        frameAgeMs,
+        ...(reason === undefined ? {} : { reason }),
+        ...(detail === undefined ? {} : { detail }),
+      },
+    });
+  }
+
+  async #look(frame: Frame): Promise<void> {
+    const { clock, id } = this.#options;
+    this.#busySinceMonoMs = clock.monoMs();
+    try {
+      const picture = await this.#decode(frame);
+      if (picture === undefined) return;
+      this.#size = picture;
+      const output = await this.#pipeline.process(picture, frame.capturedAtMs, frame.capturedMonoMs);
+      this.#tell(output);
+      for (const candidate of output.snapshots) await this.#snapshot(picture, candidate);
+    } catch (error) {
+      if (!(error instanceof OperationError) || error.code !== 'inference-failed') throw error;
+      this.#counters.add('inference-failed');
+      this.#faults.warn('inference failed', { cameraId: id, error: error.message });
+    } finally {
+      this.#busySinceMonoMs = undefined;
+    }
+  }
+
+  async #decode(frame: Frame): Promise<RgbPicture | undefined> {
+    if (frame.picture.kind === 'rgb') return frame.picture;
+    const startMs = this.#options.clock.monoMs();
+    try {
+      const picture = await decodePicture(frame.picture.bytes, {
+        subject: `frame ${frame.index} of camera ${this.#options.id}`,
+      });
+      this.#camera.reportDecoded();
+      return picture;
+    } catch (error) {
+      this.#camera.reportBadPicture(error);
+      this.#faults.warn('picture refused', { cameraId: this.#options.id, error: messageOf(error) });
+      return undefined;
+    } finally {
+      this.#counters.add('decodeMs', this.#options.clock.monoMs() - startMs);
+    }
+  }
+
+  #tell(output: PipelineOutput): void {
+    const { stats } = output;
+    this.#counters.add('looked');
+    this.#counters.add('inferences', stats.detectorCalls);
+    this.#counters.add('gateMs', stats.gateMs);
+    this.#counters.add('inferMs', stats.inferMs);
+    this.#reportChanges(output);
+  }
+
+  #reportChanges({ events, counts, motion }: Pick<PipelineOutput, 'events' | 'counts' | 'motion'>): void {
+    const { id, firstTrackId, report } = this.#options;
+    for (const event of events) {
+      const fields = trackEventToRecordFields(event, this.#size.widthPx, this.#size.heightPx);
+      report({
+        ...fields,
+        type: 'track',
+        camera: id,
+        capturedAtMs: event.capturedAtMs,
+        id: fields.id + firstTrackId - 1,
+      });
+    }
+    this.#reportCounts(counts);
+    if (motion !== undefined) report({ type: 'motion', camera: id, on: motion === 'ON' });
+  }
+
+  #reportCounts(counts: PipelineOutput['counts']): void {
+    for (const { label, count } of counts) this.#options.report({ type: 'count', camera: this.#options.id, label, count });
+  }
+
+  async #snapshot(picture: RgbPicture, candidate: SnapshotCandidate): Promise<void> {
+    const request = { picture, box: candidate.box, payloadBytesMax: routes.snapshot.payloadBytesMax };
+    try {
+      const jpeg = new Uint8Array(await encodeSnapshot(request, this.#options.config.snapshot));
+      this.#options.report({ type: 'snapshot', camera: this.#options.id, label: candidate.label, jpeg });
+    } catch (error) {
+      this.#counters.add('snapshot-failed');
+      this.#faults.warn('snapshot failed', { cameraId: this.#options.id, error: messageOf(error) });
+    }
+  }
+
+  // Nobody can be followed by a camera that does not see: what was open ends when it fails, not when it comes back.
+  #onCameraState(): void {
+    const { ok } = this.#camera.status();
+    if (this.#isOk && !ok) this.#endTracks();
+    this.#isOk = ok;
+    this.reportState();
+  }
+
+  #endTracks(): void {
+    this.#reportChanges(this.#pipeline.end(this.#options.clock.nowMs()));
+  }
+}

@@ -1,0 +1,96 @@
+import { SystemClock } from '../../base/clock.js';
+import { messageOf, OperationError } from '../../base/errors.js';
+import { openLog } from '../../base/log.js';
+import { Random } from '../../base/random.js';
+import { CameraConfig } from '../config.js';
+import { loadDetector } from '../vision/detect/load-detector.js';
+import { CameraLoop } from './camera-loop.js';
+import { SerialDetector } from './serial-detector.js';
+import { type StartVision, TICK_MS, VisionCommand, type VisionReport } from './vision-message.js';
+
+// The vision process of a node: everything that can block, leak or crash. Started by vision-host.ts, speaks to it alone.
+
+const MIB = 1024 * 1024;
+const stop = new AbortController();
+
+function report(message: VisionReport): void {
+  if (process.connected) process.send?.(message);
+}
+
+async function run(start: StartVision): Promise<void> {
+  const log = openLog(`vision ${start.node}`, start.logLevel);
+  const clock = new SystemClock();
+  const model = await loadDetector({ modelPath: start.modelPath, threads: start.threads });
+  const detector = new SerialDetector(model);
+  const loops = Object.entries(start.cameras).map(([id, config]) => [
+    id,
+    new CameraLoop({
+      id,
+      config: CameraConfig.parse(config),
+      detector,
+      modelScoreMin: model.manifest.thresholds.score,
+      firstTrackId: start.firstTrackIds[id] ?? 1,
+      simCommand: start.simCommand,
+      clock,
+      // Jitter of retries only; two cameras of one node must not retry in step.
+      random: new Random(`${start.node}/${id}/${process.pid}`),
+      log,
+      report,
+    }),
+  ] as const);
+  report({
+    type: 'ready',
+    model: { id: model.manifest.id, sha256: model.manifest.sha256 },
+    labels: [...detector.labels],
+  });
+  const tick = () => {
+    report({
+      type: 'tick',
+      busyMs: Math.max(0, ...loops.map(([, loop]) => loop.busyMs)),
+      rssMiB: process.memoryUsage.rss() / MIB,
+      counters: Object.fromEntries(Object.entries(model.drops).map(([cause, count]) => [`candidate-${cause}`, count])),
+      cameras: Object.fromEntries(loops.map(([id, loop]) => [id, loop.tick()])),
+    });
+  };
+  const cancelTick = clock.every(TICK_MS, tick);
+  const cancelStates = clock.every(5000, () => {
+    for (const [, loop] of loops) loop.reportState();
+  });
+  for (const [, loop] of loops) loop.reportState();
+  await Promise.all(loops.map(([, loop]) => loop.run(stop.signal)));
+  // Sources that play once may all have ended: the process stays, so that its cameras' states stay true.
+  if (!stop.signal.aborted) await new Promise((resolve) => stop.signal.addEventListener('abort', resolve, { once: true }));
+  cancelTick();
+  cancelStates();
+  tick();
+  await detector.close();
+}
+
+function fail(error: unknown): void {
+  const isExpected = error instanceof OperationError;
+  const hint = isExpected && error.hint !== undefined ? { hint: error.hint } : {};
+  report({ type: 'failed', code: isExpected ? error.code : 'internal', message: messageOf(error), ...hint });
+  if (!isExpected && error instanceof Error) process.stderr.write(`${error.stack}\n`);
+  process.exitCode = 1;
+}
+
+process.on('message', (message) => {
+  const command = VisionCommand.parse(message);
+  if (command.type === 'stop') {
+    stop.abort();
+    return;
+  }
+  run(command)
+    .catch(fail)
+    .finally(() => {
+      if (process.connected) process.disconnect();
+    });
+});
+// The parent is gone: nobody listens, and a camera must not be held by an orphan.
+process.on('disconnect', () => {
+  stop.abort();
+  setTimeout(() => process.exit(), 2000).unref();
+});
+// A terminal's Ctrl-C reaches the whole group; the parent decides when this process ends.
+process.on('SIGINT', () => {});
+process.on('SIGTERM', () => {});
