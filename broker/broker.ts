@@ -1,0 +1,416 @@
+import type { Socket } from 'node:net';
+import { join } from 'node:path';
+import { Aedes, type Client } from 'aedes';
+import type { z } from 'zod';
+import type { Clock } from '../base/clock.js';
+import { Counters } from '../base/counters.js';
+import { messageOf, OperationError } from '../base/errors.js';
+import type { Log } from '../base/log.js';
+import type { Random } from '../base/random.js';
+import { softwareVersion } from '../base/software-version.js';
+import { encodePayload } from '../protocol/codec.js';
+import { buildEpoch } from '../protocol/ids.js';
+import { buildTopic, DEFAULT_ROOT, matchTopic, type Route, routes } from '../protocol/routes.js';
+import { SCHEMA_MINOR } from '../protocol/status.js';
+import type { PublishFacts } from './admission.js';
+import { ClientState, ClientStates } from './client-state.js';
+import type { BrokerConfig } from './config.js';
+import { BROKER_COUNTERS, type BrokerCounter } from './counter-names.js';
+import { Emitter } from './emitter.js';
+import { Hooks, type Report } from './hooks.js';
+import { type Incoming, type Listener, openListeners } from './listeners.js';
+import { Login } from './login.js';
+import { ConnectionLimits, type Ticket } from './login-limits.js';
+import { RetainedFolder } from './retained-disk.js';
+import { RetainedJournal } from './retained-journal.js';
+import { isJournaled, RetainedKeeper } from './retained-keeper.js';
+import { RetainedStore } from './retained-store.js';
+import { SessionStore } from './session-store.js';
+import { SocketGuard } from './socket-guard.js';
+import { StallGuard } from './stall-guard.js';
+import { lockStateFolder, type StateLock } from './state-lock.js';
+import { UserDirectory } from './user-directory.js';
+
+const STATS_PERIOD_MS = 10_000;
+/** How long a graceful stop waits for clients to take the news and go. */
+const CLOSE_MS = 2000;
+
+export type BrokerParts = { readonly clock: Clock; readonly log: Log; readonly random: Random };
+
+/** A running broker. */
+export type Broker = {
+  readonly ports: Readonly<Partial<Record<Listener['kind'], number>>>;
+  /** Random id of this life of the broker, as in its `epoch` topic. */
+  readonly epoch: string;
+  /** All counters since the start, by name. */
+  readonly counters: () => Record<string, number>;
+  /** Says `stopping`, ends all connections (their wills follow), writes the snapshot. Idempotent. */
+  readonly close: () => Promise<void>;
+};
+
+/**
+ * Opens a broker: takes its state folder, reads users and retained messages, publishes its epoch, then listens.
+ * @throws OperationError `config-invalid`, `credentials-invalid`, `state-locked`, `state-unwritable`, `port-busy`; nothing
+ * stays open then.
+ */
+export async function openBroker(config: BrokerConfig, parts: BrokerParts): Promise<Broker> {
+  const { stateDir } = config;
+  if (stateDir === undefined) {
+    throw new OperationError({
+      code: 'config-invalid',
+      op: 'open',
+      subject: `broker ${config.name}`,
+      message: 'no state folder',
+      hint: 'set stateDir or give --state DIR',
+    });
+  }
+  const lock = await lockStateFolder(stateDir);
+  const broker = new OpenBroker(config, stateDir, parts, lock);
+  try {
+    await broker.open();
+    return broker;
+  } catch (error) {
+    await broker.close();
+    throw error;
+  }
+}
+
+class OpenBroker implements Broker {
+  readonly epoch: string;
+  readonly ports: Partial<Record<Listener['kind'], number>> = {};
+  readonly #config: BrokerConfig;
+  readonly #parts: BrokerParts;
+  readonly #root: string;
+  readonly #lock: StateLock;
+  readonly #counters = new Counters<BrokerCounter>(BROKER_COUNTERS);
+  readonly #states = new ClientStates();
+  readonly #connections: ConnectionLimits;
+  readonly #tickets = new Map<string, Ticket>();
+  readonly #retained: RetainedStore;
+  readonly #disk: RetainedFolder;
+  readonly #journal: RetainedJournal;
+  readonly #sessions: SessionStore;
+  readonly #users: UserDirectory;
+  readonly #aedes: Aedes;
+  readonly #stall: StallGuard;
+  readonly #startedAtMs: number;
+  readonly #startedMonoMs: number;
+  readonly #sockets = new Set<{ destroy(): unknown }>();
+  #listeners: Listener[] = [];
+  #cancelStats: (() => void) | undefined;
+  #closing: Promise<void> | undefined;
+  #journalOpen = false;
+
+  constructor(config: BrokerConfig, stateDir: string, parts: BrokerParts, lock: StateLock) {
+    this.#config = config;
+    this.#parts = parts;
+    this.#lock = lock;
+    this.#root = config.root ?? DEFAULT_ROOT;
+    const { clock, log, random } = parts;
+    const { limits } = config;
+    this.epoch = buildEpoch(Uint8Array.from({ length: 12 }, () => random.int(256)));
+    this.#startedAtMs = clock.nowMs();
+    this.#startedMonoMs = clock.monoMs();
+    this.#connections = new ConnectionLimits(limits);
+    this.#retained = new RetainedStore(this.#root, limits);
+    this.#disk = new RetainedFolder(stateDir);
+    this.#journal = new RetainedJournal({
+      disk: this.#disk,
+      config: config.journal,
+      clock,
+      log,
+      counters: this.#counters,
+      current: () => this.#kept(isJournaled),
+    });
+    this.#sessions = new SessionStore({
+      retained: this.#retained,
+      limits,
+      counters: this.#counters,
+      ownerOf: (clientId) => this.#states.ownerOf(clientId) ?? '',
+    });
+    this.#users = new UserDirectory({
+      path: config.passwordFile ?? join(stateDir, 'passwords'),
+      clock,
+      log,
+      onRevoked: (names) => this.#revoke(names),
+    });
+    this.#stall = new StallGuard(clock, (lagMs) => this.#onStall(lagMs));
+    this.#aedes = new Aedes(this.#aedesOptions());
+  }
+
+  async open(): Promise<void> {
+    await this.#users.open();
+    await this.#loadRetained();
+    await this.#aedes.listen();
+    this.#wireEvents();
+    // Before listening: nobody may see this broker without its epoch.
+    this.#publish(routes.brokerEpoch, this.#epochPayload('up'));
+    this.#publishStats();
+    this.#listeners = await openListeners(this.#config, {
+      accept: (socket) => this.#accept(socket),
+      connected: (incoming) => this.#connected(incoming),
+    });
+    for (const { kind, port } of this.#listeners) this.ports[kind] = port;
+    this.#stall.open();
+    this.#cancelStats = this.#parts.clock.every(STATS_PERIOD_MS, () => this.#publishStats());
+    this.#parts.log.info('broker open', { epoch: this.epoch, retained: this.#retained.topics, ...this.ports });
+  }
+
+  counters(): Record<string, number> {
+    return this.#counters.snapshot();
+  }
+
+  close(): Promise<void> {
+    this.#closing ??= this.#close();
+    return this.#closing;
+  }
+
+  async #close(): Promise<void> {
+    this.#cancelStats?.();
+    this.#stall.close();
+    await this.#users.close();
+    if (this.#listeners.length > 0) {
+      // First the news, then the silence: the wills that follow are void (rule K6).
+      await this.#publish(routes.brokerEpoch, this.#epochPayload('stopping'));
+      // One turn for the guards to hand it to the system.
+      await new Promise((resolve) => setImmediate(() => setImmediate(resolve)));
+    }
+    const listenersClosed = Promise.all(this.#listeners.map((listener) => listener.close()));
+    const clientsClosed = new Promise<void>((resolve) => {
+      if (this.#aedes.closed) resolve();
+      else this.#aedes.close(() => resolve());
+    });
+    const cancelForce = this.#parts.clock.after(CLOSE_MS, () => this.#destroySockets());
+    await clientsClosed;
+    this.#destroySockets();
+    await listenersClosed;
+    cancelForce();
+    if (this.#journalOpen) await this.#journal.close(this.#kept(() => true));
+    await this.#lock.release();
+    this.#parts.log.info('broker closed', { epoch: this.epoch });
+  }
+
+  #destroySockets(): void {
+    for (const socket of this.#sockets) socket.destroy();
+  }
+
+  #aedesOptions(): ConstructorParameters<typeof Aedes>[0] {
+    const { clock, log } = this.#parts;
+    const { limits } = this.#config;
+    const login = new Login({
+      root: this.#root,
+      users: this.#users,
+      states: this.#states,
+      ownerOfSession: (clientId) => this.#sessions.ownerOfSession(clientId),
+      clock,
+      log,
+      counters: this.#counters,
+    });
+    const { preConnect, authenticate, authorizePublish, authorizeSubscribe, authorizeForward } = new Hooks({
+      states: this.#states,
+      login,
+      keeper: new RetainedKeeper(this.#retained, this.#journal),
+      retained: this.#retained,
+      limits,
+      counters: this.#counters,
+      clock,
+      log,
+      report: (clientId, message, reason) => this.#report(clientId, message, reason),
+      tell: ({ topic, payload }) => this.#emit({ topic, payload, qos: 1, retain: false }),
+    });
+    return {
+      id: this.epoch,
+      mq: new Emitter(clock),
+      persistence: this.#sessions,
+      concurrency: 0,
+      connectTimeout: limits.connectTimeoutMs,
+      drainTimeout: limits.drainTimeoutMs,
+      keepaliveLimit: limits.keepaliveS,
+      maxInflightInbound: 100,
+      maxTopicLevels: 100,
+      preConnect,
+      authenticate,
+      authorizePublish,
+      authorizeSubscribe,
+      authorizeForward,
+    };
+  }
+
+  #wireEvents(): void {
+    const { log } = this.#parts;
+    const aedes = this.#aedes;
+    aedes.on('client', (client) => this.#states.registered(client));
+    aedes.on('clientDisconnect', (client) => this.#states.gone(client));
+    aedes.on('keepaliveTimeout', () => this.#counters.add('keepalive-timeouts'));
+    aedes.on('connackSent', (packet, client) => {
+      if (packet.returnCode === 0) this.#loggedIn(client);
+    });
+    aedes.on('unsubscribe', (filters, client) => {
+      const state = this.#states.get(client);
+      for (const filter of filters) state?.filters.delete(filter);
+    });
+    const onError = (client: Client, error: Error) => {
+      const message = messageOf(error);
+      if (message === 'connect did not arrive in time') this.#counters.add('connect-timeouts');
+      else if (message === 'drain timeout') this.#counters.add('slow-readers');
+      else this.#counters.add('client-errors');
+      log.debug('client error', { clientId: client.id, cause: message });
+    };
+    aedes.on('clientError', onError);
+    aedes.on('connectionError', onError);
+    // Aedes tells here what it cannot recover from; without a listener that would end the process.
+    const tellFault = (error: unknown) => {
+      this.#counters.add('hook-failures');
+      log.error('broker error', { cause: messageOf(error) });
+    };
+    Reflect.apply(aedes.on, aedes, ['error', tellFault]);
+  }
+
+  #accept(socket: Socket): boolean {
+    const address = socket.remoteAddress ?? 'unknown';
+    const ticket = this.#closing === undefined ? this.#connections.admit(address) : undefined;
+    if (ticket === undefined) {
+      this.#counters.add('connections-refused');
+      socket.destroy();
+      return false;
+    }
+    const key = `${address} ${socket.remotePort}`;
+    this.#tickets.set(key, ticket);
+    this.#sockets.add(socket);
+    socket.once('close', () => {
+      ticket.ended();
+      this.#tickets.delete(key);
+      this.#sockets.delete(socket);
+    });
+    return true;
+  }
+
+  #connected({ stream, address, remotePort, certificateName }: Incoming): void {
+    const { limits, anonymousRead } = this.#config;
+    const guard = new SocketGuard(stream, {
+      packetBytesBeforeLogin: limits.packetBytesBeforeLogin,
+      packetBytes: limits.packetBytes,
+      queuedBytesMax: limits.queuedBytesPerClient,
+      onTooBig: (packetBytes) => {
+        this.#counters.add('packets-too-big');
+        this.#parts.log.warn('packet too big, connection closed', { address, packetBytes });
+      },
+      onSlow: (queuedBytes) => {
+        this.#counters.add('slow-readers');
+        this.#parts.log.warn('slow reader, connection closed', { address, queuedBytes });
+      },
+    });
+    const client = this.#aedes.handle(stream);
+    const ticket = this.#tickets.get(`${address} ${remotePort}`);
+    const arrival = { address, anonymousRead: anonymousRead && isLoopback(address), certificateName };
+    this.#states.set(client, new ClientState(arrival, guard, ticket));
+  }
+
+  #loggedIn(client: Client): void {
+    const state = this.#states.get(client);
+    state?.ticket?.loggedIn();
+    state?.guard.logIn();
+  }
+
+  #revoke(names: readonly string[]): void {
+    for (const name of names) {
+      this.#counters.add('identities-revoked');
+      this.#sessions.dropSessionsOf(name);
+      for (const client of this.#states.liveOf(name)) client.close();
+    }
+  }
+
+  async #loadRetained(): Promise<void> {
+    const { log } = this.#parts;
+    const { entries, generation, badBytes, worthSnapshot } = await this.#disk.load();
+    for (const entry of entries) {
+      const known = matchTopic(this.#root, entry.topic)?.route.retain === true;
+      const change = known ? this.#retained.apply(entry) : 'unknown';
+      if (change === 'unknown' || change.startsWith('full')) this.#counters.add('journal-replay-refused');
+    }
+    if (badBytes > 0) {
+      this.#counters.add('journal-bad-bytes', badBytes);
+      log.warn('retained messages end in a torn or rotten entry', { badBytes });
+    }
+    await this.#journal.open(generation, worthSnapshot || badBytes > 0);
+    this.#journalOpen = true;
+  }
+
+  #kept(keep: (name: Parameters<typeof isJournaled>[0]) => boolean) {
+    return [...this.#retained.all()].filter(({ topic }) => {
+      const matched = matchTopic(this.#root, topic);
+      return matched !== undefined && matched.route.writer !== 'broker' && keep(matched.name);
+    });
+  }
+
+  #epochPayload(state: 'up' | 'stopping') {
+    return { v: SCHEMA_MINOR, epoch: this.epoch, state, startedAtMs: this.#startedAtMs, version: softwareVersion() };
+  }
+
+  #onStall(lagMs: number): void {
+    this.#counters.add('stalls');
+    this.#parts.log.warn('broker stood still', { lagMs: Math.round(lagMs) });
+    this.#publish(routes.brokerStall, {
+      v: SCHEMA_MINOR,
+      lagMs: Math.round(lagMs),
+      atMs: this.#parts.clock.nowMs(),
+    });
+  }
+
+  #publishStats(): void {
+    const { clock } = this.#parts;
+    this.#publish(routes.brokerStats, {
+      v: SCHEMA_MINOR,
+      atMs: clock.nowMs(),
+      upS: Math.round((clock.monoMs() - this.#startedMonoMs) / 1000),
+      clients: this.#states.count,
+      retained: { topics: this.#retained.topics, bytes: this.#retained.bytes },
+      rssMiB: Math.round(process.memoryUsage.rss() / 1024 ** 2),
+      loopLagMs: Math.round(this.#stall.takeLargestMs()),
+      counters: this.#counters.snapshot(),
+    });
+  }
+
+  #report(clientId: string, message: PublishFacts, reason: string): Report {
+    return {
+      topic: this.#ownTopic(routes.brokerQuarantine),
+      payload: Buffer.from(
+        encodePayload(routes.brokerQuarantine, {
+          v: SCHEMA_MINOR,
+          client: printable(clientId, 128),
+          topic: printable(message.topic, 512),
+          reason: printable(reason, 300),
+          bytes: message.payload.byteLength,
+          atMs: this.#parts.clock.nowMs(),
+        }),
+      ),
+    };
+  }
+
+  #ownTopic(route: Route<`broker/<broker>/${string}`>): string {
+    return buildTopic(this.#root, route, { broker: this.#config.name });
+  }
+
+  #publish<S extends z.ZodType>(route: Route<`broker/<broker>/${string}`, S>, value: z.infer<S>): Promise<void> {
+    const topic = this.#ownTopic(route);
+    const payload = Buffer.from(encodePayload(route, value));
+    if (route.retain) this.#retained.apply({ topic, payload, qos: route.qos });
+    return this.#emit({ topic, payload, qos: route.qos, retain: route.retain });
+  }
+
+  #emit(message: { topic: string; payload: Buffer; qos: 0 | 1; retain: boolean }): Promise<void> {
+    return new Promise((resolve) => {
+      this.#aedes.publish({ cmd: 'publish', dup: false, ...message }, () => resolve());
+    });
+  }
+}
+
+function isLoopback(address: string): boolean {
+  return address === '::1' || /^(::ffff:)?127\./.test(address);
+}
+
+// Someone else's text in our log of bad input: cut, and without control characters.
+function printable(text: string, charactersMax: number): string {
+  // biome-ignore lint/suspicious/noControlCharactersInRegex: they are what is taken out.
+  return text.slice(0, charactersMax).replace(/[\u0000-\u001f\u007f-\u009f\u2028-\u202f]/g, '?');
+}

@@ -1,0 +1,112 @@
+import { buildFilter, buildInboxFilter, buildOwnPrefix, buildRootFilter, routes } from '../protocol/routes.js';
+import { containsFilter } from './topic-filter.js';
+
+/** What an identity is for. `anonymous` has no password and reads only. */
+export const ROLES = ['node', 'monitor', 'operator', 'reader', 'source'] as const;
+export type Role = (typeof ROLES)[number];
+
+export type Identity = { readonly name: string; readonly role: Role | 'anonymous' };
+
+/** May it, and by which rule. A denial names the rule `default`: what is not allowed is denied. */
+export type Decision = { readonly allowed: boolean; readonly rule: string };
+
+export type Action = 'pub' | 'sub';
+
+type Grants = { readonly read: readonly string[]; readonly write: readonly string[] };
+
+const DENIED: Decision = { allowed: false, rule: 'default: deny' };
+
+function everyFilter(root: string, list: readonly (typeof routes)[keyof typeof routes][]): string[] {
+  return list.map((route) => buildFilter(root, route));
+}
+
+function messagesFrom(root: string, me: string): string[] {
+  return [routes.need, routes.fill, routes.result].map((route) => buildFilter(root, route, { sender: me }));
+}
+
+// One entry per role; each filter is a line of the table in `broker/README.md`.
+const GRANTS: Readonly<Record<Identity['role'], (root: string, me: string) => Grants>> = {
+  node: (root, me) => ({
+    write: [`${buildOwnPrefix(root, 'node', me)}/#`, ...messagesFrom(root, me)],
+    // What a replica needs of the others and no more: a stolen board's password shows no pictures of other cameras.
+    read: [
+      `${buildOwnPrefix(root, 'node', me)}/#`,
+      buildInboxFilter(root, me),
+      buildFilter(root, routes.maintenance, { node: me }),
+      ...everyFilter(root, [
+        routes.brokerEpoch,
+        routes.brokerStall,
+        routes.status,
+        routes.info,
+        routes.beat,
+        routes.live,
+        routes.head,
+        routes.segment,
+        routes.monitorStatus,
+      ]),
+    ],
+  }),
+  monitor: (root, me) => ({
+    write: [
+      `${buildOwnPrefix(root, 'monitor', me)}/#`,
+      ...messagesFrom(root, me),
+      buildFilter(root, routes.command, { sender: me }),
+    ],
+    read: [buildRootFilter(root)],
+  }),
+  operator: (root, me) => ({
+    write: [
+      buildFilter(root, routes.maintenance),
+      ...messagesFrom(root, me),
+      buildFilter(root, routes.command, { sender: me }),
+    ],
+    read: [buildRootFilter(root)],
+  }),
+  reader: (root, me) => ({
+    write: [buildFilter(root, routes.need, { sender: me })],
+    read: [buildRootFilter(root)],
+  }),
+  source: (root, me) => ({
+    write: [`${buildOwnPrefix(root, 'source', me)}/#`],
+    read: [
+      buildInboxFilter(root, me),
+      `${buildOwnPrefix(root, 'source', me)}/#`,
+      buildFilter(root, routes.brokerEpoch),
+      buildFilter(root, routes.brokerStall),
+    ],
+  }),
+  anonymous: (root) => ({ write: [], read: [buildRootFilter(root)] }),
+};
+
+type Rule = { readonly levels: readonly string[]; readonly decision: Decision };
+
+/** The rights of one identity, compiled: answers are synchronous, and what no rule allows is denied. */
+export class Rights {
+  readonly #read: readonly Rule[];
+  readonly #write: readonly Rule[];
+
+  constructor(root: string, identity: Identity) {
+    const grants = GRANTS[identity.role](root, identity.name);
+    const compile = (verb: string) => (filter: string) => ({
+      levels: filter.split('/'),
+      decision: { allowed: true, rule: `${identity.role} may ${verb} ${filter}` },
+    });
+    this.#read = grants.read.map(compile('read'));
+    this.#write = grants.write.map(compile('write'));
+  }
+
+  /** May it publish on this topic name. */
+  write(topic: string): Decision {
+    return decide(this.#write, topic);
+  }
+
+  /** May it read everything that a topic filter (or one topic name) matches. */
+  read(filter: string): Decision {
+    return decide(this.#read, filter);
+  }
+}
+
+function decide(rules: readonly Rule[], filter: string): Decision {
+  const levels = filter.split('/');
+  return rules.find((rule) => containsFilter(rule.levels, levels))?.decision ?? DENIED;
+}
