@@ -169,26 +169,34 @@ export class Background {
   // Smallest and largest mean of each cell's 3x3 surroundings, rows first, then columns.
   #measureSurroundings(): void {
     const width = this.#width;
-    const last = width * this.#height - width;
-    for (let i = 0; i < this.mean.length; i++) {
-      const at = this.mean[i] ?? 0;
-      const x = i % width;
-      const left = x > 0 ? (this.mean[i - 1] ?? 0) : at;
-      const right = x < width - 1 ? (this.mean[i + 1] ?? 0) : at;
-      this.#scratchLow[i] = at < left ? Math.min(at, right) : Math.min(left, right);
-      this.#scratchHigh[i] = at > left ? Math.max(at, right) : Math.max(left, right);
+    const cells = this.mean.length;
+    for (let start = 0; start < cells; start += width) {
+      const end = start + width - 1;
+      let left = this.mean[start] ?? 0;
+      let at = left;
+      for (let i = start; i <= end; i++) {
+        const right = i < end ? (this.mean[i + 1] ?? 0) : at;
+        this.#scratchLow[i] = Math.min(left, at, right);
+        this.#scratchHigh[i] = Math.max(left, at, right);
+        left = at;
+        at = right;
+      }
     }
-    for (let i = 0; i < this.mean.length; i++) {
-      const up = i >= width ? i - width : i;
-      const down = i < last ? i + width : i;
-      const low = this.#scratchLow[i] ?? 0;
-      const lowUp = this.#scratchLow[up] ?? 0;
-      const lowDown = this.#scratchLow[down] ?? 0;
-      this.#low[i] = low < lowUp ? Math.min(low, lowDown) : Math.min(lowUp, lowDown);
-      const high = this.#scratchHigh[i] ?? 0;
-      const highUp = this.#scratchHigh[up] ?? 0;
-      const highDown = this.#scratchHigh[down] ?? 0;
-      this.#high[i] = high > highUp ? Math.max(high, highDown) : Math.max(highUp, highDown);
+    for (let start = 0; start < cells; start += width) {
+      const up = start > 0 ? start - width : start;
+      const down = start + width < cells ? start + width : start;
+      for (let x = 0; x < width; x++) {
+        this.#low[start + x] = Math.min(
+          this.#scratchLow[up + x] ?? 0,
+          this.#scratchLow[start + x] ?? 0,
+          this.#scratchLow[down + x] ?? 0,
+        );
+        this.#high[start + x] = Math.max(
+          this.#scratchHigh[up + x] ?? 0,
+          this.#scratchHigh[start + x] ?? 0,
+          this.#scratchHigh[down + x] ?? 0,
+        );
+      }
     }
   }
 }

@@ -6,7 +6,7 @@ import { Background, type BackgroundStep } from './background.js';
 import { findShift, NO_SHIFT } from './camera-shake.js';
 import { ComponentFinder } from './components.js';
 import { createGreyPlane, fillGreyPlane, type GreyPlane } from './grey-plane.js';
-import { fitLight } from './light-model.js';
+import { fitLight, type LightChange } from './light-model.js';
 import { NoiseMeter } from './noise-meter.js';
 
 /** What the gate says about one frame. */
@@ -27,13 +27,19 @@ export type MotionReading = {
 // 5 standard deviations: 19,200 normal cells pass it once in 90 frames, and a patch needs a dozen of them together.
 const NOISE_GAIN = 5;
 // Under this changed fraction nobody looks for a shaken camera.
-const SHAKE_FRACTION_MIN = 0.04;
+const SHAKE_FRACTION_MIN = 0.015;
 // A camera that stays shifted this long has been moved.
 const SHIFTED_MS_MAX = 2000;
 // After light or an IR switch the picture is taken as the new background once it stands still this long, or anyhow after 3 s.
 const SETTLED_MS = 400;
 const DISTURBED_MS_MAX = 3000;
 const SETTLED_FRACTION = 0.05;
+// Light that jumps by this much from one frame to the next (at mid grey, or in contrast) and still leaves a twentieth of
+// the picture unexplained is a flash or a switch to infrared, however few cells stand out.
+const LIGHT_JUMP_LEVELS = 25;
+const LIGHT_JUMP_GAIN = 0.25;
+const LIGHT_UNEXPLAINED = 0.05;
+const MID_GREY = 110;
 // A patch is motion while part of it still changes; the place a parked car left only differs.
 const ACTIVE_FRACTION_MIN = 0.06;
 const ACTIVE_CELLS_MIN = 3;
@@ -91,6 +97,8 @@ class View {
   #isCalibrated = false;
   #disturbedMs = -1;
   #settledMs = 0;
+  // Light of the last frame that was not disturbed.
+  #light: LightChange = { gain: 1, offset: 0 };
   #shiftedMs = 0;
 
   constructor(picture: RgbPicture, settings: MotionSettings, monoMs: number) {
@@ -166,13 +174,15 @@ class View {
   // A flash goes back to the old background by itself; whatever stays is the new one as soon as it stands still.
   #isDisturbed(now: Float32Array, changedFraction: number, step: BackgroundStep): boolean {
     const limit = this.#settings.lightningFraction;
+    const isJump = isLightJump(this.#light, step.light) && changedFraction > LIGHT_UNEXPLAINED;
     if (this.#disturbedMs < 0) {
-      if (changedFraction <= limit) return false;
-      this.#disturbedMs = 0;
-      this.#settledMs = 0;
-      return true;
+      const isCalm = changedFraction <= limit && !isJump;
+      if (isCalm) this.#light = step.light;
+      else this.#settledMs = 0;
+      this.#disturbedMs = isCalm ? -1 : 0;
+      return !isCalm;
     }
-    if (changedFraction < limit / 2) {
+    if (changedFraction < limit / 2 && !isJump) {
       this.#disturbedMs = -1;
       return false;
     }
@@ -181,6 +191,7 @@ class View {
     this.#settledMs = isSettled ? this.#settledMs + step.dtMs : 0;
     if (this.#settledMs >= SETTLED_MS || this.#disturbedMs >= DISTURBED_MS_MAX) {
       this.#background.adopt(now);
+      this.#light = { gain: 1, offset: 0 };
       this.#disturbedMs = -1;
     }
     return true;
@@ -206,6 +217,11 @@ class View {
     }
     return boxes.length > BOXES_MAX ? [unionOf(boxes)] : boxes;
   }
+}
+
+function isLightJump(a: LightChange, b: LightChange): boolean {
+  const levels = (a.gain - b.gain) * MID_GREY + a.offset - b.offset;
+  return Math.abs(levels) > LIGHT_JUMP_LEVELS || Math.abs(a.gain - b.gain) > LIGHT_JUMP_GAIN;
 }
 
 function keepSolid(from: Uint8Array, to: Uint8Array, width: number, height: number): void {
