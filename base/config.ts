@@ -139,8 +139,17 @@ export function parseConfig<S extends z.ZodType>(
       });
     }
   }
-  if (!result.success || problems.length > 0) throw new ConfigError(options.path, problems);
+  if (!result.success || problems.length > 0) throw new ConfigError(options.path, inFileOrder(problems));
   return freezeDeep(result.data);
+}
+
+// As a person reads the file; what comes from elsewhere last.
+function inFileOrder(problems: readonly ConfigProblem[]): ConfigProblem[] {
+  const rank = ({ place }: ConfigProblem) => {
+    const [line, column] = place.split(':').map(Number);
+    return Number.isInteger(line) ? (line ?? 0) * 10_000 + (column ?? 0) : Number.POSITIVE_INFINITY;
+  };
+  return [...problems].sort((a, b) => (rank(a) < rank(b) ? -1 : rank(a) > rank(b) ? 1 : 0));
 }
 
 function placeInFile(document: ConfigDocument, path: ConfigPath, at: 'key' | 'value'): string {

@@ -1,13 +1,14 @@
 import { createHash } from 'node:crypto';
 import { createReadStream } from 'node:fs';
+import { basename, dirname } from 'node:path';
 import { backoffDelayMs } from '../../../base/backoff.js';
 import type { Clock } from '../../../base/clock.js';
 import { messageOf, OperationError, systemCodeOf } from '../../../base/errors.js';
+import { FolderLock } from '../../../base/folder-lock.js';
 import type { Random } from '../../../base/random.js';
 import { httpGet } from './http-get.js';
 import type { PullLimits } from './limits.js';
 import { PartFile } from './part-file.js';
-import { lockPart } from './part-lock.js';
 import { planResponse, type ResponseHead, type ResponsePlan, strongEtag } from './response-plan.js';
 
 export type DownloadProgress = {
@@ -53,11 +54,12 @@ export async function downloadFile(options: DownloadOptions): Promise<DownloadRe
   try {
     const present = await sumOfFile(options.targetPath);
     if (present?.sha256 === options.sha256) return { bytes: present.bytes, attempts: 0, alreadyThere: true };
-    const unlock = await lockPart(options.targetPath);
+    // Two writers of one part file would tear it.
+    const lock = await FolderLock.acquire(dirname(options.targetPath), `download ${basename(options.targetPath)}`);
     try {
       return await new Download(options, await PartFile.open(options.targetPath, options)).run();
     } finally {
-      await unlock();
+      await lock.release();
     }
   } catch (error) {
     throw describeDiskFault(error, options);

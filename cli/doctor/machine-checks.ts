@@ -1,0 +1,122 @@
+import { execFile } from 'node:child_process';
+import { constants, existsSync } from 'node:fs';
+import { access, mkdir, open, rm, statfs } from 'node:fs/promises';
+import { totalmem } from 'node:os';
+import { delimiter, dirname, join } from 'node:path';
+import { promisify } from 'node:util';
+import type { Environment } from '../../base/config.js';
+import { messageOf } from '../../base/errors.js';
+import { type Finding, fail, ok, warn } from './finding.js';
+
+const runFile = promisify(execFile);
+
+/** Oldest Node.js this is built for: `engines` of the package. */
+const NODE_MIN = [20, 19] as const;
+
+export function checkNode(version: string): Finding {
+  const [major = 0, minor = 0] = version.replace(/^v/, '').split('.').map(Number);
+  const isNew = major > NODE_MIN[0] || (major === NODE_MIN[0] && minor >= NODE_MIN[1]);
+  if (isNew) return ok('node', version);
+  return fail('node', version, `install Node.js ${NODE_MIN.join('.')} or newer`);
+}
+
+export function checkPlatform(platform: string, arch: string, isGlibc: boolean): Finding {
+  const detail = `${platform} ${arch}`;
+  if (platform !== 'linux' || !['x64', 'arm64'].includes(arch)) {
+    return fail('platform', detail, 'ONNX Runtime and the drivers need 64-bit Linux (x64 or arm64)');
+  }
+  if (!isGlibc) return fail('platform', `${detail}, musl`, 'ONNX Runtime needs glibc: Debian, Ubuntu, Raspberry Pi OS');
+  return ok('platform', detail);
+}
+
+/** True where the C library is glibc, which is what the native packages are built for. */
+export function hasGlibc(): boolean {
+  const report = process.report.getReport();
+  if (typeof report !== 'object' || report === null || !('header' in report)) return true;
+  const { header } = report;
+  return typeof header === 'object' && header !== null && 'glibcVersionRuntime' in header;
+}
+
+const MIB = 1024 * 1024;
+
+export function checkMemory(totalBytes = totalmem()): Finding {
+  const detail = `${Math.round(totalBytes / MIB)} MiB`;
+  // A node takes up to 220 MiB, the system about 150.
+  if (totalBytes < 400 * MIB) return fail('memory', detail, 'a node needs a machine with 512 MB at least');
+  if (totalBytes < 900 * MIB) return warn('memory', detail, 'enough for one node with one camera; not for the demo');
+  return ok('memory', detail);
+}
+
+/** Looks a program up in `PATH`, without running it. */
+export function checkProgram(name: string, purpose: string, packageName: string, env: Environment): Finding {
+  const folders = (env.PATH ?? '').split(delimiter).filter((folder) => folder !== '');
+  const found = folders.map((folder) => join(folder, name)).find((path) => existsSync(path));
+  if (found !== undefined) return ok(name, found);
+  return warn(name, `not found (${purpose})`, `sudo apt-get install ${packageName}`);
+}
+
+/**
+ * Loads a native library in a process of its own: one built for another processor ends its process, and the report
+ * must survive that.
+ */
+export async function checkLibrary(name: string): Promise<Finding> {
+  try {
+    const script = `await import(${JSON.stringify(import.meta.resolve(name))})`;
+    await runFile(process.execPath, ['--input-type=module', '-e', script], { timeout: 30_000 });
+    return ok(name, 'loads');
+  } catch (error) {
+    const lines = messageOf(error).split('\n');
+    const said = lines.find((line) => /error/i.test(line) && !line.startsWith('Command failed')) ?? lines[0] ?? '';
+    return fail(name, `does not load: ${said.trim().slice(0, 120)}`, 'npm ci, on this machine');
+  }
+}
+
+/** Free space a node needs to keep records for a day and its model, MiB. */
+const DISK_FREE_MIB_MIN = 200;
+
+/** Writes a file into the state folder, or makes sure the folder could be made. */
+export async function checkStateDir(path: string): Promise<Finding> {
+  try {
+    const existing = nearestFolder(path);
+    if (existing === path) await writeProbe(path);
+    else await access(existing, constants.W_OK | constants.X_OK);
+    const { bavail, bsize } = await statfs(existing);
+    const freeMiB = Math.floor((bavail * bsize) / MIB);
+    const detail = `${path}${existing === path ? '' : ' (will be made)'}, ${freeMiB} MiB free`;
+    if (freeMiB < DISK_FREE_MIB_MIN) return warn('state folder', detail, 'make room: records and models live there');
+    return ok('state folder', detail);
+  } catch (error) {
+    return fail('state folder', messageOf(error), 'give --state DIR or make the folder writable');
+  }
+}
+
+function nearestFolder(path: string): string {
+  return existsSync(path) || dirname(path) === path ? path : nearestFolder(dirname(path));
+}
+
+async function writeProbe(folder: string): Promise<void> {
+  await mkdir(folder, { recursive: true });
+  const probe = join(folder, `.doctor-${process.pid}.tmp`);
+  const file = await open(probe, 'wx');
+  try {
+    await file.writeFile('x');
+    await file.sync();
+  } finally {
+    await file.close();
+    await rm(probe, { force: true });
+  }
+}
+
+/** Whether something keeps the wall clock right: records carry it, and TLS certificates are judged by it. */
+export async function checkClock(): Promise<Finding> {
+  if (existsSync('/run/systemd/timesync/synchronized')) return ok('clock', 'synchronised (systemd-timesyncd)');
+  try {
+    const { stdout } = await runFile('timedatectl', ['show', '--property=NTPSynchronized', '--value'], {
+      timeout: 5000,
+    });
+    if (stdout.trim() === 'yes') return ok('clock', 'synchronised');
+    return warn('clock', 'not synchronised', 'sudo timedatectl set-ntp true; records are marked until it is');
+  } catch {
+    return warn('clock', 'nothing here can tell (no timedatectl)', 'make sure that the host keeps the time');
+  }
+}

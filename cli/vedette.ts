@@ -1,0 +1,34 @@
+#!/usr/bin/env node
+import { openContext } from './command-context.js';
+import { runCommandLine, stopRequest } from './command-line.js';
+import { reportFailure } from './failure.js';
+
+/** What shells report for a program ended by Ctrl-C: 128 + SIGINT. */
+const EXIT_INTERRUPTED = 130;
+
+const stop = new AbortController();
+const badNews = { code: 0 };
+const context = openContext(process, process.env, stop.signal, (code) => {
+  badNews.code = code;
+});
+
+for (const name of ['SIGINT', 'SIGTERM'] as const) {
+  process.on(name, () => {
+    // Whoever asks twice does not want to wait for an orderly end.
+    if (stop.signal.aborted) process.exit(EXIT_INTERRUPTED);
+    stop.abort(stopRequest(name));
+  });
+}
+for (const stream of [process.stdout, process.stderr]) {
+  // `vedette ... | head -1`: the reader has seen enough, which is no fault.
+  stream.on('error', (error: NodeJS.ErrnoException) => process.exit(error.code === 'EPIPE' ? 0 : 70));
+}
+for (const event of ['uncaughtException', 'unhandledRejection'] as const) {
+  process.on(event, (error: unknown) => {
+    process.exit(reportFailure(error, context.err, (process.env.VEDETTE_DEBUG ?? '') !== ''));
+  });
+}
+
+const code = await runCommandLine(process.argv.slice(2), context);
+// Not left to the event loop: a forgotten timer or socket of a library must not keep a finished command alive.
+process.exit(code === 0 ? badNews.code : code);
