@@ -33,7 +33,15 @@ export type CameraLoopOptions = {
   readonly report: (report: VisionReport) => void;
 };
 
-const COUNTERS = ['looked', 'inferences', 'decodeMs', 'gateMs', 'inferMs', 'inference-failed', 'snapshot-failed'] as const;
+const COUNTERS = [
+  'looked',
+  'inferences',
+  'decodeMs',
+  'gateMs',
+  'inferMs',
+  'inference-failed',
+  'snapshot-failed',
+] as const;
 
 /** One camera in the vision process: takes its newest frame, decodes it, runs the pipeline, reports what came of it. */
 export class CameraLoop {
@@ -180,7 +188,8 @@ export class CameraLoop {
   }
 
   #reportCounts(counts: PipelineOutput['counts']): void {
-    for (const { label, count } of counts) this.#options.report({ type: 'count', camera: this.#options.id, label, count });
+    for (const { label, count } of counts)
+      this.#options.report({ type: 'count', camera: this.#options.id, label, count });
   }
 
   async #snapshot(picture: RgbPicture, candidate: SnapshotCandidate): Promise<void> {

@@ -22,22 +22,25 @@ async function run(start: StartVision): Promise<void> {
   const clock = new SystemClock();
   const model = await loadDetector({ modelPath: start.modelPath, threads: start.threads });
   const detector = new SerialDetector(model);
-  const loops = Object.entries(start.cameras).map(([id, config]) => [
-    id,
-    new CameraLoop({
-      id,
-      config: CameraConfig.parse(config),
-      detector,
-      modelScoreMin: model.manifest.thresholds.score,
-      firstTrackId: start.firstTrackIds[id] ?? 1,
-      simCommand: start.simCommand,
-      clock,
-      // Jitter of retries only; two cameras of one node must not retry in step.
-      random: new Random(`${start.node}/${id}/${process.pid}`),
-      log,
-      report,
-    }),
-  ] as const);
+  const loops = Object.entries(start.cameras).map(
+    ([id, config]) =>
+      [
+        id,
+        new CameraLoop({
+          id,
+          config: CameraConfig.parse(config),
+          detector,
+          modelScoreMin: model.manifest.thresholds.score,
+          firstTrackId: start.firstTrackIds[id] ?? 1,
+          simCommand: start.simCommand,
+          clock,
+          // Jitter of retries only; two cameras of one node must not retry in step.
+          random: new Random(`${start.node}/${id}/${process.pid}`),
+          log,
+          report,
+        }),
+      ] as const,
+  );
   report({
     type: 'ready',
     model: { id: model.manifest.id, sha256: model.manifest.sha256 },
@@ -59,7 +62,8 @@ async function run(start: StartVision): Promise<void> {
   for (const [, loop] of loops) loop.reportState();
   await Promise.all(loops.map(([, loop]) => loop.run(stop.signal)));
   // Sources that play once may all have ended: the process stays, so that its cameras' states stay true.
-  if (!stop.signal.aborted) await new Promise((resolve) => stop.signal.addEventListener('abort', resolve, { once: true }));
+  if (!stop.signal.aborted)
+    await new Promise((resolve) => stop.signal.addEventListener('abort', resolve, { once: true }));
   cancelTick();
   cancelStates();
   tick();
