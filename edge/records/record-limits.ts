@@ -1,0 +1,57 @@
+/** What a node's log allows itself. Sizes in bytes, times in ms. */
+export type RecordLimits = {
+  /** fsync at whichever comes first after a write. */
+  readonly fsyncMs: number;
+  readonly fsyncRecords: number;
+  /** Closed segments of all epochs together; the oldest go first. */
+  readonly retentionBytes: number;
+  readonly retentionMs: number;
+  /** Records kept in memory alone while the disk fails, and for how long; then the oldest are lost, counted. */
+  readonly memoryRecordsMax: number;
+  readonly memoryMs: number;
+  /** Between two attempts to write to a failing disk. */
+  readonly diskRetryMs: number;
+  /** A wall clock that falls back further than this begins a new epoch, so that t stays monotone within each. */
+  readonly clockStepMs: number;
+  /** Records in one batch of `live`, and how long a batch may wait for company while another is under way. */
+  readonly batchRecords: number;
+  readonly batchMs: number;
+  /** Batches without PUBACK at a time; they are on one topic, so MQTT keeps their order. */
+  readonly batchesInFlight: number;
+  /** How often at most the published position is written down: what a restart may send twice. */
+  readonly cursorMs: number;
+  /** Period of the signed head, if the log advanced. */
+  readonly headMs: number;
+  /** Epochs a head lists: a node that restarts every few seconds shows the last ones. */
+  readonly headEpochs: number;
+  /** Requests that wait for their answer, and the pause between two parts of answers. */
+  readonly needsWaiting: number;
+  readonly fillPauseMs: number;
+};
+
+export const DEFAULT_RECORD_LIMITS: RecordLimits = {
+  fsyncMs: 1_000,
+  fsyncRecords: 64,
+  // Greengrass keeps 256 MB by default; at 26 B a record that is ten million.
+  retentionBytes: 256 * 1024 * 1024,
+  retentionMs: 30 * 86_400_000,
+  // 60 s of a busy node (60 records/s), about 1 MB.
+  memoryRecordsMax: 4_096,
+  memoryMs: 60_000,
+  diskRetryMs: 5_000,
+  clockStepMs: 60_000,
+  batchRecords: 32,
+  batchMs: 200,
+  // 8 batches of 32 refill a 10 ms link at 25,000 records/s; a cut loses none of them, it only repeats them.
+  batchesInFlight: 8,
+  // 288 writes of 8 kB a day keep the card's budget; a restart repeats at most five minutes of records.
+  cursorMs: 300_000,
+  headMs: 10_000,
+  headEpochs: 16,
+  needsWaiting: 64,
+  // 20 parts of 48 KiB a second: 1 MB/s, a quarter of what a Pi's Wi-Fi carries.
+  fillPauseMs: 50,
+};
+
+/** A longer line would not fit a live batch beside others; the largest of ours is an open record with 365 labels. */
+export const RECORD_LINE_BYTES_MAX = 32 * 1024;

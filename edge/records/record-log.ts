@@ -1,0 +1,502 @@
+import { randomBytes } from 'node:crypto';
+import { readFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import type { Clock } from '../../base/clock.js';
+import { Counters } from '../../base/counters.js';
+import { messageOf, OperationError, systemCodeOf } from '../../base/errors.js';
+import type { Log } from '../../base/log.js';
+import { describeIssues } from '../../protocol/codec.js';
+import { buildEpoch } from '../../protocol/ids.js';
+import { LogRecord } from '../../protocol/record.js';
+import { SEGMENT_AGE_MAX_MS } from '../../protocol/segment.js';
+import { EpochFolder, parseEpochFolderName, type RotReport } from './epoch-folder.js';
+import { LiveEpoch } from './live-epoch.js';
+import type { RecordDisk } from './record-disk.js';
+import { RECORD_LINE_BYTES_MAX, type RecordLimits } from './record-limits.js';
+import { RottenSegmentError, type SegmentMeta } from './segment.js';
+
+/** A record without what the log gives it: `s` and `t`. */
+export type RecordFields = { readonly k: string; readonly [field: string]: unknown };
+
+/** What an open record says for all that follow; asked for when an epoch begins. */
+export type OpeningFields = {
+  readonly sw: string;
+  readonly model: { readonly id: string; readonly sha256: string } | null;
+  readonly labels: readonly string[];
+  readonly cameras: readonly string[];
+};
+
+/** A record line with its seq. */
+export type RecordLine = { readonly s: number; readonly text: string };
+
+/** One log as a head lists it. */
+export type LogExtent = {
+  readonly epoch: string;
+  readonly isLive: boolean;
+  readonly first: number;
+  /** Largest seq that survives a power cut; of a closed epoch: its length. */
+  readonly seq: number;
+  readonly hash: string;
+  readonly segments: number;
+};
+
+export type DiskState = { readonly ok: true } | { readonly ok: false; readonly reason: string };
+
+export type RecordLogOptions = {
+  /** Folder of the log; must exist. */
+  readonly dir: string;
+  readonly node: string;
+  readonly disk: RecordDisk;
+  readonly clock: Clock;
+  readonly log: Log;
+  readonly limits: RecordLimits;
+  readonly opening: () => OpeningFields;
+  /** False until the clock was set; records carry `u:1` until then, and nothing expires by age. */
+  readonly isClockSynchronised: () => boolean;
+  readonly onAppended: () => void;
+  readonly onSegmentClosed: () => void;
+  readonly onDisk: (state: DiskState) => void;
+  /** Records given up by retention. */
+  readonly onExpired: (epoch: string, first: number, last: number) => void;
+};
+
+const COUNTER_NAMES = [
+  'appended',
+  'segmentsClosed',
+  'segmentsExpired',
+  'recordsExpired',
+  'diskErrors',
+  'recordsLost',
+  'rottenFiles',
+  'rottenRecords',
+] as const;
+
+type Waiter = { readonly seq: number; readonly epoch: LiveEpoch; readonly resolve: () => void };
+
+/**
+ * A node's own log: epochs of records in files, the truth of what it has seen. One random epoch per life of the process,
+ * made at its first append; the order append, publish, fsync is safe because of that. A failing disk does not stop
+ * appends: records stay in memory and are written when it recovers; what memory cannot hold is lost, counted, and told
+ * by a `loss` record in a new epoch.
+ */
+export class RecordLog {
+  readonly #options: RecordLogOptions;
+  readonly #limits: RecordLimits;
+  readonly #counters = new Counters(COUNTER_NAMES);
+  #folders: EpochFolder[] = [];
+  #live: LiveEpoch | undefined;
+  #prev: { readonly e: string; readonly s: number } | null = null;
+  #instance = '';
+  #waiters: Waiter[] = [];
+  #work: Promise<void> = Promise.resolve();
+  #isWriting = false;
+  #isSyncing = false;
+  #cancelSync: (() => void) | undefined;
+  #cancelTimers: (() => void)[] = [];
+  #troubleSinceMonoMs: number | undefined;
+  #lastTrouble = '';
+  #lostInEpoch = 0;
+  #isClosed = false;
+
+  constructor(options: RecordLogOptions) {
+    this.#options = options;
+    this.#limits = options.limits;
+  }
+
+  /**
+   * Reads what earlier lives left, closing their open segments.
+   * @returns what was found rotten.
+   * @throws OperationError state-unwritable, disk-full
+   */
+  async open(): Promise<RotReport[]> {
+    const { dir, node, disk, clock } = this.#options;
+    this.#instance = await this.#readInstance();
+    const reports: RotReport[] = [];
+    const found = (await disk.list(dir)).flatMap((name) => parseEpochFolderName(name) ?? []);
+    found.sort((a, b) => a.ordinal - b.ordinal);
+    for (const { epoch, ordinal } of found) {
+      const folder = new EpochFolder({ node, epoch, ordinal, root: dir, disk });
+      reports.push(...(await this.#attempt('read', folder.path, () => folder.load())));
+      this.#folders.push(folder);
+    }
+    const last = this.#folders.at(-1);
+    this.#prev = last === undefined ? null : { e: last.epoch, s: last.closedSeq };
+    for (const report of reports) this.#noteRot(report);
+    await this.#expire();
+    this.#cancelTimers = [clock.every(60_000, () => this.#enqueue(() => this.#tidy()))];
+    return reports;
+  }
+
+  /** Random id of this disk: tells a cloned card from a restart. */
+  get instance(): string {
+    return this.#instance;
+  }
+
+  get liveEpoch(): string | undefined {
+    return this.#live?.folder.epoch;
+  }
+
+  get diskState(): DiskState {
+    return this.#troubleSinceMonoMs === undefined ? { ok: true } : { ok: false, reason: this.#lastTrouble };
+  }
+
+  /** Records in memory alone, waiting for the disk. */
+  get unwritten(): number {
+    return this.#live?.unwritten ?? 0;
+  }
+
+  /** Bytes of all closed segments. */
+  get bytes(): number {
+    return this.#folders.reduce((sum, folder) => sum + folder.bytes, 0);
+  }
+
+  counters(): Record<string, number> {
+    return this.#counters.snapshot();
+  }
+
+  /**
+   * Adds a record. The promise resolves when it is in the file, so that it survives the death of this process; while the
+   * disk fails, when it is in memory. A power cut may take what was added in the last second.
+   * @param capturedAtMs wall clock; never earlier than the record before: it is raised then.
+   * @throws OperationError record-invalid; nothing is added.
+   */
+  append(fields: RecordFields, capturedAtMs?: number): Promise<LogRecord> {
+    const wallMs = capturedAtMs ?? this.#options.clock.nowMs();
+    this.#endEpochAfterClockStep(wallMs);
+    const live = this.#live ?? this.#beginEpoch(wallMs);
+    const record = this.#push(live, fields, wallMs);
+    return new Promise((resolve) => {
+      this.#waiters.push({ seq: record.s, epoch: live, resolve: () => resolve(record) });
+      if (this.#troubleSinceMonoMs === undefined) this.#kick();
+      else this.#endureTrouble(live);
+    });
+  }
+
+  /** The logs this node has, oldest first. */
+  extents(): LogExtent[] {
+    return this.#folders.map((folder) => {
+      const isLive = folder === this.#live?.folder;
+      return {
+        epoch: folder.epoch,
+        isLive,
+        first: folder.first,
+        seq: isLive ? (this.#live?.syncedSeq ?? 0) : folder.closedSeq,
+        hash: folder.lastHash,
+        segments: folder.nextSegment,
+      };
+    });
+  }
+
+  /** Largest seq that may be published: in the file, or in memory while the disk fails. 0 for an unknown epoch. */
+  publishableSeq(epoch: string): number {
+    const live = this.#live;
+    if (live?.folder.epoch === epoch) return this.#troubleSinceMonoMs === undefined ? live.writtenSeq : live.seq;
+    return this.#folder(epoch)?.closedSeq ?? 0;
+  }
+
+  /**
+   * Lines of one epoch with seq from `from`, in order, at most `max`. Rotten and expired ones are missing; an empty
+   * answer means that there is nothing at or behind `from`.
+   */
+  async read(epoch: string, from: number, max: number): Promise<readonly RecordLine[]> {
+    const folder = this.#folder(epoch);
+    if (folder === undefined) return [];
+    const lines: RecordLine[] = [];
+    for (const meta of folder.segments) {
+      const next = lines.at(-1)?.s ?? from - 1;
+      if (meta.first + meta.count - 1 <= next || lines.length >= max) continue;
+      lines.push(...(await this.#readSegment(folder, meta, next + 1, max - lines.length)));
+    }
+    if (folder !== this.#live?.folder || lines.length >= max) return lines;
+    // Segments may have been closed while we read: what is open now begins behind them.
+    const next = Math.max(from, (lines.at(-1)?.s ?? 0) + 1);
+    return [...lines, ...(this.#live?.openLines(next, max - lines.length) ?? [])];
+  }
+
+  /** Makes every record so far survive a power cut; resolves without that while the disk fails. */
+  async flush(): Promise<void> {
+    this.#kick();
+    await this.#enqueue(() => this.#sync());
+  }
+
+  /** Writes and fsyncs what is left. Idempotent. */
+  async close(): Promise<void> {
+    if (this.#isClosed) return;
+    await this.flush();
+    this.#isClosed = true;
+    this.#cancelSync?.();
+    for (const cancel of this.#cancelTimers) cancel();
+    await this.#live?.close();
+  }
+
+  #folder(epoch: string): EpochFolder | undefined {
+    return this.#folders.find((folder) => folder.epoch === epoch);
+  }
+
+  // t is monotone within an epoch: a clock that was set back begins another one instead of freezing the time.
+  #endEpochAfterClockStep(wallMs: number): void {
+    const live = this.#live;
+    if (live === undefined || live.lastT - wallMs <= this.#limits.clockStepMs) return;
+    this.#options.log.warn('wall clock was set back, beginning a new epoch', { byMs: live.lastT - wallMs });
+    this.#endEpoch(live);
+  }
+
+  #endEpoch(live: LiveEpoch): void {
+    this.#prev = { e: live.folder.epoch, s: live.seq };
+    this.#live = undefined;
+    void this.#enqueue(async () => {
+      await live.writeTail();
+      await live.closeSegment();
+      await live.close();
+    });
+  }
+
+  #beginEpoch(wallMs: number): LiveEpoch {
+    const { node, dir: root, disk } = this.#options;
+    const ordinal = (this.#folders.at(-1)?.ordinal ?? 0) + 1;
+    const folder = new EpochFolder({ node, epoch: buildEpoch(randomBytes(12)), ordinal, root, disk });
+    const live = new LiveEpoch(folder, disk);
+    const opening = { k: 'open', prev: this.#prev, inst: this.#instance, ...this.#options.opening() };
+    this.#push(live, opening, wallMs);
+    this.#folders.push(folder);
+    this.#live = live;
+    return live;
+  }
+
+  #push(live: LiveEpoch, fields: RecordFields, wallMs: number): LogRecord {
+    const t = Math.max(wallMs, live.lastT, 0);
+    const stamp = this.#options.isClockSynchronised() ? {} : { u: 1 };
+    const checked = LogRecord.safeParse({ s: live.seq + 1, t, ...fields, ...stamp });
+    if (!checked.success) throw this.#invalid(fields, describeIssues(checked.error));
+    const text = JSON.stringify(checked.data);
+    const bytes = Buffer.byteLength(text);
+    if (bytes > RECORD_LINE_BYTES_MAX) {
+      throw this.#invalid(fields, `${bytes} bytes, allowed ${RECORD_LINE_BYTES_MAX}`);
+    }
+    live.push(text, t);
+    this.#counters.add('appended');
+    return checked.data;
+  }
+
+  #invalid(fields: RecordFields, message: string): OperationError {
+    return new OperationError({ code: 'record-invalid', op: 'append record', subject: fields.k, message });
+  }
+
+  #enqueue(task: () => Promise<void>): Promise<void> {
+    this.#work = this.#work.then(task).catch((error) => this.#meetTrouble(error));
+    return this.#work;
+  }
+
+  // One write at a time takes all that has gathered meanwhile: the group commit of the file.
+  #kick(): void {
+    if (this.#isWriting) return;
+    this.#isWriting = true;
+    void this.#enqueue(async () => {
+      this.#isWriting = false;
+      await this.#write();
+    });
+  }
+
+  async #write(): Promise<void> {
+    const live = this.#live;
+    if (live === undefined) return;
+    const closed = await live.writeTail();
+    this.#settleWaiters();
+    this.#options.onAppended();
+    if (closed > 0) {
+      this.#counters.add('segmentsClosed', closed);
+      this.#options.onSegmentClosed();
+      await this.#expire();
+    }
+    this.#armSync(live);
+  }
+
+  #settleWaiters(): void {
+    const isInTrouble = this.#troubleSinceMonoMs !== undefined;
+    const isDone = (waiter: Waiter) =>
+      isInTrouble || waiter.epoch !== this.#live || waiter.seq <= waiter.epoch.writtenSeq;
+    const done = this.#waiters.filter(isDone);
+    this.#waiters = this.#waiters.filter((waiter) => !isDone(waiter));
+    for (const { resolve } of done) resolve();
+  }
+
+  // fsync runs beside the writes: on a card it takes long, and the next record must not wait for it.
+  #armSync(live: LiveEpoch): void {
+    const unsynced = live.writtenSeq - live.syncedSeq;
+    if (unsynced >= this.#limits.fsyncRecords) {
+      this.#startSync();
+    } else if (unsynced > 0) {
+      this.#cancelSync ??= this.#options.clock.after(this.#limits.fsyncMs, () => this.#startSync());
+    }
+  }
+
+  #startSync(): void {
+    this.#cancelSync?.();
+    this.#cancelSync = undefined;
+    if (this.#isSyncing) return;
+    this.#isSyncing = true;
+    const settled = () => {
+      this.#isSyncing = false;
+    };
+    this.#live?.sync().then(settled, (error) => {
+      settled();
+      void this.#enqueue(() => Promise.reject(error));
+    });
+  }
+
+  async #sync(): Promise<void> {
+    if (this.#troubleSinceMonoMs === undefined) await this.#live?.sync();
+  }
+
+  async #tidy(): Promise<void> {
+    const live = this.#live;
+    const sinceT = live?.openSinceT;
+    if (live !== undefined && sinceT !== undefined && this.#options.clock.nowMs() - sinceT > SEGMENT_AGE_MAX_MS) {
+      await live.closeSegment();
+      this.#counters.add('segmentsClosed');
+      this.#options.onSegmentClosed();
+    }
+    await this.#expire();
+  }
+
+  // Oldest first, whole segments, over all epochs; the epoch being written keeps at least its open segment.
+  async #expire(): Promise<void> {
+    const oldestT = this.#options.isClockSynchronised()
+      ? this.#options.clock.nowMs() - this.#limits.retentionMs
+      : Number.NEGATIVE_INFINITY;
+    let bytes = this.bytes;
+    for (const folder of [...this.#folders]) {
+      for (const meta of [...folder.segments]) {
+        if (bytes <= this.#limits.retentionBytes && meta.t1 >= oldestT) return;
+        await folder.expireOldest();
+        bytes -= meta.bytes;
+        this.#counters.add('segmentsExpired');
+        this.#counters.add('recordsExpired', meta.count);
+        this.#options.onExpired(folder.epoch, meta.first, meta.first + meta.count - 1);
+      }
+      if (folder !== this.#live?.folder && folder.segments.length === 0) await this.#forget(folder);
+    }
+  }
+
+  async #forget(folder: EpochFolder): Promise<void> {
+    this.#folders = this.#folders.filter((other) => other !== folder);
+    await folder.remove();
+  }
+
+  async #readSegment(folder: EpochFolder, meta: SegmentMeta, from: number, max: number): Promise<RecordLine[]> {
+    try {
+      const { lines } = await folder.read(meta);
+      const skip = Math.max(0, from - meta.first);
+      return lines.slice(skip, skip + max).map((text, i) => ({ s: meta.first + skip + i, text }));
+    } catch (error) {
+      // Retention took it while we read: not rot.
+      if (!folder.segments.includes(meta)) return [];
+      const isRot = error instanceof RottenSegmentError || systemCodeOf(error) === 'ENOENT';
+      if (isRot) this.#noteRot(await folder.putAside(meta, messageOf(error)));
+      else this.#options.log.warn('segment not readable', { epoch: folder.epoch, error: messageOf(error) });
+      return [];
+    }
+  }
+
+  #noteRot(report: RotReport): void {
+    this.#counters.add('rottenFiles');
+    this.#counters.add('rottenRecords', report.records);
+    this.#options.log.error('log is damaged', {
+      ...report,
+      hint: 'the file was kept as .rot; is the card failing?',
+    });
+  }
+
+  async #meetTrouble(error: unknown): Promise<void> {
+    this.#counters.add('diskErrors');
+    const reason = systemCodeOf(error) ?? messageOf(error);
+    await this.#live?.takeBack();
+    if (this.#troubleSinceMonoMs === undefined) {
+      this.#troubleSinceMonoMs = this.#options.clock.monoMs();
+      this.#lastTrouble = reason;
+      this.#options.log.error('log not written, keeping records in memory', { reason, error: messageOf(error) });
+      this.#options.onDisk({ ok: false, reason });
+    }
+    this.#settleWaiters();
+    this.#options.onAppended();
+    if (!this.#isClosed) this.#options.clock.after(this.#limits.diskRetryMs, () => this.#enqueue(() => this.#retry()));
+  }
+
+  #endureTrouble(live: LiveEpoch): void {
+    const sinceMs = this.#options.clock.monoMs() - (this.#troubleSinceMonoMs ?? 0);
+    const isOverdue = sinceMs > this.#limits.memoryMs;
+    // Memory holds what the disk owes for a while; after it only the newest, so that live viewers still see all.
+    while (live.unwritten > this.#limits.memoryRecordsMax || (isOverdue && !live.isBroken)) {
+      live.dropOldestUnwritten();
+      this.#lostInEpoch++;
+      this.#counters.add('recordsLost');
+    }
+    this.#settleWaiters();
+    this.#options.onAppended();
+  }
+
+  async #retry(): Promise<void> {
+    const live = this.#live;
+    if (live === undefined || this.#troubleSinceMonoMs === undefined) return;
+    if (live.isBroken) await this.#replaceBroken(live);
+    else await live.writeTail();
+    await this.#live?.sync();
+    this.#troubleSinceMonoMs = undefined;
+    this.#options.log.info('log is written again');
+    this.#options.onDisk({ ok: true });
+    this.#kick();
+  }
+
+  // The broken epoch ends with what the disk has; the next one begins by saying how much is gone.
+  async #replaceBroken(broken: LiveEpoch): Promise<void> {
+    await broken.closeSegment();
+    const lost = this.#lostInEpoch + broken.unwritten;
+    this.#counters.add('recordsLost', broken.unwritten);
+    this.#prev = { e: broken.folder.epoch, s: broken.folder.closedSeq };
+    if (broken.folder.segments.length === 0) this.#prev = this.#prevOf(broken.folder);
+    const wallMs = this.#options.clock.nowMs();
+    const next = this.#beginEpoch(wallMs);
+    const why = this.#lastTrouble === 'ENOSPC' || this.#lastTrouble === 'EDQUOT' ? 'disk-full' : 'io';
+    this.#push(next, { k: 'loss', why, n: lost, e: broken.folder.epoch }, wallMs);
+    this.#lostInEpoch = 0;
+    await next.writeTail();
+  }
+
+  #prevOf(folder: EpochFolder): { readonly e: string; readonly s: number } | null {
+    const before = this.#folders[this.#folders.indexOf(folder) - 1];
+    return before === undefined ? null : { e: before.epoch, s: before.closedSeq };
+  }
+
+  async #readInstance(): Promise<string> {
+    const path = join(this.#options.dir, 'instance');
+    try {
+      const text = (await readFile(path, 'utf8')).trim();
+      if (/^[0-9a-f]{16}$/.test(text)) return text;
+    } catch (error) {
+      if (systemCodeOf(error) !== 'ENOENT') throw this.#unwritable('read', path, error);
+    }
+    const instance = randomBytes(8).toString('hex');
+    await this.#attempt('write', path, () => this.#options.disk.replace(path, `${instance}\n`));
+    return instance;
+  }
+
+  async #attempt<T>(op: string, path: string, work: () => Promise<T>): Promise<T> {
+    try {
+      return await work();
+    } catch (error) {
+      throw this.#unwritable(op, path, error);
+    }
+  }
+
+  #unwritable(op: string, path: string, cause: unknown): OperationError {
+    const isFull = ['ENOSPC', 'EDQUOT'].includes(systemCodeOf(cause) ?? '');
+    return new OperationError({
+      code: isFull ? 'disk-full' : 'state-unwritable',
+      op,
+      subject: path,
+      message: messageOf(cause),
+      hint: isFull ? 'free some space' : 'check the owner and mode of the state folder, and that its disk is writable',
+      cause,
+    });
+  }
+}

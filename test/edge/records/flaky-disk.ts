@@ -1,0 +1,60 @@
+import { localDisk, type RecordDisk, type SegmentFile } from '../../../edge/records/record-disk.js';
+
+/** The real disk, with faults on demand: full (after so many bytes, as a torn write), or failing at fsync. */
+export class FlakyDisk implements RecordDisk {
+  /** Bytes that still fit; undefined: no limit. */
+  bytesLeft: number | undefined;
+  syncFails = false;
+
+  async openSegment(path: string): Promise<SegmentFile> {
+    this.#failIfFull();
+    const file = await localDisk.openSegment(path);
+    return {
+      writeAt: async (bytes, position) => {
+        const fits = this.bytesLeft === undefined ? bytes.length : Math.min(this.bytesLeft, bytes.length);
+        if (this.bytesLeft !== undefined) this.bytesLeft -= fits;
+        await file.writeAt(bytes.subarray(0, fits), position);
+        if (fits < bytes.length) throw diskError('ENOSPC');
+      },
+      sync: async () => {
+        if (this.syncFails) throw diskError('EIO');
+        await file.sync();
+      },
+      close: () => file.close(),
+    };
+  }
+
+  async replace(path: string, bytes: string | Uint8Array): Promise<void> {
+    this.#failIfFull();
+    await localDisk.replace(path, bytes);
+  }
+
+  async makeFolder(path: string): Promise<void> {
+    this.#failIfFull();
+    await localDisk.makeFolder(path);
+  }
+
+  read(path: string): Promise<Buffer> {
+    return localDisk.read(path);
+  }
+
+  list(path: string): Promise<string[]> {
+    return localDisk.list(path);
+  }
+
+  move(from: string, to: string): Promise<void> {
+    return localDisk.move(from, to);
+  }
+
+  remove(path: string): Promise<void> {
+    return localDisk.remove(path);
+  }
+
+  #failIfFull(): void {
+    if (this.bytesLeft === 0) throw diskError('ENOSPC');
+  }
+}
+
+function diskError(code: string): Error {
+  return Object.assign(new Error(`${code}: simulated`), { code });
+}
