@@ -23,6 +23,7 @@ export class LiveEpoch {
   #syncedSeq = 0;
   #lastT = 0;
   #isBroken = false;
+  #isFileTrusted = true;
   #syncing: Promise<void> = Promise.resolve();
 
   constructor(folder: EpochFolder, disk: RecordDisk) {
@@ -84,6 +85,7 @@ export class LiveEpoch {
    */
   async writeTail(): Promise<number> {
     let closed = 0;
+    if (!this.#isFileTrusted) await this.#rewrite();
     while (this.#tail.length > 0 && !this.#isBroken) {
       const chunk = this.#nextChunk();
       if (chunk.length === 0) {
@@ -91,7 +93,7 @@ export class LiveEpoch {
         closed++;
         continue;
       }
-      const bytes = Buffer.from(chunk.map(({ text }) => `${text}\n`).join(''));
+      const bytes = encodeLines(chunk);
       const file = await this.#openFile();
       await file.writeAt(bytes, this.#writtenBytes);
       this.#writtenBytes += bytes.length;
@@ -137,16 +139,12 @@ export class LiveEpoch {
   }
 
   /**
-   * After an error: takes the whole open segment back into memory, so that the next attempt writes it anew. A failed
-   * fsync may have thrown away pages that were reported as written.
+   * After an error: the next attempt writes the whole open segment anew, from memory. A failed fsync may have thrown
+   * away pages that were reported as written.
    */
-  async takeBack(): Promise<void> {
+  async distrustFile(): Promise<void> {
+    this.#isFileTrusted = false;
     await this.#closeFile().catch(() => {});
-    if (this.#isBroken) return;
-    this.#tail = [...this.#written, ...this.#tail];
-    this.#tailFirst = this.#segmentFirst;
-    this.#written = [];
-    this.#writtenBytes = 0;
   }
 
   async close(): Promise<void> {
@@ -165,6 +163,14 @@ export class LiveEpoch {
     take(this.#written, this.#segmentFirst);
     take(this.#tail, this.#tailFirst);
     return lines;
+  }
+
+  async #rewrite(): Promise<void> {
+    if (this.#written.length > 0) {
+      const file = await this.#openFile();
+      await file.writeAt(encodeLines(this.#written), 0);
+    }
+    this.#isFileTrusted = true;
   }
 
   #isFull(): boolean {
@@ -200,4 +206,8 @@ export class LiveEpoch {
     await this.#syncing;
     await file?.close();
   }
+}
+
+function encodeLines(lines: readonly Line[]): Buffer {
+  return Buffer.from(lines.map(({ text }) => `${text}\n`).join(''));
 }

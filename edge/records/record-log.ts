@@ -410,7 +410,7 @@ export class RecordLog {
   async #meetTrouble(error: unknown): Promise<void> {
     this.#counters.add('diskErrors');
     const reason = systemCodeOf(error) ?? messageOf(error);
-    await this.#live?.takeBack();
+    await this.#live?.distrustFile();
     if (this.#troubleSinceMonoMs === undefined) {
       this.#troubleSinceMonoMs = this.#options.clock.monoMs();
       this.#lastTrouble = reason;
