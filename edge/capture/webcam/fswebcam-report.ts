@@ -10,7 +10,7 @@ type Rule = { readonly says: RegExp; readonly code: ErrorCode };
 const RULES: readonly Rule[] = [
   { says: /no such (file|device)|device not found|input\/output error/i, code: 'camera-unplugged' },
   { says: /timed out waiting for frame|no frames captured/i, code: 'camera-frozen' },
-  { says: /busy|permission denied|not permitted|unable to find a|invalid argument/i, code: 'camera-refused' },
+  { says: /busy|permission denied|not permitted|unable to find a|not a v4l|invalid argument/i, code: 'camera-refused' },
 ];
 
 /** The fault behind fswebcam's last words; `camera-garbage` where they say nothing known. */

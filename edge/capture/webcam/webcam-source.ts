@@ -1,5 +1,4 @@
 import { access, constants } from 'node:fs/promises';
-import NodeWebcam from 'node-webcam';
 import type { Clock } from '../../../base/clock.js';
 import { type ErrorCode, OperationError, systemCodeOf } from '../../../base/errors.js';
 import { CaptureProcess, describeEnd } from '../capture-process.js';
@@ -9,11 +8,10 @@ import type { FrameSource } from '../frame-source.js';
 import { PICTURE_BYTES_MAX } from '../limits.js';
 import { Pacer } from '../pacer.js';
 import { readFswebcamReport } from './fswebcam-report.js';
+import { snapshotArgv } from './snapshot-command.js';
 
 /** fswebcam gives up on a silent camera after 10 s; one that hangs in the driver never does. */
 const SNAPSHOT_TIMEOUT_MS = 15_000;
-/** Past 85 a JPEG grows faster than detectors gain. */
-const JPEG_QUALITY = 85;
 
 /**
  * A USB camera by snapshots: one run of fswebcam for each picture, nothing to set up. node-webcam plans the command;
@@ -129,25 +127,4 @@ export class WebcamSource implements FrameSource {
       ...(hint === undefined ? {} : { hint }),
     });
   }
-}
-
-/**
- * The program and arguments of one snapshot to standard output. The command line node-webcam plans is cut at white
- * space: all of it is fixed, numbers, or checked by the configuration to hold neither white space nor quotes.
- */
-export function snapshotArgv(config: WebcamSourceConfig): readonly string[] {
-  const webcam = new NodeWebcam.FSWebcam({
-    width: config.widthPx,
-    height: config.heightPx,
-    device: config.device,
-    output: 'jpeg',
-    quality: JPEG_QUALITY,
-    saveShots: false,
-    verbose: false,
-  });
-  webcam.bin = config.program;
-  return webcam
-    .generateSh('-')
-    .split(/\s+/)
-    .filter((word) => word !== '');
 }

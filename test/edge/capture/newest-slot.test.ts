@@ -1,0 +1,132 @@
+import { describe, expect, test } from 'vitest';
+import type { Frame } from '../../../edge/capture/frame.js';
+import { FrameBuffers } from '../../../edge/capture/frame-buffers.js';
+import { NewestSlot } from '../../../edge/capture/newest-slot.js';
+
+const never = new AbortController().signal;
+const settled = () => new Promise((resolve) => setImmediate(resolve));
+
+function setUp() {
+  const buffers = new FrameBuffers();
+  const slot = new NewestSlot(buffers);
+  const frame = (index: number): Frame => {
+    const data = buffers.acquire(12);
+    data.fill(index);
+    return { index, capturedAtMs: 0, capturedMonoMs: 0, picture: { kind: 'rgb', widthPx: 2, heightPx: 2, data } };
+  };
+  const firstByteOf = (taken: Frame | undefined) => (taken?.picture.kind === 'rgb' ? taken.picture.data[0] : undefined);
+  return { buffers, slot, frame, firstByteOf };
+}
+
+describe('newest wins', () => {
+  test('the taker gets the newest frame, those before are counted as replaced', async () => {
+    const { slot, frame } = setUp();
+    for (let i = 0; i < 4; i++) slot.put(frame(i));
+    expect((await slot.take(never))?.index).toBe(3);
+    expect(slot.replaced).toBe(3);
+  });
+
+  test('a taker that waits gets the first frame that comes', async () => {
+    const { slot, frame } = setUp();
+    const taking = slot.take(never);
+    await settled();
+    slot.put(frame(7));
+    expect((await taking)?.index).toBe(7);
+    expect(slot.replaced).toBe(0);
+  });
+
+  test('a taken frame keeps its pixels while any number of newer ones come, up to the next take', async () => {
+    const { buffers, slot, frame, firstByteOf } = setUp();
+    slot.put(frame(1));
+    const taken = await slot.take(never);
+    for (let i = 2; i < 50; i++) {
+      slot.put(frame(i));
+      expect(firstByteOf(taken)).toBe(1);
+    }
+    expect(firstByteOf(await slot.take(never))).toBe(49);
+    // One at the taker, one in the slot, one being written.
+    expect(buffers.made).toBe(3);
+  });
+});
+
+describe('every frame', () => {
+  test('waits until the one before was taken, so that none is replaced', async () => {
+    const { slot, frame } = setUp();
+    const putting = (async () => {
+      for (let i = 0; i < 5; i++) await slot.putWhenFree(frame(i), never);
+      slot.end();
+    })();
+    const seen: number[] = [];
+    for (;;) {
+      await settled();
+      const taken = await slot.take(never);
+      if (taken === undefined) break;
+      seen.push(taken.index);
+    }
+    await putting;
+    expect(seen).toEqual([0, 1, 2, 3, 4]);
+    expect(slot.replaced).toBe(0);
+  });
+
+  test('stops waiting by the signal', async () => {
+    const { slot, frame } = setUp();
+    slot.put(frame(0));
+    const stop = new AbortController();
+    const putting = slot.putWhenFree(frame(1), stop.signal);
+    stop.abort(new Error('enough'));
+    await expect(putting).rejects.toThrow('enough');
+  });
+});
+
+describe('the end', () => {
+  test('comes after the last frame', async () => {
+    const { slot, frame } = setUp();
+    slot.put(frame(3));
+    slot.end();
+    expect((await slot.take(never))?.index).toBe(3);
+    expect(await slot.take(never)).toBeUndefined();
+  });
+
+  test('reaches a taker that waits', async () => {
+    const { slot } = setUp();
+    const taking = slot.take(never);
+    slot.end();
+    expect(await taking).toBeUndefined();
+  });
+
+  test('a take stops waiting by the signal', async () => {
+    const stop = new AbortController();
+    const taking = setUp().slot.take(stop.signal);
+    stop.abort(new Error('enough'));
+    await expect(taking).rejects.toThrow('enough');
+  });
+});
+
+describe('buffers', () => {
+  test('come back only after they were given back, and only for their length', () => {
+    const buffers = new FrameBuffers();
+    const a = buffers.acquire(8);
+    expect(buffers.acquire(8)).not.toBe(a);
+    buffers.release(a);
+    expect(buffers.acquire(9)).not.toBe(a);
+    expect(buffers.acquire(8)).toBe(a);
+  });
+
+  test('given back twice are lent once', () => {
+    const buffers = new FrameBuffers();
+    const a = buffers.acquire(8);
+    buffers.release(a);
+    buffers.release(a);
+    expect(buffers.acquire(8)).toBe(a);
+    expect(buffers.acquire(8)).not.toBe(a);
+  });
+
+  test('of sizes nobody asks for any more are let go', () => {
+    const buffers = new FrameBuffers();
+    const old = buffers.acquire(8);
+    buffers.release(old);
+    const others = Array.from({ length: 4 }, () => buffers.acquire(9));
+    for (const buffer of others) buffers.release(buffer);
+    expect(buffers.acquire(8)).not.toBe(old);
+  });
+});
