@@ -9,7 +9,7 @@ const MEASUREMENT = 0.04;
 const SPEED_START = 1.5;
 const SIZE_ALPHA = 0.5;
 // Nobody keeps their course for long behind an obstacle.
-const COAST_TAU_MS = 1000;
+const COAST_TAU_MS = 2000;
 const DT_MS_MAX = 1000;
 
 type Axis = { at: number; speed: number; p00: number; p01: number; p11: number };

@@ -46,8 +46,10 @@ export class Track implements TrackView {
   lookedMonoMs: number;
   /** First look that missed it, since it was last seen. */
   missedMonoMs: number | undefined;
-  readonly #filter: MotionFilter;
-  readonly #stillness: Stillness;
+  /** Where it was seen first, picture pixels. */
+  readonly firstBox: BoxXyxyPx;
+  #filter: MotionFilter;
+  #stillness: Stillness;
   readonly #scores: number[];
   readonly #votes: Map<string, number>;
 
@@ -57,6 +59,7 @@ export class Track implements TrackView {
     this.lookedMonoMs = monoMs;
     this.label = detection.label;
     this.box = detection.box;
+    this.firstBox = detection.box;
     this.score = detection.score;
     this.scoreBest = detection.score;
     this.#filter = new MotionFilter(detection.box, monoMs);
@@ -110,6 +113,19 @@ export class Track implements TrackView {
     this.box = detection.box;
     this.#filter.correct(detection.box);
     this.#stillness.see(this.#filter.box, monoMs, settings.stationaryAfterMs);
+  }
+
+  /** Goes on as another track that has turned out to be the same object: its place and speed, this id and history. */
+  continueAs(other: Track): void {
+    this.isSeen = other.isSeen;
+    this.box = other.box;
+    this.score = other.score;
+    this.scoreBest = Math.max(this.scoreBest, other.scoreBest);
+    this.hits += other.hits;
+    this.lookedMonoMs = other.lookedMonoMs;
+    this.missedMonoMs = other.missedMonoMs;
+    this.#filter = other.#filter;
+    this.#stillness = other.#stillness;
   }
 
   miss(monoMs: number): void {

@@ -2,7 +2,14 @@ import { type BoxXyxyPx, iou } from '../box.js';
 import type { TrackerSettings } from '../config.js';
 import { coverage } from '../regions/look.js';
 import type { RegionTrack } from '../regions/region-choice.js';
-import { type Affinity, strangerAffinity, strongAffinity, weakAffinity } from './affinity.js';
+import {
+  type Affinity,
+  revivalAffinity,
+  strangerAffinity,
+  tentativeAffinity,
+  toldAffinity,
+  weakAffinity,
+} from './affinity.js';
 import { assign } from './assignment.js';
 import type { DetectionFilter, FilteredDetection } from './detection-filter.js';
 import { familyOf } from './label-family.js';
@@ -70,15 +77,15 @@ export class Tracker {
     for (const track of this.#tracks) track.predict(input.monoMs);
     const strong = new Set(input.detections.filter((detection) => detection.isStrong));
     const weak = new Set(input.detections.filter((detection) => !detection.isStrong));
-    this.#match((track) => track.isTold, strong, strongAffinity, input.monoMs);
+    this.#match((track) => track.isTold, strong, toldAffinity, input.monoMs);
     this.#match((track) => track.isTold, weak, weakAffinity, input.monoMs);
-    this.#match((track) => !track.isTold, strong, strongAffinity, input.monoMs);
+    this.#match((track) => !track.isTold, strong, tentativeAffinity, input.monoMs);
     this.#match((track) => track.isTold, strong, strangerAffinity, input.monoMs);
     for (const track of this.#tracks) if (!track.isSeen && wasLookedFor(track, input)) track.miss(input.monoMs);
-    const ended = this.#drop(input);
     for (const detection of strong) this.#begin(detection, input.monoMs);
-    for (const track of this.#tracks) if (this.#isCredible(track, input.monoMs)) track.id = ++this.#lastId;
-    return ended;
+    for (const track of this.#tracks.filter((track) => this.#isCredible(track, input.monoMs)))
+      this.#tell(track, input.monoMs);
+    return this.#drop(input);
   }
 
   /** Ends everything; ids go on counting. @returns the told tracks that were open. */
@@ -114,10 +121,20 @@ export class Tracker {
     const gone = this.#tracks.filter((track) => {
       if (track.missedMonoMs === undefined) return false;
       const hold = track.holdMs(this.#settings, input.widthPx, input.heightPx, this.#isOccluded(track));
-      return input.monoMs - track.missedMonoMs >= hold;
+      return input.monoMs - track.missedMonoMs >= hold && !this.#mayBeRevived(track, input.monoMs);
     });
     this.#tracks = this.#tracks.filter((track) => !gone.includes(track));
     return gone.filter((track) => track.isTold);
+  }
+
+  // Somebody too young to be told stands where it may be: who it is, is known in a moment.
+  #mayBeRevived(track: Track, monoMs: number): boolean {
+    return (
+      track.isTold &&
+      this.#tracks.some(
+        (other) => !other.isTold && other.isSeen && other.hits > 1 && revivalAffinity(track, other, monoMs) > 0,
+      )
+    );
   }
 
   #isOccluded(track: Track): boolean {
@@ -138,6 +155,22 @@ export class Tracker {
       return;
     }
     this.#tracks.push(new Track(detection, monoMs));
+  }
+
+  // An object that proves real near a told one that is missed is that one, found again; else it is new.
+  #tell(track: Track, monoMs: number): void {
+    let missed: Track | undefined;
+    let best = Number.NEGATIVE_INFINITY;
+    for (const other of this.#tracks) {
+      const fit = other.isTold ? revivalAffinity(other, track, monoMs) : Number.NEGATIVE_INFINITY;
+      if (fit > best) [best, missed] = [fit, other];
+    }
+    if (missed === undefined) {
+      track.id = ++this.#lastId;
+      return;
+    }
+    missed.continueAs(track);
+    this.#tracks = this.#tracks.filter((other) => other !== track);
   }
 
   #isCredible(track: Track, monoMs: number): boolean {
