@@ -63,7 +63,10 @@ for (const { fileName, manifest } of KNOWN_MODELS) {
           (byModel[fileName] ?? []).map((one) => ({ label: one.class, score: one.score, box: one.box })),
         ]),
       );
-      detector = await loadDetector({ modelPath: join(dir, 'models', fileName), scoreMin: threshold - SCORE_TOLERANCE });
+      detector = await loadDetector({
+        modelPath: join(dir, 'models', fileName),
+        scoreMin: threshold - SCORE_TOLERANCE,
+      });
       for (const picture of expected.keys()) {
         found.set(picture, await detector.detect(await decode(join(dir, 'images', picture))));
       }
@@ -100,7 +103,13 @@ for (const { fileName, manifest } of KNOWN_MODELS) {
     it('gives boxes inside the picture, strongest first', async () => {
       for (const [picture, ours] of found) {
         const { width = 0, height = 0 } = await sharp(join(dir, 'images', picture)).metadata();
-        for (const [i, { box: [x1, y1, x2, y2], score }] of ours.entries()) {
+        for (const [
+          i,
+          {
+            box: [x1, y1, x2, y2],
+            score,
+          },
+        ] of ours.entries()) {
           expect(x1 >= 0 && y1 >= 0 && x2 <= width && y2 <= height && x1 < x2 && y1 < y2).toBe(true);
           expect(score).toBeLessThanOrEqual(ours[i - 1]?.score ?? 1);
         }
