@@ -1,8 +1,8 @@
-import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { Clock } from '../base/clock.js';
-import { type DeepReadonly, readSecretFile } from '../base/config.js';
-import { Link, type LinkOptions } from '../base/link/link.js';
+import type { DeepReadonly } from '../base/config.js';
+import { Link } from '../base/link/link.js';
+import { siteLinkOptions } from '../base/link/site-link.js';
 import type { Log } from '../base/log.js';
 import { Presence } from '../base/presence/presence.js';
 import type { Random } from '../base/random.js';
@@ -32,7 +32,7 @@ export type MonitorContext = {
 export async function runMonitor(file: DeepReadonly<MonitorFile>, context: MonitorContext): Promise<void> {
   const { site, monitor: config } = file;
   const { signal, log, clock, random, stateDir, version } = context;
-  const base = await linkOptions(file, context);
+  const base = await siteLinkOptions(site, config.name, config, { clock, random, log });
   const link = new Link({ ...base, clientId: config.name });
   const presence = new Presence({
     link,
@@ -62,28 +62,4 @@ export async function runMonitor(file: DeepReadonly<MonitorFile>, context: Monit
   await running;
   await presence.close('sigterm');
   log.info('monitor stopped', { counters: monitor.counters() });
-}
-
-async function linkOptions(file: DeepReadonly<MonitorFile>, context: MonitorContext): Promise<Omit<LinkOptions, 'clientId'>> {
-  const { site, monitor: config } = file;
-  const [password, ca, cert, key] = await Promise.all([
-    config.passwordFile === undefined ? undefined : readSecretFile(config.passwordFile),
-    site.caFile === undefined ? undefined : readFile(site.caFile),
-    config.certFile === undefined ? undefined : readFile(config.certFile),
-    config.keyFile === undefined ? undefined : readSecretFile(config.keyFile),
-  ]);
-  return {
-    url: site.brokers,
-    root: site.root,
-    username: config.name,
-    ...(password === undefined ? {} : { password }),
-    tls: {
-      ...(ca === undefined ? {} : { ca }),
-      ...(cert === undefined ? {} : { cert }),
-      ...(key === undefined ? {} : { key }),
-    },
-    clock: context.clock,
-    random: context.random,
-    log: context.log,
-  };
 }

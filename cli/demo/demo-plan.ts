@@ -1,0 +1,140 @@
+import { join } from 'node:path';
+import { stringify } from 'yaml';
+import type { Role } from '../../broker/rights.js';
+
+/** What the demo was asked for, checked by the command line. */
+export type DemoOptions = {
+  /** Camera nodes. */
+  readonly nodes: number;
+  /** Ends by itself after this time; else by a signal. */
+  readonly durationS?: number;
+  /** One JSON object per second instead of the table. */
+  readonly json: boolean;
+  /** Port of the demo's broker on loopback; 0 takes any free one. */
+  readonly port: number;
+  readonly stateDir: string;
+  /** Source of every camera, as in a configuration (`file:PATH`, `webcam:/dev/video0`); simulated scenes unless given. */
+  readonly camera?: string;
+  /** An .onnx file with its manifest; the built-in model unless given. */
+  readonly model?: string;
+  /** A broker that runs already, instead of one of the demo's own. */
+  readonly brokerUrl?: string;
+  /** Folder of `<name>.password` files for that broker; those of the state folder unless given. */
+  readonly credentialsDir?: string;
+  /** What the simulated scenes and sensors are made from. */
+  readonly seed: string;
+};
+
+export const DEMO_NODES_MAX = 16;
+export const MONITOR = 'monitor';
+export const SENSORS = 'sensors';
+export const OPERATOR = 'operator';
+/** Where the names of cameras come from; the fourth and later ones are numbered. */
+const PLACES = ['front', 'yard', 'street'];
+
+/** How often a node tells its health: often enough for drops to be seen in a demo of a minute. */
+const HEALTH_MS = 5_000;
+
+/** One process of the demo. */
+export type DemoService = {
+  readonly name: string;
+  readonly kind: 'broker' | 'monitor' | 'node' | 'sensors';
+  /** Arguments of `vedette`. */
+  readonly args: readonly string[];
+};
+
+export type DemoFile = { readonly path: string; readonly text: string };
+
+/** Everything the demo starts, in order of start; pure data. */
+export type DemoPlan = {
+  readonly brokerUrl: string;
+  readonly services: readonly DemoService[];
+  readonly files: readonly DemoFile[];
+  /** Identities and the files with their passwords. */
+  readonly identities: readonly { readonly name: string; readonly role: Role; readonly passwordFile: string }[];
+  /** The broker's own list of users; undefined with a broker that is not ours. */
+  readonly usersFile: string | undefined;
+  /** Camera nodes and the name of their camera. */
+  readonly cameras: ReadonlyMap<string, string>;
+  readonly folders: readonly string[];
+  readonly logsDir: string;
+};
+
+/** Lays out the demo: names, files, arguments. Pure. @param port the broker's port, never 0 */
+export function planDemo(options: DemoOptions, port: number): DemoPlan {
+  const at = (...parts: string[]) => join(options.stateDir, ...parts);
+  const cameras = new Map(
+    Array.from({ length: options.nodes }, (_, i) => [`cam${i + 1}`, PLACES[i] ?? `camera${i + 1}`]),
+  );
+  const nodes = [...cameras.keys()];
+  const brokerUrl = options.brokerUrl ?? `mqtt://127.0.0.1:${port}`;
+  const secret = (name: string) => join(options.credentialsDir ?? at('credentials'), `${name}.password`);
+  const site = { name: 'demo', brokers: [brokerUrl] };
+  const usersFile = options.brokerUrl === undefined ? at('broker', 'passwords') : undefined;
+
+  const broker = {
+    site,
+    broker: {
+      tcp: { host: '127.0.0.1', port },
+      anonymousRead: true,
+      passwordFile: at('broker', 'passwords'),
+      stateDir: at('broker'),
+    },
+  };
+  const monitor = {
+    site,
+    monitor: {
+      name: MONITOR,
+      passwordFile: secret(MONITOR),
+      nodes: Object.fromEntries([...nodes, SENSORS].map((node) => [node, {}])),
+    },
+  };
+  const edge = (node: string, camera: string, index: number) => ({
+    site,
+    edge: {
+      node,
+      passwordFile: secret(node),
+      ...(options.model === undefined ? {} : { model: { path: options.model } }),
+      cameras: { [camera]: { source: options.camera ?? `sim:${options.seed}-${index + 1}` } },
+      timing: { healthMs: HEALTH_MS },
+    },
+  });
+
+  const configPath = (name: string) => at('config', `${name}.yaml`);
+  const file = (name: string, content: object) => ({ path: configPath(name), text: HEADER + stringify(content) });
+  const run = (role: string, name: string) => [role, '--config', configPath(name), '--state', at('state', name)];
+  const ownBroker = options.brokerUrl === undefined;
+  return {
+    brokerUrl,
+    usersFile,
+    cameras,
+    logsDir: at('logs'),
+    folders: ['', 'config', 'credentials', 'logs', 'broker', 'state'].map((name) => at(name)),
+    files: [
+      ...(ownBroker ? [file('broker', broker)] : []),
+      file(MONITOR, monitor),
+      ...[...cameras].map(([node, camera], index) => file(node, edge(node, camera, index))),
+    ],
+    services: [
+      ...(ownBroker ? [{ name: 'broker', kind: 'broker' as const, args: run('broker', 'broker') }] : []),
+      { name: MONITOR, kind: 'monitor', args: run('monitor', MONITOR) },
+      ...nodes.map((node) => ({ name: node, kind: 'node' as const, args: run('edge', node) })),
+      {
+        name: SENSORS,
+        kind: 'sensors',
+        args: [
+          ...['sim', 'sensors', '--broker', brokerUrl, '--node', SENSORS, '--seed', options.seed],
+          ...['--password-file', secret(SENSORS), '--state', at('state', SENSORS)],
+        ],
+      },
+    ],
+    identities: [
+      ...nodes.map((name) => ({ name, role: 'node' as const, passwordFile: secret(name) })),
+      { name: SENSORS, role: 'node', passwordFile: secret(SENSORS) },
+      { name: MONITOR, role: 'monitor', passwordFile: secret(MONITOR) },
+      { name: OPERATOR, role: 'operator', passwordFile: secret(OPERATOR) },
+    ],
+  };
+}
+
+const HEADER = '# Written by `vedette demo` at every start; changes are lost. See deploy/ for files to start from.\n';

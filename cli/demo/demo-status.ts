@@ -1,0 +1,139 @@
+import type { DemoPlan } from './demo-plan.js';
+import { type CameraView, dropsOf, type FleetView, type NodeView } from './fleet-view.js';
+import type { SupervisedChild } from './supervised-child.js';
+
+/** One camera of the demo at one moment; a node without news yet has nulls. */
+export type CameraStatus = {
+  readonly node: string;
+  readonly camera: string;
+  /** What the node says of itself, or what the demo knows better: `starting`, `restarting`. */
+  readonly state: string;
+  readonly monitor: string;
+  readonly cameraOk: boolean | null;
+  readonly reason: string | null;
+  readonly fps: number | null;
+  readonly objects: Readonly<Record<string, number>>;
+  readonly motion: boolean | null;
+  readonly lastEvent: {
+    readonly event: string;
+    readonly label: string;
+    readonly id: number;
+    readonly agoMs: number;
+  } | null;
+  readonly latencyMs: number | null;
+  readonly records: number;
+  readonly repeats: number;
+  readonly missing: number;
+  readonly drops: number;
+  readonly restarts: number;
+};
+
+export type SensorStatus = {
+  readonly sensor: string;
+  readonly value: number | null;
+  readonly unit: string;
+  readonly ok: boolean;
+  readonly reason: string | null;
+};
+
+/** The whole demo at one moment: what `--json` prints every second and the table shows. */
+export type DemoStatus = {
+  readonly elapsedS: number;
+  readonly broker: { readonly url: string; readonly connected: boolean; readonly restarts: number };
+  readonly monitor: {
+    readonly mode: string;
+    readonly restarts: number;
+    readonly nodes: Readonly<Record<string, string>>;
+  };
+  readonly nodes: readonly CameraStatus[];
+  readonly sensorBoard: {
+    readonly node: string;
+    readonly state: string;
+    readonly monitor: string;
+    readonly restarts: number;
+  };
+  readonly sensors: readonly SensorStatus[];
+  readonly messages: number;
+  readonly records: number;
+  readonly latencyMs: { readonly p50: number; readonly p99: number; readonly count: number } | null;
+};
+
+export type DemoMoment = {
+  readonly elapsedMs: number;
+  readonly nowMs: number;
+  readonly isConnected: boolean;
+};
+
+/** Puts together what was heard on the wire and what the demo knows of its processes. */
+export function buildDemoStatus(
+  plan: DemoPlan,
+  view: FleetView,
+  children: ReadonlyMap<string, Pick<SupervisedChild, 'isRunning' | 'restarts'>>,
+  moment: DemoMoment,
+): DemoStatus {
+  const restarts = (name: string) => children.get(name)?.restarts ?? 0;
+  const state = (name: string) => stateOf(view.nodes.get(name), children.get(name));
+  const believed = (name: string) => view.roster?.nodes[name] ?? 'unknown';
+  const sensorNode = plan.services.find(({ kind }) => kind === 'sensors')?.name ?? '';
+  const sensors = [...(view.nodes.get(sensorNode)?.sensors ?? [])].map(([sensor, { value, unit, ok, reason }]) => ({
+    sensor,
+    value,
+    unit,
+    ok,
+    reason: reason ?? null,
+  }));
+  return {
+    elapsedS: Math.round(moment.elapsedMs / 1000),
+    broker: { url: plan.brokerUrl, connected: moment.isConnected, restarts: restarts('broker') },
+    monitor: { mode: view.roster?.mode ?? 'unknown', restarts: restarts('monitor'), nodes: view.roster?.nodes ?? {} },
+    nodes: [...plan.cameras].map(([node, camera]) => ({
+      ...cameraStatus(view.nodes.get(node), camera, moment.nowMs),
+      node,
+      camera,
+      state: state(node),
+      monitor: believed(node),
+      restarts: restarts(node),
+    })),
+    sensorBoard: {
+      node: sensorNode,
+      state: state(sensorNode),
+      monitor: believed(sensorNode),
+      restarts: restarts(sensorNode),
+    },
+    sensors: sensors.toSorted((a, b) => a.sensor.localeCompare(b.sensor)),
+    messages: view.messages,
+    records: [...view.nodes.values()].reduce((sum, node) => sum + node.log.records, 0),
+    latencyMs: view.latencyMs() ?? null,
+  };
+}
+
+// A process that is not there cannot have said so yet; its will is on the way.
+function stateOf(node: NodeView | undefined, child: { readonly isRunning: boolean } | undefined): string {
+  if (child !== undefined && !child.isRunning) return 'restarting';
+  return node?.status?.state ?? 'starting';
+}
+
+type FromWire = Omit<CameraStatus, 'node' | 'camera' | 'state' | 'monitor' | 'restarts'>;
+
+function cameraStatus(node: NodeView | undefined, name: string, nowMs: number): FromWire {
+  const camera = node?.cameras.get(name);
+  return {
+    cameraOk: camera?.state?.ok ?? null,
+    reason: camera?.state?.reason ?? null,
+    fps: camera?.state?.fps ?? null,
+    objects: Object.fromEntries([...(camera?.counts ?? [])].filter(([, count]) => count > 0)),
+    motion: camera?.motion === undefined ? null : camera.motion === 'ON',
+    lastEvent: lastEventOf(camera, nowMs),
+    latencyMs: camera?.latencyMs ?? null,
+    records: node?.log.records ?? 0,
+    repeats: node?.log.repeats ?? 0,
+    missing: node?.log.missing ?? 0,
+    drops: node === undefined ? 0 : dropsOf(node),
+  };
+}
+
+function lastEventOf(camera: CameraView | undefined, nowMs: number): CameraStatus['lastEvent'] {
+  if (camera?.lastEvent === undefined) return null;
+  const { event, label, id, atMs } = camera.lastEvent;
+  return { event, label, id, agoMs: Math.max(0, nowMs - atMs) };
+}

@@ -1,0 +1,136 @@
+import type { Live } from '../../protocol/record.js';
+import type { CameraState, Health, Roster, SensorReading, Status } from '../../protocol/status.js';
+import { LogTally } from './log-tally.js';
+
+/** Nodes, cameras and labels beyond these are not shown: a demo has a handful, a wrong broker may have anything. */
+const NODES_MAX = 64;
+const CAMERAS_MAX = 16;
+const LABELS_MAX = 64;
+const LATENCIES_MAX = 1_000;
+
+export type LastEvent = { readonly event: string; readonly label: string; readonly id: number; readonly atMs: number };
+
+export type CameraView = {
+  state: CameraState | undefined;
+  motion: string | undefined;
+  readonly counts: Map<string, number>;
+  lastEvent: LastEvent | undefined;
+  /** Capture to arrival here of the last track event, ms. */
+  latencyMs: number | undefined;
+};
+
+export type NodeView = {
+  status: Status | undefined;
+  health: Health | undefined;
+  beatMonoMs: number | undefined;
+  readonly cameras: Map<string, CameraView>;
+  readonly sensors: Map<string, SensorReading>;
+  readonly log: LogTally;
+};
+
+/** What the demo's listener has heard, as plain data to draw or to print. Bounded; wall times are of this machine. */
+export class FleetView {
+  readonly nodes = new Map<string, NodeView>();
+  roster: Roster | undefined;
+  messages = 0;
+  #latenciesMs: number[] = [];
+
+  onStatus(node: string, status: Status): void {
+    const view = this.#node(node);
+    if (view !== undefined) view.status = status;
+  }
+
+  onBeat(node: string, nowMonoMs: number): void {
+    const view = this.#node(node);
+    if (view !== undefined) view.beatMonoMs = nowMonoMs;
+  }
+
+  onHealth(node: string, health: Health): void {
+    const view = this.#node(node);
+    if (view !== undefined) view.health = health;
+  }
+
+  onCameraState(node: string, camera: string, state: CameraState): void {
+    const view = this.#camera(node, camera);
+    if (view !== undefined) view.state = state;
+  }
+
+  onMotion(node: string, camera: string, motion: string): void {
+    const view = this.#camera(node, camera);
+    if (view !== undefined) view.motion = motion;
+  }
+
+  onCount(node: string, camera: string, label: string, count: number): void {
+    const counts = this.#camera(node, camera)?.counts;
+    if (counts !== undefined && (counts.has(label) || counts.size < LABELS_MAX)) counts.set(label, count);
+  }
+
+  onSensor(node: string, sensor: string, reading: SensorReading): void {
+    const sensors = this.#node(node)?.sensors;
+    if (sensors !== undefined && (sensors.has(sensor) || sensors.size < LABELS_MAX)) sensors.set(sensor, reading);
+  }
+
+  onLive(node: string, live: Live, nowMs: number): void {
+    const view = this.#node(node);
+    if (view === undefined) return;
+    for (const record of live.r) {
+      if (view.log.take(live.e, record.s) && record.k === 'track') this.#onTrack(node, record, nowMs);
+    }
+  }
+
+  /** Median and 99th percentile of capture to arrival, ms; undefined before the first event. */
+  latencyMs(): { readonly p50: number; readonly p99: number; readonly count: number } | undefined {
+    if (this.#latenciesMs.length === 0) return undefined;
+    const sorted = this.#latenciesMs.toSorted((a, b) => a - b);
+    const at = (share: number) => sorted[Math.min(sorted.length - 1, Math.floor(share * sorted.length))] ?? 0;
+    return { p50: at(0.5), p99: at(0.99), count: sorted.length };
+  }
+
+  #onTrack(node: string, record: Live['r'][number], nowMs: number): void {
+    const { c, ev, id, l, t } = record;
+    if (typeof c !== 'string' || typeof ev !== 'string' || typeof id !== 'number' || typeof l !== 'string') return;
+    const view = this.#camera(node, c);
+    if (view === undefined) return;
+    view.lastEvent = { event: ev, label: l, id, atMs: t };
+    // An end is told when the object has been gone for a while: its age is no latency.
+    if (ev === 'end') return;
+    view.latencyMs = Math.max(0, nowMs - t);
+    this.#latenciesMs.push(view.latencyMs);
+    if (this.#latenciesMs.length > LATENCIES_MAX) this.#latenciesMs.shift();
+  }
+
+  #node(node: string): NodeView | undefined {
+    const known = this.nodes.get(node);
+    if (known !== undefined || this.nodes.size >= NODES_MAX) return known;
+    const view: NodeView = {
+      status: undefined,
+      health: undefined,
+      beatMonoMs: undefined,
+      cameras: new Map(),
+      sensors: new Map(),
+      log: new LogTally(),
+    };
+    this.nodes.set(node, view);
+    return view;
+  }
+
+  #camera(node: string, camera: string): CameraView | undefined {
+    const cameras = this.#node(node)?.cameras;
+    const known = cameras?.get(camera);
+    if (cameras === undefined || known !== undefined || cameras.size >= CAMERAS_MAX) return known;
+    const view: CameraView = {
+      state: undefined,
+      motion: undefined,
+      counts: new Map(),
+      lastEvent: undefined,
+      latencyMs: undefined,
+    };
+    cameras.set(camera, view);
+    return view;
+  }
+}
+
+/** Everything a node counts as dropped, since its start. */
+export function dropsOf(view: NodeView): number {
+  return Object.values(view.health?.drops ?? {}).reduce((sum, count) => sum + count, 0);
+}

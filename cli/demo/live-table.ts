@@ -1,0 +1,120 @@
+import { type Column, renderTable } from '../../base/terminal/table.js';
+import type { Colour, Terminal } from '../../base/terminal/terminal.js';
+import { printable } from '../../base/terminal/terminal.js';
+import { buildRootFilter, DEFAULT_ROOT } from '../../protocol/routes.js';
+import type { CameraStatus, DemoStatus, SensorStatus } from './demo-status.js';
+
+const COLUMNS: readonly Column<CameraStatus>[] = [
+  { title: 'node', cell: ({ node }) => node },
+  { title: 'camera', cell: ({ camera }) => camera },
+  { title: 'state', cell: stateCell, colour: (row) => stateColour(row.state) },
+  { title: 'monitor', cell: ({ monitor }) => monitor, colour: ({ monitor }) => stateColour(monitor) },
+  { title: 'fps', cell: ({ fps }) => (fps === null ? '-' : fps.toFixed(1)), align: 'right' },
+  { title: 'in view', cell: ({ objects }) => objectsCell(objects) },
+  { title: 'last event', cell: ({ lastEvent }) => eventCell(lastEvent) },
+  {
+    title: 'latency',
+    cell: ({ latencyMs }) => (latencyMs === null ? '-' : `${Math.round(latencyMs)} ms`),
+    align: 'right',
+  },
+  { title: 'records', cell: ({ records }) => String(records), align: 'right' },
+  { title: 'drops', cell: ({ drops }) => String(drops), align: 'right' },
+  {
+    title: 'restarts',
+    cell: ({ restarts }) => String(restarts),
+    align: 'right',
+    colour: ({ restarts }) => (restarts > 0 ? 'yellow' : undefined),
+  },
+];
+
+/** The demo at one moment as lines of text, the last of them the line to try. */
+export function renderDemo(terminal: Terminal, status: DemoStatus, notice: string): string {
+  const { broker, monitor, sensorBoard } = status;
+  const link = broker.connected ? terminal.paint('green', 'up') : terminal.paint('red', 'not reached');
+  const restarted = broker.restarts > 0 ? `, restarts ${broker.restarts}` : '';
+  const p50 = status.latencyMs === null ? '' : `  latency p50 ${Math.round(status.latencyMs.p50)} ms`;
+  const lines = [
+    `${terminal.paint('bold', 'Vedette demo')}  ${elapsed(status.elapsedS)}  broker ${broker.url} ${link}${restarted}  ` +
+      `monitor ${monitor.mode}  ${status.messages} messages${p50}`,
+    '',
+    renderTable(terminal, COLUMNS, status.nodes).trimEnd(),
+    '',
+    `${sensorBoard.node}  ${sensorBoard.state}, monitor says ${sensorBoard.monitor}: ${sensorsLine(terminal, status.sensors)}`,
+    '',
+    ...(notice === '' ? [] : [terminal.paint('yellow', printable(notice)), '']),
+    `Try in another terminal:  ${tryLine(broker.url)}`,
+    terminal.paint('dim', 'Ctrl-C stops everything.'),
+  ];
+  return `${lines.join('\n')}\n`;
+}
+
+/** The command that shows everything on a broker: ours lets anybody on this machine read. */
+export function tryLine(brokerUrl: string): string {
+  const { hostname, port } = new URL(brokerUrl);
+  return `mosquitto_sub -h ${hostname} -p ${port === '' ? '1883' : port} -v -t '${buildRootFilter(DEFAULT_ROOT)}'`;
+}
+
+/** Draws over what it drew before. Only for terminals. */
+export class InPlace {
+  readonly #terminal: Terminal;
+  readonly #rows: () => number | undefined;
+  #drawn = 0;
+
+  /** @param rows height of the window, lines, if known: what is drawn over must not have scrolled away. */
+  constructor(terminal: Terminal, rows: () => number | undefined) {
+    this.#terminal = terminal;
+    this.#rows = rows;
+  }
+
+  draw(text: string): void {
+    const height = Math.max(4, (this.#rows() ?? 40) - 1);
+    const lines = text.trimEnd().split('\n').slice(0, height);
+    // CSI n F: up n lines, to their beginning; CSI J: erase from there. Lines do not wrap (DECAWM off) while we draw.
+    const up = this.#drawn > 0 ? `\u001b[${this.#drawn}F` : '';
+    this.#terminal.write(`\u001b[?7l${up}\u001b[J${lines.join('\n')}\n\u001b[?7h`);
+    this.#drawn = lines.length;
+  }
+}
+
+function stateCell({ state, cameraOk, reason }: CameraStatus): string {
+  return cameraOk === false && state === 'online' ? `camera ${reason ?? 'not ok'}` : state;
+}
+
+function stateColour(state: string): Colour | undefined {
+  if (state === 'online' || state === 'up') return 'green';
+  return state === 'lost' || state === 'confirmed'
+    ? 'red'
+    : state === 'starting' || state === 'unknown'
+      ? 'dim'
+      : 'yellow';
+}
+
+function objectsCell(objects: Readonly<Record<string, number>>): string {
+  const parts = Object.entries(objects).map(([label, count]) => `${count} ${label}`);
+  return parts.length === 0 ? '-' : parts.join(', ');
+}
+
+function eventCell(event: CameraStatus['lastEvent']): string {
+  if (event === null) return '-';
+  return `${event.event} ${event.label} #${event.id}, ${Math.round(event.agoMs / 1000)} s ago`;
+}
+
+function sensorsLine(terminal: Terminal, sensors: readonly SensorStatus[]): string {
+  if (sensors.length === 0) return 'no reading yet';
+  return sensors
+    .map(({ sensor, value, unit, ok, reason }) =>
+      ok && value !== null
+        ? `${sensor} ${rounded(value)} ${unit}`
+        : terminal.paint('yellow', `${sensor} ${reason ?? 'no reading'}`),
+    )
+    .join('  ');
+}
+
+function rounded(value: number): string {
+  return Math.abs(value) >= 100 ? value.toFixed(0) : value.toFixed(1);
+}
+
+function elapsed(seconds: number): string {
+  const two = (value: number) => String(value).padStart(2, '0');
+  return `${two(Math.floor(seconds / 3600))}:${two(Math.floor(seconds / 60) % 60)}:${two(seconds % 60)}`;
+}
