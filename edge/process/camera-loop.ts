@@ -149,7 +149,7 @@ export class CameraLoop {
     const startMs = this.#options.clock.monoMs();
     try {
       const picture = await decodePicture(frame.picture.bytes, {
-        subject: `frame ${frame.index} of camera ${this.#options.id}`,
+        subject: frame.name ?? `frame ${frame.index} of camera ${this.#options.id}`,
       });
       this.#camera.reportDecoded();
       return picture;

@@ -88,5 +88,5 @@ export class SimSource implements FrameSource {
 
 function simArgs(config: SimSourceConfig): readonly string[] {
   const { seed, widthPx, heightPx, fps } = config;
-  return ['--pipe', '--seed', seed, '--width', String(widthPx), '--height', String(heightPx), '--fps', String(fps)];
+  return ['--pipe', '--seed', seed, '--size', `${widthPx}x${heightPx}`, '--fps', String(fps)];
 }

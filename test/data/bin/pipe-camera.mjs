@@ -1,4 +1,4 @@
-// A camera program for tests of the frame pipe: pipe-camera.mjs MODE COUNT [--pipe --seed S --width W --height H --fps F]
+// A camera program for tests of the frame pipe: pipe-camera.mjs MODE COUNT [--pipe --seed S --size WxH --fps F]
 import { parseArgs } from 'node:util';
 
 const { values, positionals } = parseArgs({
@@ -6,14 +6,12 @@ const { values, positionals } = parseArgs({
   options: {
     pipe: { type: 'boolean' },
     seed: { type: 'string', default: '1' },
-    width: { type: 'string', default: '32' },
-    height: { type: 'string', default: '24' },
+    size: { type: 'string', default: '32x24' },
     fps: { type: 'string', default: '50' },
   },
 });
 const [mode = 'good', count = '1000000'] = positionals;
-const width = Number(values.width);
-const height = Number(values.height);
+const [width, height] = values.size.split('x').map(Number);
 
 function frame(index) {
   const pixels = Buffer.alloc(width * height * 3, (index + Number(values.seed)) % 256);

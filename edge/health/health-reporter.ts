@@ -1,0 +1,94 @@
+import type { Clock } from '../../base/clock.js';
+import { messageOf } from '../../base/errors.js';
+import type { Log } from '../../base/log.js';
+import { type Health, SCHEMA_MINOR } from '../../protocol/status.js';
+import { type BoardReading, probeBoard } from './board-probe.js';
+import { decideLoad, type Load } from './load.js';
+
+/** What the node's parts say of themselves when asked. Counts are since the start. */
+export type NodeReading = {
+  /** Frames delivered by all cameras, and those replaced before anybody looked at them. */
+  readonly frames: number;
+  readonly overruns: number;
+  readonly disk: { readonly ok: boolean; readonly reason?: string };
+  /** Resident memory of both processes, MiB. */
+  readonly rssMiB: number;
+  readonly queues: Readonly<Record<string, number>>;
+  readonly drops: Readonly<Record<string, number>>;
+};
+
+export type HealthReporterOptions = {
+  readonly stateDir: string;
+  readonly periodMs: number;
+  readonly clock: Clock;
+  readonly log: Log;
+  readonly read: () => NodeReading;
+  readonly publish: (health: Health) => void;
+};
+
+/** Load is judged this often; the board itself is only asked once per period. */
+const JUDGE_MS = 5000;
+
+/** Publishes the node's health once a period and whenever its load changes. */
+export class HealthReporter {
+  readonly #options: HealthReporterOptions;
+  #load: Load = 'active';
+  #previous = { frames: 0, overruns: 0 };
+  #diskOk = true;
+  #cancels: (() => void)[] = [];
+
+  constructor(options: HealthReporterOptions) {
+    this.#options = options;
+  }
+
+  open(): void {
+    const { clock, periodMs } = this.#options;
+    this.#cancels = [clock.every(periodMs, () => void this.#report()), clock.every(JUDGE_MS, () => this.#judge())];
+    void this.#report();
+  }
+
+  close(): void {
+    for (const cancel of this.#cancels) cancel();
+    this.#cancels = [];
+  }
+
+  #judge(): void {
+    const { frames, overruns, disk } = this.#options.read();
+    // Counters start anew with the vision process.
+    const isNewLife = frames < this.#previous.frames;
+    const sample = {
+      frames: isNewLife ? frames : frames - this.#previous.frames,
+      overruns: isNewLife ? overruns : overruns - this.#previous.overruns,
+      diskOk: disk.ok,
+    };
+    this.#previous = { frames, overruns };
+    const load = decideLoad(this.#load, sample);
+    if (load === this.#load && disk.ok === this.#diskOk) return;
+    this.#load = load;
+    this.#diskOk = disk.ok;
+    void this.#report();
+  }
+
+  async #report(): Promise<void> {
+    try {
+      this.#options.publish(this.#build(await probeBoard(this.#options.stateDir)));
+    } catch (error) {
+      this.#options.log.warn('health not published', { error: messageOf(error) });
+    }
+  }
+
+  #build(board: BoardReading): Health {
+    const { disk, rssMiB, queues, drops } = this.#options.read();
+    return {
+      v: SCHEMA_MINOR,
+      load: this.#load,
+      cpu: board.cpu,
+      temperatureC: board.temperatureC,
+      memory: { usedMiB: board.usedMiB, totalMiB: board.totalMiB, rssMiB: Math.round(rssMiB) },
+      disk: { freeMiB: board.diskFreeMiB, totalMiB: board.diskTotalMiB, ...disk },
+      throttled: board.throttled,
+      queues: { ...queues },
+      drops: Object.fromEntries(Object.entries(drops).map(([cause, count]) => [cause, Math.round(count)])),
+    };
+  }
+}

@@ -1,0 +1,39 @@
+import { createHash } from 'node:crypto';
+import type { DeepReadonly } from '../../base/config.js';
+import { type NodeInfo, SCHEMA_MINOR } from '../../protocol/status.js';
+import { TOPIC_MAJOR } from '../../protocol/routes.js';
+import type { SourceConfig } from '../capture/config.js';
+import type { EdgeConfig } from '../config.js';
+
+export type NodeModel = { readonly id: string; readonly sha256: string; readonly labels: readonly string[] };
+
+/** What a node says of itself; `model` is absent until the vision process has loaded it. */
+export function buildNodeInfo(
+  config: DeepReadonly<EdgeConfig>,
+  version: string,
+  publicKey: string,
+  model: NodeModel | undefined,
+): NodeInfo {
+  const cameras = Object.entries(config.cameras).map(([id, camera]) => [
+    id,
+    { driver: camera.source.driver, ...sizeOf(camera.source), zones: Object.keys(camera.zones) },
+  ] as const);
+  return {
+    v: SCHEMA_MINOR,
+    ...(config.name === undefined ? {} : { name: config.name }),
+    version,
+    cameras: Object.fromEntries(cameras),
+    sensors: {},
+    labels: [...(model?.labels ?? [])],
+    ...(model === undefined ? {} : { model: { id: model.id, sha256: model.sha256 } }),
+    configSha256: createHash('sha256').update(JSON.stringify(config)).digest('hex'),
+    capabilities: ['detect', 'records', 'need'],
+    schemas: { major: TOPIC_MAJOR, minor: SCHEMA_MINOR },
+    publicKey,
+  };
+}
+
+function sizeOf(source: DeepReadonly<SourceConfig>): { fps: number; widthPx?: number; heightPx?: number } {
+  if (source.driver === 'file') return { fps: typeof source.fps === 'number' ? source.fps : 0 };
+  return { fps: source.fps, widthPx: source.widthPx, heightPx: source.heightPx };
+}
