@@ -35,3 +35,9 @@ export function usageError(command: string, message: string, hint?: string): Ope
   const subject = `vedette ${command}`;
   return new OperationError({ code: 'usage', op: 'call', subject, message, ...(hint === undefined ? {} : { hint }) });
 }
+
+/** What a signal asks of a command; a one-shot command ends with it, a service takes it as the end of its work. */
+export function stopRequest(signalName: string): OperationError {
+  const name = signalName.toLowerCase();
+  return new OperationError({ code: 'aborted', op: 'run', subject: 'command', message: `stopped by ${name}` });
+}

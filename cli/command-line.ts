@@ -1,11 +1,13 @@
 import { Command, CommanderError } from 'commander';
-import { OperationError } from '../base/errors.js';
 import { softwareVersion } from '../base/software-version.js';
+import { registerBroker } from './broker.js';
 import type { CommandContext } from './command-context.js';
 import { registerConfig } from './config.js';
 import { registerDoctor } from './doctor.js';
 import { reportFailure } from './failure.js';
 import { registerModel } from './model.js';
+import { registerMonitor } from './monitor.js';
+import { registerSim } from './sim.js';
 
 /** EX_USAGE of sysexits.h. */
 const EXIT_USAGE = 64;
@@ -19,6 +21,8 @@ export function buildProgram(context: CommandContext): Command {
     .description('Self-healing object detection on a handful of small boards.')
     .version(softwareVersion(), '-V, --version', 'print the version')
     .option('--debug', 'tell where an error comes from (also VEDETTE_DEBUG=1)')
+    // `broker --json` and `broker passwd --json` are two options: what follows a subcommand is its own.
+    .enablePositionalOptions()
     .helpOption('-h, --help', 'show help')
     .showSuggestionAfterError()
     .exitOverride()
@@ -30,6 +34,9 @@ export function buildProgram(context: CommandContext): Command {
         write(onOneLine(text.replace(/^error: /, `${context.err.paint('red', 'vedette:')} `))),
     })
     .addHelpText('after', `\n${EXAMPLES}`);
+  registerBroker(program, context);
+  registerMonitor(program, context);
+  registerSim(program, context);
   registerModel(program, context);
   registerConfig(program, context);
   registerDoctor(program, context);
@@ -55,7 +62,7 @@ export async function runCommandLine(args: readonly string[], context: CommandCo
       context.err.write(program.helpInformation());
       return EXIT_USAGE;
     }
-    await program.parseAsync([...args], { from: 'user' });
+    await program.parseAsync(withoutDebug(args), { from: 'user' });
     return 0;
   } catch (error) {
     if (!(error instanceof CommanderError)) return reportFailure(error, context.err, debug);
@@ -64,6 +71,12 @@ export async function runCommandLine(args: readonly string[], context: CommandCo
     if (error.code !== 'commander.help') context.err.writeLine(`  hint: ${helpLineFor(args, program)}`);
     return EXIT_USAGE;
   }
+}
+
+// Understood anywhere, so that it can be put at the end of a line that failed.
+function withoutDebug(args: readonly string[]): string[] {
+  const end = args.indexOf('--');
+  return args.filter((word, i) => word !== '--debug' || (end >= 0 && i > end));
 }
 
 function onOneLine(text: string): string {
@@ -81,10 +94,4 @@ function helpLineFor(args: readonly string[], program: Command): string {
     command = next;
   }
   return [...words, '--help'].join(' ');
-}
-
-/** What a signal asks of a command; a one-shot command ends with it, a service takes it as the end of its work. */
-export function stopRequest(signalName: string): OperationError {
-  const name = signalName.toLowerCase();
-  return new OperationError({ code: 'aborted', op: 'run', subject: 'command', message: `stopped by ${name}` });
 }

@@ -1,6 +1,6 @@
 #!/usr/bin/env node
-import { openContext } from './command-context.js';
-import { runCommandLine, stopRequest } from './command-line.js';
+import { openContext, stopRequest } from './command-context.js';
+import { runCommandLine } from './command-line.js';
 import { reportFailure } from './failure.js';
 
 /** What shells report for a program ended by Ctrl-C: 128 + SIGINT. */

@@ -6,6 +6,7 @@ import { EXIT_CODE_BY_ERROR_CODE } from '../../base/errors.js';
 import { renderTable } from '../../base/terminal/table.js';
 import { BrokerConfig } from '../../broker/config.js';
 import { EdgeConfig } from '../../edge/config.js';
+import { MonitorConfig } from '../../monitor/config.js';
 import type { CommandContext } from '../command-context.js';
 
 /** A file as all services together read it; a section that is absent is a service that does not run here. */
@@ -13,7 +14,7 @@ const WholeFile = z.strictObject({
   site: SiteConfig,
   broker: BrokerConfig.unwrap().optional(),
   edge: EdgeConfig.optional(),
-  monitor: z.unknown().optional(),
+  monitor: MonitorConfig.optional(),
 });
 
 type Report = { readonly section: string; readonly settings: string };

@@ -1,6 +1,6 @@
 import { execFile } from 'node:child_process';
-import { constants, existsSync } from 'node:fs';
-import { access, mkdir, open, rm, statfs } from 'node:fs/promises';
+import { existsSync } from 'node:fs';
+import { mkdir, open, rm, statfs } from 'node:fs/promises';
 import { totalmem } from 'node:os';
 import { delimiter, dirname, join } from 'node:path';
 import { promisify } from 'node:util';
@@ -74,15 +74,15 @@ export async function checkLibrary(name: string): Promise<Finding> {
 /** Free space a node needs to keep records for a day and its model, MiB. */
 const DISK_FREE_MIB_MIN = 200;
 
-/** Writes a file into the state folder, or makes sure the folder could be made. */
+/** Writes a file into the state folder; a folder made for that is removed again. */
 export async function checkStateDir(path: string): Promise<Finding> {
   try {
-    const existing = nearestFolder(path);
-    if (existing === path) await writeProbe(path);
-    else await access(existing, constants.W_OK | constants.X_OK);
-    const { bavail, bsize } = await statfs(existing);
+    const made = await makeFolders(path);
+    await writeProbe(path);
+    const { bavail, bsize } = await statfs(path);
+    if (made !== undefined) await rm(made, { recursive: true, force: true });
     const freeMiB = Math.floor((bavail * bsize) / MIB);
-    const detail = `${path}${existing === path ? '' : ' (will be made)'}, ${freeMiB} MiB free`;
+    const detail = `${path}${made === undefined ? '' : ' (will be made)'}, ${freeMiB} MiB free`;
     if (freeMiB < DISK_FREE_MIB_MIN) return warn('state folder', detail, 'make room: records and models live there');
     return ok('state folder', detail);
   } catch (error) {
@@ -90,12 +90,15 @@ export async function checkStateDir(path: string): Promise<Finding> {
   }
 }
 
-function nearestFolder(path: string): string {
-  return existsSync(path) || dirname(path) === path ? path : nearestFolder(dirname(path));
+// One by one: the recursive form of mkdir never returns below /proc (Node.js 20.20).
+async function makeFolders(path: string): Promise<string | undefined> {
+  if (existsSync(path)) return undefined;
+  const made = await makeFolders(dirname(path));
+  await mkdir(path);
+  return made ?? path;
 }
 
 async function writeProbe(folder: string): Promise<void> {
-  await mkdir(folder, { recursive: true });
   const probe = join(folder, `.doctor-${process.pid}.tmp`);
   const file = await open(probe, 'wx');
   try {

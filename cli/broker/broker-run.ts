@@ -1,0 +1,25 @@
+import { loadConfig, serviceSchema } from '../../base/config.js';
+import { BrokerConfig } from '../../broker/config.js';
+import { runBrokerMain } from '../../broker/main.js';
+import type { CommandContext } from '../command-context.js';
+import { requireConfig, serviceStateDir } from '../service/service-options.js';
+
+export type BrokerRunOptions = { readonly config?: string; readonly state?: string; readonly json?: boolean };
+
+/** Runs the broker until it is told to stop. */
+export async function runBrokerCommand(options: BrokerRunOptions, context: CommandContext): Promise<void> {
+  const path = requireConfig('broker', options.config);
+  const file = await loadConfig({ path, schema: serviceSchema({ broker: BrokerConfig }), env: context.env });
+  const { name } = file.broker;
+  // Through the schema once more: what the site and the command line add is held to the same rules.
+  const config = BrokerConfig.parse({
+    ...file.broker,
+    root: file.broker.root ?? file.site.root,
+    stateDir: options.state ?? file.broker.stateDir ?? serviceStateDir(undefined, context, 'broker', name),
+  });
+  await runBrokerMain(config, context.signal, ({ ports, epoch }) => {
+    if (options.json === true) return context.out.writeJson({ event: 'listening', broker: name, epoch, ports });
+    const where = Object.entries(ports).map(([kind, port]) => `${kind} ${port}`);
+    context.err.writeLine(`broker ${name} listens: ${where.join(', ')}`);
+  });
+}

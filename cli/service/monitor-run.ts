@@ -1,0 +1,28 @@
+import { randomBytes } from 'node:crypto';
+import { loadConfig } from '../../base/config.js';
+import { openLog } from '../../base/log.js';
+import { Random } from '../../base/random.js';
+import { softwareVersion } from '../../base/software-version.js';
+import { MonitorFile } from '../../monitor/config.js';
+import { runMonitor } from '../../monitor/main.js';
+import type { CommandContext } from '../command-context.js';
+import { requireConfig, serviceStateDir } from './service-options.js';
+
+/** Runs a monitor until it is told to stop. */
+export async function runMonitorCommand(
+  options: { readonly config?: string; readonly state?: string },
+  context: CommandContext,
+): Promise<void> {
+  const path = requireConfig('monitor', options.config);
+  const file = await loadConfig({ path, schema: MonitorFile, env: context.env });
+  const invocation = context.env.INVOCATION_ID;
+  await runMonitor(file, {
+    signal: context.signal,
+    log: openLog('monitor', file.monitor.logLevel),
+    clock: context.clock,
+    random: new Random(randomBytes(16).toString('hex')),
+    stateDir: serviceStateDir(options.state, context),
+    version: softwareVersion(),
+    ...(invocation === undefined ? {} : { invocation }),
+  });
+}

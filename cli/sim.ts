@@ -1,0 +1,58 @@
+import { type Command, Option } from 'commander';
+import type { CommandContext } from './command-context.js';
+import { pictureSize, wholeNumber } from './option-values.js';
+import { STATE_HELP } from './service/service-options.js';
+
+/** `vedette sim`: simulated hardware. */
+export function registerSim(program: Command, context: CommandContext): void {
+  const sim = program.command('sim').description('simulated hardware: cameras, sensors, training pictures');
+  registerExport(sim, context);
+  registerSensors(sim, context);
+}
+
+function registerExport(sim: Command, context: CommandContext): void {
+  sim
+    .command('export')
+    .description('write pictures of simulated scenes with their truth in the layout of COCO')
+    .requiredOption('--out <dir>', 'folder to write; made if absent')
+    .option('--count <n>', 'number of pictures', wholeNumber(1, 1_000_000), 100)
+    .option('--seed <seed>', 'what the scenes are made from; same seed, same pictures', '1')
+    .option('--size <WxH>', 'size of a picture', pictureSize, { widthPx: 640, heightPx: 480 })
+    .addOption(
+      new Option('--mix <kind>', 'demo: as the live camera; training: hard; mixed: both')
+        .choices(['demo', 'training', 'mixed'])
+        .default('mixed'),
+    )
+    .addOption(
+      new Option('--format <kind>', 'jpeg: images/NNNNNN.jpg; packed: one file images.u8 for the trainer')
+        .choices(['jpeg', 'packed'])
+        .default('jpeg'),
+    )
+    .option('--workers <n>', 'threads; the pictures do not depend on it', wholeNumber(1, 16), 2)
+    .option('--json', 'one JSON object at the end: {images, annotations, annotationsPath}')
+    .addHelpText('after', '\nExamples:\n  vedette sim export --out /tmp/scenes --count 200 --seed 7 --size 320x240')
+    .action(async (options: import('./sim/sim-export.js').SimExportOptions) => {
+      const { runSimExport } = await import('./sim/sim-export.js');
+      await runSimExport(options, context);
+    });
+}
+
+function registerSensors(sim: Command, context: CommandContext): void {
+  sim
+    .command('sensors')
+    .description('run a simulated board with sensors for temperature, humidity, light and air')
+    .option('--broker <url...>', 'brokers in order of preference', ['mqtt://127.0.0.1:1883'])
+    .option('--node <name>', 'name of the board: its node id, user name and client id', 'sensors')
+    .option('--password-file <file>', 'file with its MQTT password')
+    .option('--root <root>', 'first level of every topic', 'vedette')
+    .option('--seed <seed>', 'what its world and its faults are made from', '1')
+    .option('--state <dir>', STATE_HELP)
+    .addHelpText(
+      'after',
+      '\nExamples:\n  vedette sim sensors --broker mqtt://192.168.1.5 --node garden --password-file garden.password',
+    )
+    .action(async (options: import('./sim/sim-sensors.js').SimSensorsOptions) => {
+      const { runSimSensors } = await import('./sim/sim-sensors.js');
+      await runSimSensors(options, context);
+    });
+}
