@@ -16,6 +16,7 @@ import type { TrackView } from './track/track.js';
 import { Tracker } from './track/tracker.js';
 
 export type CameraPipelineOptions = {
+  /** Its id, for whoever tells pipelines apart. */
   readonly camera: string;
   readonly detector: Detector;
   readonly settings: VisionSettings;
@@ -26,6 +27,7 @@ export type CameraPipelineOptions = {
 
 /** What one frame has led to. */
 export type PipelineOutput = {
+  /** In the order to be recorded; boxes in pixels of the frame just processed. */
   readonly events: readonly TrackEvent[];
   /** Counts that changed. */
   readonly counts: readonly LabelCount[];
@@ -34,6 +36,13 @@ export type PipelineOutput = {
   /** Objects whose picture is to be published, cut from the frame just processed. */
   readonly snapshots: readonly SnapshotCandidate[];
   readonly stats: PipelineStats;
+};
+
+/** What the end of a scene has led to. */
+export type PipelineEnd = Pick<PipelineOutput, 'events' | 'counts' | 'motion'> & {
+  /** Size of the picture the boxes of the events belong to: the last one processed; 1 when there was none. */
+  readonly widthPx: number;
+  readonly heightPx: number;
 };
 
 /** Where the time of one frame went, ms of the monotonic clock, and why the detector looked. */
@@ -60,6 +69,7 @@ export type PipelineState = {
 
 /** One camera's path from pixels to events. Frames are processed one at a time, in the order of their capture. */
 export class CameraPipeline {
+  readonly camera: string;
   readonly #detector: Detector;
   readonly #settings: VisionSettings;
   readonly #clock: Clock;
@@ -77,7 +87,8 @@ export class CameraPipeline {
   #frames = 0;
   #detectorCalls = 0;
 
-  constructor({ detector, settings, modelScoreMin, clock }: CameraPipelineOptions) {
+  constructor({ camera, detector, settings, modelScoreMin, clock }: CameraPipelineOptions) {
+    this.camera = camera;
     this.#detector = detector;
     this.#settings = settings;
     this.#clock = clock;
@@ -97,7 +108,7 @@ export class CameraPipeline {
   async process(picture: RgbPicture, capturedAtMs: number, capturedMonoMs: number): Promise<PipelineOutput> {
     const { widthPx, heightPx } = picture;
     // Boxes in pixels mean nothing in a picture of another size: what was open ends, then the frame is the first.
-    const before = this.#isResized(picture) ? this.end(capturedAtMs) : undefined;
+    const before = this.#isResized(picture) ? inPixelsOf(picture, this.end(capturedAtMs)) : undefined;
     this.#size = { widthPx, heightPx };
     const monoMs = Math.max(capturedMonoMs, this.#lastFrameMonoMs ?? capturedMonoMs);
     const startMs = this.#clock.monoMs();
@@ -137,7 +148,7 @@ export class CameraPipeline {
    * Ends every open track, as when the camera is lost or the node stops, and forgets the scene; ids go on counting.
    * @param capturedAtMs wall clock ms the ends are stamped with.
    */
-  end(capturedAtMs: number): Pick<PipelineOutput, 'events' | 'counts' | 'motion'> {
+  end(capturedAtMs: number): PipelineEnd {
     const { widthPx, heightPx } = this.#size ?? { widthPx: 1, heightPx: 1 };
     const ended = this.#tracker.end();
     const monoMs = this.#lastFrameMonoMs ?? 0;
@@ -145,7 +156,7 @@ export class CameraPipeline {
     this.#gate.reset();
     this.#wholeMonoMs = undefined;
     this.#size = undefined;
-    return { events, counts: this.#counts.update([]), motion: this.#motionSwitch.end() };
+    return { events, counts: this.#counts.update([]), motion: this.#motionSwitch.end(), widthPx, heightPx };
   }
 
   get state(): PipelineState {
@@ -193,6 +204,16 @@ export class CameraPipeline {
     if (decision.isWhole) this.#wholeMonoMs = monoMs;
     return looks;
   }
+}
+
+function inPixelsOf({ widthPx, heightPx }: RgbPicture, end: PipelineEnd): PipelineEnd {
+  const scaleX = widthPx / end.widthPx;
+  const scaleY = heightPx / end.heightPx;
+  const events = end.events.map((event): TrackEvent => {
+    const [x1, y1, x2, y2] = event.box;
+    return { ...event, box: [x1 * scaleX, y1 * scaleY, x2 * scaleX, y2 * scaleY] };
+  });
+  return { ...end, events, widthPx, heightPx };
 }
 
 function joinCounts(before: readonly LabelCount[], now: readonly LabelCount[]): LabelCount[] {
