@@ -213,6 +213,13 @@ export class RecordLog {
     return [...lines, ...(this.#live?.openLines(next, max - lines.length) ?? [])];
   }
 
+  /** All closed segments, newest first. */
+  *segmentsNewestFirst(): Generator<{ readonly epoch: string; readonly meta: SegmentMeta }> {
+    for (const folder of [...this.#folders].reverse()) {
+      for (const meta of [...folder.segments].reverse()) yield { epoch: folder.epoch, meta };
+    }
+  }
+
   /** Makes every record so far survive a power cut; resolves without that while the disk fails. */
   async flush(): Promise<void> {
     this.#kick();

@@ -171,7 +171,7 @@ describe('Link', () => {
     link.subscribe(routes.incident, {}, () => {});
     link.subscribe(routes.maintenance, {}, ({ payload }) => seen.push(payload.by));
     link.open();
-    await eventually(() => link.stats().counters['subscribesRefused'] === 1, 'refusal');
+    await eventually(() => link.stats().counters.subscribesRefused === 1, 'refusal');
     await link.publish(routes.maintenance, { node: 'cam7' }, maintenance('ann'));
     await eventually(() => seen.length === 1, 'the other subscription');
   });
@@ -183,7 +183,7 @@ describe('Link', () => {
     await link.publishEncoded(routes.maintenance, { node: 'cam7' }, Buffer.from('not json'));
     await link.publish(routes.maintenance, { node: 'cam7' }, maintenance('ann'));
     await eventually(() => seen.length === 1, 'good message');
-    expect(link.stats().counters['badPayloads']).toBe(1);
+    expect(link.stats().counters.badPayloads).toBe(1);
   });
 
   it('survives a handler that throws', async () => {
@@ -192,7 +192,7 @@ describe('Link', () => {
       throw new Error('handler');
     });
     await link.publish(routes.maintenance, { node: 'cam7' }, maintenance('ann'));
-    await eventually(() => link.stats().counters['handlerFaults'] === 1, 'fault counted');
+    await eventually(() => link.stats().counters.handlerFaults === 1, 'fault counted');
     expect(link.isUp).toBe(true);
   });
 
@@ -203,7 +203,7 @@ describe('Link', () => {
       socket.write(Buffer.concat([Buffer.from([0x30, topic.length + 4, 0, topic.length]), topic, Buffer.from('{}')]));
     });
     const link = await openLink({ url: `mqtt://127.0.0.1:${port}` });
-    await eventually(() => link.stats().counters['unexpectedTopics'] === 1, 'counted');
+    await eventually(() => link.stats().counters.unexpectedTopics === 1, 'counted');
     expect(link.isUp).toBe(true);
   });
 
@@ -237,7 +237,7 @@ describe('Link', () => {
     });
     const link = makeLink({ url: `mqtt://127.0.0.1:${port}` });
     link.open();
-    await eventually(() => (link.stats().counters['oversizedPackets'] ?? 0) > 0, 'oversized packet refused');
+    await eventually(() => (link.stats().counters.oversizedPackets ?? 0) > 0, 'oversized packet refused');
   });
 
   it('publishes a last word, disconnects without a will and closes twice without harm', async () => {

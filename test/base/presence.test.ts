@@ -133,7 +133,7 @@ describe('Presence', () => {
     const heartbeat = new Heartbeat({ ...options, periodMs: 20 });
     heartbeat.open();
     heartbeat.progress();
-    await eventually(() => (heartbeat.counters()['skipped'] ?? 0) > 2, 'skipped beats');
+    await eventually(() => (heartbeat.counters().skipped ?? 0) > 2, 'skipped beats');
     heartbeat.close();
     expect(seen.filter(({ topic }) => topic.endsWith('/beat'))).toHaveLength(1);
   });

@@ -1,0 +1,94 @@
+import type { KeyObject } from 'node:crypto';
+import type { Clock } from '../../base/clock.js';
+import { Counters } from '../../base/counters.js';
+import { messageOf } from '../../base/errors.js';
+import type { Link } from '../../base/link/link.js';
+import { signHead } from '../../base/listener/head-signature.js';
+import type { Log } from '../../base/log.js';
+import type { Random } from '../../base/random.js';
+import type { Head } from '../../protocol/record.js';
+import { routes } from '../../protocol/routes.js';
+import { SCHEMA_MINOR } from '../../protocol/status.js';
+import type { RecordLimits } from './record-limits.js';
+import type { RecordLog } from './record-log.js';
+
+export type HeadPublisherOptions = {
+  readonly link: Link;
+  readonly records: RecordLog;
+  readonly node: string;
+  readonly key: KeyObject;
+  readonly clock: Clock;
+  readonly random: Random;
+  readonly log: Log;
+  readonly limits: RecordLimits;
+};
+
+/** Publishes how long this node's logs are: at every connect, when a segment closed, and every ten seconds if they grew. */
+export class HeadPublisher {
+  readonly #options: HeadPublisherOptions;
+  readonly #counters = new Counters(['heads', 'failures'] as const);
+  #publishedLogs = '';
+  #cancel: (() => void) | undefined;
+  #stops: (() => void)[] = [];
+
+  constructor(options: HeadPublisherOptions) {
+    this.#options = options;
+  }
+
+  open(): void {
+    this.#stops = [this.#options.link.onUp(() => this.publish())];
+    this.#arm();
+  }
+
+  /** Publishes the head now, advanced or not. Nothing happens while the link is down or the log is empty. */
+  publish(): void {
+    const { link, node, log } = this.#options;
+    const head = this.build();
+    if (!link.isUp || head.logs.length === 0) return;
+    const logs = JSON.stringify(head.logs);
+    this.#publishedLogs = logs;
+    this.#counters.add('heads');
+    link.publish(routes.head, { node }, head).catch((error) => {
+      this.#counters.add('failures');
+      // The next period sends it again.
+      if (this.#publishedLogs === logs) this.#publishedLogs = '';
+      log.debug('head not sent', { error: messageOf(error) });
+    });
+  }
+
+  /** The head as it is now, signed. */
+  build(): Head {
+    const { records, node, clock, key, limits } = this.#options;
+    const logs = records
+      .extents()
+      .slice(-limits.headEpochs)
+      .map((extent): Head['logs'][number] => ({
+        e: extent.epoch,
+        st: extent.isLive ? 'live' : 'closed',
+        first: extent.first,
+        seq: extent.seq,
+        H: extent.hash,
+        seg: extent.segments,
+      }));
+    const head = { node, inst: records.instance, t: clock.nowMs(), logs };
+    return { v: SCHEMA_MINOR, ...head, sig: signHead(head, key) };
+  }
+
+  counters(): Record<string, number> {
+    return this.#counters.snapshot();
+  }
+
+  close(): void {
+    this.#cancel?.();
+    for (const stop of this.#stops) stop();
+  }
+
+  // Ten percent of jitter, so that a fleet that started together does not publish together.
+  #arm(): void {
+    const { clock, random, limits } = this.#options;
+    this.#cancel = clock.after(limits.headMs * random.range(0.9, 1.1), () => {
+      if (JSON.stringify(this.build().logs) !== this.#publishedLogs) this.publish();
+      this.#arm();
+    });
+  }
+}
