@@ -70,15 +70,14 @@ export function planDemo(options: DemoOptions, port: number): DemoPlan {
   const brokerUrl = options.brokerUrl ?? `mqtt://127.0.0.1:${port}`;
   const secret = (name: string) => join(options.credentialsDir ?? at('credentials'), `${name}.password`);
   const site = { name: 'demo', brokers: [brokerUrl] };
-  const usersFile = options.brokerUrl === undefined ? at('broker', 'passwords') : undefined;
+  const usersFile = options.brokerUrl === undefined ? at('credentials', 'users') : undefined;
 
   const broker = {
     site,
     broker: {
       tcp: { host: '127.0.0.1', port },
       anonymousRead: true,
-      passwordFile: at('broker', 'passwords'),
-      stateDir: at('broker'),
+      passwordFile: at('credentials', 'users'),
     },
   };
   const monitor = {
@@ -109,7 +108,7 @@ export function planDemo(options: DemoOptions, port: number): DemoPlan {
     usersFile,
     cameras,
     logsDir: at('logs'),
-    folders: ['', 'config', 'credentials', 'logs', 'broker', 'state'].map((name) => at(name)),
+    folders: ['', 'config', 'credentials', 'logs', 'state'].map((name) => at(name)),
     files: [
       ...(ownBroker ? [file('broker', broker)] : []),
       file(MONITOR, monitor),

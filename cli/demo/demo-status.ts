@@ -62,6 +62,8 @@ export type DemoMoment = {
   readonly elapsedMs: number;
   readonly nowMs: number;
   readonly isConnected: boolean;
+  /** The processes are being ended; that they are gone is no news. */
+  readonly isEnding: boolean;
 };
 
 /** Puts together what was heard on the wire and what the demo knows of its processes. */
@@ -72,7 +74,7 @@ export function buildDemoStatus(
   moment: DemoMoment,
 ): DemoStatus {
   const restarts = (name: string) => children.get(name)?.restarts ?? 0;
-  const state = (name: string) => stateOf(view.nodes.get(name), children.get(name));
+  const state = (name: string) => stateOf(view.nodes.get(name), moment.isEnding ? undefined : children.get(name));
   const believed = (name: string) => view.roster?.nodes[name] ?? 'unknown';
   const sensorNode = plan.services.find(({ kind }) => kind === 'sensors')?.name ?? '';
   const sensors = [...(view.nodes.get(sensorNode)?.sensors ?? [])].map(([sensor, { value, unit, ok, reason }]) => ({
@@ -109,8 +111,9 @@ export function buildDemoStatus(
 
 // A process that is not there cannot have said so yet; its will is on the way.
 function stateOf(node: NodeView | undefined, child: { readonly isRunning: boolean } | undefined): string {
-  if (child !== undefined && !child.isRunning) return 'restarting';
-  return node?.status?.state ?? 'starting';
+  const told = node?.status?.state;
+  if (child?.isRunning === false) return told === undefined ? 'starting' : 'restarting';
+  return told ?? 'starting';
 }
 
 type FromWire = Omit<CameraStatus, 'node' | 'camera' | 'state' | 'monitor' | 'restarts'>;

@@ -7,7 +7,7 @@ import { Random } from '../../base/random.js';
 import { printable, type Terminal } from '../../base/terminal/terminal.js';
 import { DEFAULT_ROOT } from '../../protocol/routes.js';
 import { readDemoPassword, writeDemoState } from './credentials.js';
-import { type DemoOptions, type DemoPlan, type DemoService, OPERATOR, planDemo } from './demo-plan.js';
+import { type DemoOptions, type DemoPlan, type DemoService, MONITOR, OPERATOR, planDemo } from './demo-plan.js';
 import { buildDemoStatus, type DemoStatus } from './demo-status.js';
 import { listenToFleet } from './fleet-listener.js';
 import { FleetView } from './fleet-view.js';
@@ -21,6 +21,8 @@ const TICK_MS = 1_000;
 const BLOCK_MS = 5_000;
 /** A broker that cannot be reached for this long after its start is told as an error. */
 const BROKER_START_MS = 20_000;
+/** How long the nodes wait for the monitor: twice what Node needs to start on a Raspberry Pi 4. */
+const MONITOR_START_MS = 5_000;
 /** How long the last words of the nodes may take to arrive before the summary. */
 const LAST_WORDS_MS = 300;
 
@@ -73,6 +75,7 @@ class Demo {
   readonly #children: ReadonlyMap<string, SupervisedChild>;
   readonly #startedMonoMs: number;
   readonly #failed = new AbortController();
+  #isEnding = false;
   #notice = '';
 
   constructor(options: DemoOptions, plan: DemoPlan, io: DemoIo, link: Link) {
@@ -99,25 +102,42 @@ class Demo {
     const ends = [signal, this.#failed.signal];
     if (durationS !== undefined) ends.push(AbortSignal.timeout(durationS * 1000));
     const end = AbortSignal.any(ends);
+    const starting = this.#start(end).catch((error) => this.#failed.abort(error));
     try {
-      await this.#start(end);
       await this.#show(end);
+      await starting;
     } finally {
+      this.#isEnding = true;
       await this.#stop();
     }
     if (this.#failed.signal.aborted) throw this.#failed.signal.reason;
     this.#summarise(signal.aborted ? 'signal' : 'duration');
   }
 
-  // The broker first, so that nobody's first connect fails; then all at once.
+  // The broker first, so that nobody's first connect fails; then the monitor, which must hear births to believe them;
+  // then all at once.
   async #start(end: AbortSignal): Promise<void> {
     listenToFleet(this.#link, this.#view, this.#io.clock);
     this.#children.get('broker')?.start();
     this.#link.open();
     await this.#connected(end);
-    for (const [name, child] of this.#children) if (name !== 'broker' && !end.aborted) child.start();
+    await this.#startMonitor(end);
+    for (const child of this.#children.values()) {
+      if (['node', 'sensors'].includes(child.service.kind) && !end.aborted) child.start();
+    }
     if (!this.#options.json && !end.aborted && !this.#io.out.isTty) {
       this.#io.out.writeLine(`vedette demo: try  ${tryLine(this.#plan.brokerUrl)}`);
+    }
+  }
+
+  async #startMonitor(end: AbortSignal): Promise<void> {
+    const { clock } = this.#io;
+    if (end.aborted) return;
+    this.#children.get(MONITOR)?.start();
+    // A monitor that does not come is no reason to show nothing.
+    const untilMonoMs = clock.monoMs() + MONITOR_START_MS;
+    while (this.#view.monitor?.state !== 'online' && clock.monoMs() < untilMonoMs && !end.aborted) {
+      await clock.sleep(50, end).catch(() => {});
     }
   }
 
@@ -149,8 +169,10 @@ class Demo {
     const { out, clock, rows } = this.#io;
     const inPlace = new InPlace(out, rows);
     const everyMs = this.#options.json || out.isTty ? TICK_MS : BLOCK_MS;
+    let dueMonoMs = clock.monoMs();
     while (!end.aborted) {
-      await clock.sleep(everyMs, end).catch(() => {});
+      dueMonoMs += everyMs;
+      await clock.sleep(Math.max(0, dueMonoMs - clock.monoMs()), end).catch(() => {});
       if (end.aborted) return;
       const status = this.#status();
       if (this.#options.json) out.writeJson(status);
@@ -165,6 +187,7 @@ class Demo {
       elapsedMs: clock.monoMs() - this.#startedMonoMs,
       nowMs: clock.nowMs(),
       isConnected: this.#link.isUp,
+      isEnding: this.#isEnding,
     });
   }
 

@@ -41,6 +41,11 @@ export function listenToFleet(link: Link, view: FleetView, clock: Clock): void {
     count();
     view.onSensor(params.node, params.sensor, payload);
   });
+  link.subscribe(routes.monitorStatus, { monitor: MONITOR }, ({ payload, retained }) => {
+    count();
+    // What an earlier demo left in the broker says nothing about now.
+    if (!retained) view.monitor = payload;
+  });
   link.subscribe(routes.roster, { monitor: MONITOR }, ({ payload }) => {
     count();
     view.roster = payload;

@@ -32,6 +32,7 @@ export type NodeView = {
 export class FleetView {
   readonly nodes = new Map<string, NodeView>();
   roster: Roster | undefined;
+  monitor: Status | undefined;
   messages = 0;
   #latenciesMs: number[] = [];
 
