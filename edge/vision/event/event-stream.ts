@@ -54,7 +54,7 @@ export class EventStream {
 
   #begin(track: TrackView, input: EventInput): TrackEvent {
     const zoneWatch = new ZoneWatch(this.#zones);
-    zoneWatch.see(track.label, track.box, input.widthPx, input.heightPx);
+    zoneWatch.begin(track.label, track.box, input.widthPx, input.heightPx);
     const event = eventOf('new', track, zoneWatch.zones, input.capturedAtMs);
     this.#told.set(track.id, { zoneWatch, event, atMonoMs: input.monoMs });
     return event;

@@ -18,14 +18,19 @@ export class ZoneWatch {
     return [...this.#inside].sort();
   }
 
+  /** Places an object that is told now: it has been watched for a while, so it is where it stands, without inertia. */
+  begin(label: string, box: BoxXyxyPx, widthPx: number, heightPx: number): void {
+    const [x, y] = standingPoint(box, widthPx, heightPx);
+    for (const [name, zone] of Object.entries(this.#zones)) if (isIn(zone, label, x, y)) this.#inside.add(name);
+  }
+
   /** Takes in one sighting. @returns true when it has entered or left a zone by it. */
   see(label: string, box: BoxXyxyPx, widthPx: number, heightPx: number): boolean {
     const [x, y] = standingPoint(box, widthPx, heightPx);
     let isChanged = false;
     for (const [name, zone] of Object.entries(this.#zones)) {
-      const isIn = (zone.labels?.includes(label) ?? true) && polygonContains(zone.polygon, x, y);
       const wasIn = this.#inside.has(name);
-      const against = isIn === wasIn ? 0 : (this.#against.get(name) ?? 0) + 1;
+      const against = isIn(zone, label, x, y) === wasIn ? 0 : (this.#against.get(name) ?? 0) + 1;
       this.#against.set(name, against);
       if (against < (wasIn ? zone.leaveFrames : zone.enterFrames)) continue;
       if (against === 0) continue;
@@ -36,4 +41,8 @@ export class ZoneWatch {
     }
     return isChanged;
   }
+}
+
+function isIn(zone: ZoneSettings, label: string, x: number, y: number): boolean {
+  return (zone.labels?.includes(label) ?? true) && polygonContains(zone.polygon, x, y);
 }
