@@ -51,8 +51,16 @@ export async function readModelFile(path: string): Promise<ModelFile> {
   try {
     return { path, bytes, sha256, description: describeOnnx(bytes) };
   } catch (cause) {
-    throw modelInvalid(path, `not an ONNX model: ${messageOf(cause)}`, { cause });
+    throw modelInvalid(path, `not an ONNX model: ${textKindOf(bytes) ?? messageOf(cause)}`, { cause });
   }
+}
+
+// What people most often save instead of a model.
+function textKindOf(bytes: Uint8Array): string | undefined {
+  const start = new TextDecoder('latin1').decode(bytes.subarray(0, 100));
+  if (start.startsWith('version https://git-lfs')) return 'it is a Git LFS pointer, the file itself lies elsewhere';
+  if (/^\s*<(!doctype|html)/i.test(start)) return 'it is a web page';
+  return /^[\t\n\r\x20-\x7e]+$/.test(start) ? 'it is text' : undefined;
 }
 
 /**
