@@ -1,0 +1,52 @@
+import { randomBytes } from 'node:crypto';
+import { mkdir, rmdir, stat } from 'node:fs/promises';
+import { dirname, join, resolve } from 'node:path';
+import { messageOf, OperationError, systemCodeOf } from './errors.js';
+
+/**
+ * Makes a folder of state, parents included, for its owner alone, and proves that something can be written in it.
+ * Not by `mkdir(path, { recursive: true })`: in a file system that refuses names it does not know, such as /proc, that
+ * call never returns (seen in Node 20.20: it retries on ENOENT as if a parent were missing).
+ * @throws OperationError `state-unwritable` or `disk-full`, naming the folder.
+ */
+export async function makeStateFolder(path: string): Promise<void> {
+  const folder = resolve(path);
+  try {
+    await makeWithParents(folder);
+    const probe = join(folder, `.probe-${randomBytes(6).toString('hex')}`);
+    await mkdir(probe);
+    await rmdir(probe);
+  } catch (cause) {
+    const isFull = ['ENOSPC', 'EDQUOT'].includes(systemCodeOf(cause) ?? '');
+    throw new OperationError({
+      code: isFull ? 'disk-full' : 'state-unwritable',
+      op: 'write to state folder',
+      subject: folder,
+      message: messageOf(cause),
+      hint: isFull ? 'free some space on its disk' : 'check its owner and mode, or name another folder with --state DIR',
+      cause,
+    });
+  }
+}
+
+async function makeWithParents(folder: string): Promise<void> {
+  const missing: string[] = [];
+  for (let at = folder; !(await isFolder(at)); at = dirname(at)) missing.push(at);
+  for (const path of missing.reverse()) {
+    await mkdir(path, { mode: 0o700 }).catch((error) => {
+      // Made by somebody else since we looked.
+      if (systemCodeOf(error) !== 'EEXIST') throw error;
+    });
+  }
+}
+
+async function isFolder(path: string): Promise<boolean> {
+  try {
+    const found = await stat(path);
+    if (!found.isDirectory()) throw Object.assign(new Error(`${path} is not a folder`), { code: 'ENOTDIR' });
+    return true;
+  } catch (error) {
+    if (systemCodeOf(error) === 'ENOENT' && path !== dirname(path)) return false;
+    throw error;
+  }
+}

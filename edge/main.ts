@@ -1,0 +1,77 @@
+import type { Clock } from '../base/clock.js';
+import type { DeepReadonly } from '../base/config.js';
+import { Link } from '../base/link/link.js';
+import { siteLinkOptions } from '../base/link/site-link.js';
+import type { Log } from '../base/log.js';
+import { Presence, type StopReason } from '../base/presence/presence.js';
+import type { Random } from '../base/random.js';
+import { makeStateFolder } from '../base/state-folder.js';
+import type { EdgeFile } from './config.js';
+import { EdgeNode } from './node.js';
+
+export type EdgeContext = {
+  /** Ends the node gracefully. */
+  readonly signal: AbortSignal;
+  readonly log: Log;
+  readonly clock: Clock;
+  readonly random: Random;
+  /** Folder of this node's state: its log, generation, keys. Made if it is not there. */
+  readonly stateDir: string;
+  /** Software version. */
+  readonly version: string;
+  /** systemd's INVOCATION_ID, where there is one. */
+  readonly invocation?: string;
+  /** Program and first arguments of the built-in simulated camera. */
+  readonly simCommand: readonly string[];
+};
+
+/** The model that is shipped with the software; it knows the simulated world only. */
+export const BUILT_IN_MODEL = new URL('../../edge/models/vedette-sim.onnx', import.meta.url).pathname;
+
+/**
+ * Runs one node until the signal aborts: watches its cameras, keeps its log, publishes what it sees.
+ * @throws OperationError `credentials-invalid`, `state-unwritable`, `state-locked`, `model-missing`, `model-invalid`,
+ *   `manifest-invalid`. An absent broker or camera is no error.
+ */
+export async function runEdge(file: DeepReadonly<EdgeFile>, context: EdgeContext): Promise<void> {
+  const { site, edge: config } = file;
+  const { clock, random, log, signal, stateDir, version } = context;
+  await makeStateFolder(stateDir);
+  const credentials = await siteLinkOptions(site, config.node, config, { clock, random, log });
+  const link = new Link({ ...credentials, clientId: config.node });
+  const presence = new Presence({
+    link,
+    identity: { kind: 'node', node: config.node },
+    stateDir,
+    version,
+    clock,
+    random,
+    log,
+    ...(context.invocation === undefined ? {} : { invocation: context.invocation }),
+  });
+  const node = new EdgeNode({
+    config,
+    modelPath: config.model.path ?? BUILT_IN_MODEL,
+    stateDir,
+    version,
+    simCommand: context.simCommand,
+    link,
+    presence,
+    clock,
+    random,
+    log,
+  });
+  await node.open();
+  let reason: StopReason = 'failed';
+  try {
+    await presence.open();
+    link.open();
+    log.info('node runs', { node: config.node, cameras: Object.keys(config.cameras), brokers: site.brokers });
+    await node.run(signal);
+    reason = 'sigterm';
+  } finally {
+    // In reverse: what was seen is on disk and on its way before the node says that it stops.
+    await node.close();
+    await presence.close(reason);
+  }
+}

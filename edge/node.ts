@@ -1,0 +1,305 @@
+import type { Clock } from '../base/clock.js';
+import type { DeepReadonly } from '../base/config.js';
+import { EXIT_CODE_BY_ERROR_CODE, type ErrorCode, messageOf, OperationError } from '../base/errors.js';
+import type { Link } from '../base/link/link.js';
+import { RetainedDocuments } from '../base/link/retained-documents.js';
+import type { Log } from '../base/log.js';
+import { Heartbeat } from '../base/presence/heartbeat.js';
+import type { Presence } from '../base/presence/presence.js';
+import type { Random } from '../base/random.js';
+import { routes } from '../protocol/routes.js';
+import { type Beat, SCHEMA_MINOR } from '../protocol/status.js';
+import type { EdgeConfig } from './config.js';
+import { isClockSynchronised } from './health/clock-sync.js';
+import { HealthReporter } from './health/health-reporter.js';
+import { TrackLedger } from './process/track-ledger.js';
+import { VisionHost } from './process/vision-host.js';
+import type { StartVision, TickReport, TrackReport, VisionReport } from './process/vision-message.js';
+import { RecordStore } from './records/record-store.js';
+import { CameraBoard } from './state/camera-board.js';
+import { buildNodeInfo, type NodeModel } from './state/node-info.js';
+
+export type EdgeNodeOptions = {
+  readonly config: DeepReadonly<EdgeConfig>;
+  readonly modelPath: string;
+  readonly stateDir: string;
+  readonly version: string;
+  readonly simCommand: readonly string[];
+  readonly link: Link;
+  readonly presence: Presence;
+  readonly clock: Clock;
+  readonly random: Random;
+  readonly log: Log;
+};
+
+/** The first start of the vision process may fail for reasons only a person can mend; later ones are retried. */
+type Fatal = { readonly error: OperationError };
+
+/**
+ * One node: its vision process, its log, and what it shows on the wire. The main process does nothing that could block;
+ * what the vision process reports is turned into records and retained state here.
+ */
+export class EdgeNode {
+  readonly #options: EdgeNodeOptions;
+  readonly #documents: RetainedDocuments;
+  readonly #store: RecordStore;
+  readonly #host: VisionHost;
+  readonly #heartbeat: Heartbeat;
+  readonly #health: HealthReporter;
+  readonly #boards: ReadonlyMap<string, CameraBoard>;
+  readonly #ledger = new TrackLedger();
+  readonly #giveUp = new AbortController();
+  #model: NodeModel | undefined;
+  #tick: TickReport | undefined;
+  #fatal: Fatal | undefined;
+
+  constructor(options: EdgeNodeOptions) {
+    const { config, link, presence, clock, random, log, stateDir, version } = options;
+    this.#options = options;
+    this.#documents = new RetainedDocuments(link, log);
+    this.#boards = new Map(
+      Object.keys(config.cameras).map((camera) => [camera, new CameraBoard(this.#documents, config.node, camera)]),
+    );
+    this.#store = new RecordStore({
+      link,
+      node: config.node,
+      stateDir,
+      clock,
+      random,
+      log,
+      isClockSynchronised,
+      opening: () => ({
+        sw: version,
+        model: this.#model === undefined ? null : { id: this.#model.id, sha256: this.#model.sha256 },
+        labels: this.#model?.labels ?? [],
+        cameras: Object.keys(config.cameras),
+      }),
+    });
+    this.#host = new VisionHost({
+      clock,
+      random,
+      log,
+      limits: {
+        frameDeadlineMs: config.limits.frameDeadlineMs,
+        startDeadlineMs: config.limits.startDeadlineMs,
+        memoryMaxMiB: config.limits.visionMemoryMaxMiB,
+      },
+      buildStart: () => this.#buildStart(),
+      onReport: (report) => this.#onReport(report),
+      onLost: (cause) => this.#onVisionLost(cause),
+    });
+    this.#heartbeat = new Heartbeat({
+      link,
+      presence,
+      node: config.node,
+      clock,
+      log,
+      periodMs: config.timing.beatMs,
+      cameras: () => this.#beatCameras(),
+    });
+    this.#health = new HealthReporter({
+      stateDir,
+      periodMs: config.timing.healthMs,
+      clock,
+      log,
+      read: () => this.#readNode(),
+      publish: (health) => this.#documents.set(routes.health, { node: config.node }, health),
+    });
+    presence.onRepublish(() => {
+      this.#documents.republishAll();
+      this.#store.republish();
+    });
+  }
+
+  /** Opens the log. @throws OperationError `state-unwritable`, `state-locked`. */
+  async open(): Promise<void> {
+    await this.#store.open();
+    this.#showInfo();
+    for (const board of this.#boards.values()) {
+      const { clock } = this.#options;
+      board.clear('starting', 'the vision process loads its model', clock.nowMs(), clock.monoMs());
+    }
+  }
+
+  /** Runs until the signal aborts. @throws OperationError `model-missing` and others a person must mend, at the first start only. */
+  async run(signal: AbortSignal): Promise<void> {
+    this.#heartbeat.open();
+    this.#health.open();
+    await this.#host.run(AbortSignal.any([signal, this.#giveUp.signal]));
+    if (this.#fatal !== undefined) throw this.#fatal.error;
+  }
+
+  /** Ends open tracks and brings what was seen to disk and, as far as the broker takes it, to the wire. */
+  async close(): Promise<void> {
+    this.#heartbeat.close();
+    this.#health.close();
+    this.#endOpenTracks();
+    await this.#store.close();
+    this.#documents.close();
+  }
+
+  #buildStart(): StartVision {
+    const { config, modelPath, simCommand } = this.#options;
+    return {
+      type: 'start',
+      node: config.node,
+      modelPath,
+      threads: config.model.threads,
+      frameDeadlineMs: config.limits.frameDeadlineMs,
+      simCommand: [...simCommand],
+      logLevel: config.logLevel,
+      cameras: { ...config.cameras },
+      firstTrackIds: this.#ledger.firstFreeIds(Object.keys(config.cameras)),
+    };
+  }
+
+  #onReport(report: VisionReport): void {
+    switch (report.type) {
+      case 'ready':
+        this.#model = { ...report.model, labels: report.labels };
+        this.#showInfo();
+        return;
+      case 'failed':
+        this.#onVisionFailed(report);
+        return;
+      case 'track':
+        this.#onTrack(report);
+        return;
+      case 'tick':
+        this.#tick = report;
+        if (this.#isProgress(report)) this.#heartbeat.progress();
+        return;
+      default:
+        this.#onCameraReport(report);
+    }
+  }
+
+  #onCameraReport(report: Extract<VisionReport, { type: 'camera' | 'count' | 'motion' | 'snapshot' }>): void {
+    const board = this.#boards.get(report.camera);
+    if (board === undefined) return;
+    const { clock, log } = this.#options;
+    if (report.type === 'camera') board.showState(report.state, clock.nowMs(), clock.monoMs());
+    else if (report.type === 'count') board.showCount(report.label, report.count);
+    else if (report.type === 'motion') board.showMotion(report.on);
+    else if (!board.showSnapshot(report.label, report.jpeg)) {
+      log.warn('snapshot too large', { cameraId: report.camera, bytes: report.jpeg.byteLength });
+    }
+  }
+
+  #onTrack(report: TrackReport): void {
+    this.#ledger.note(report);
+    const { camera, capturedAtMs, ev, id, l, p, b, z, st } = report;
+    const optional = { ...(z === undefined ? {} : { z }), ...(st === undefined ? {} : { st }) };
+    this.#store.append({ k: 'track', c: camera, ev, id, l, p, b, ...optional }, capturedAtMs).then(
+      ({ s, t }) => {
+        if (this.#options.config.cameraEvents) this.#showEvent(report, s, t);
+      },
+      (error) => this.#options.log.error('track event not recorded', { cameraId: camera, error: messageOf(error) }),
+    );
+  }
+
+  #showEvent(report: TrackReport, s: number, t: number): void {
+    const [x1, y1, x2, y2] = report.b;
+    const event = {
+      v: SCHEMA_MINOR,
+      e: this.#store.epoch ?? '',
+      s,
+      t,
+      ev: report.ev,
+      id: report.id,
+      label: report.l,
+      score: report.p / 1000,
+      box: [x1 / 1000, y1 / 1000, x2 / 1000, y2 / 1000] satisfies [number, number, number, number],
+      zones: report.z ?? [],
+    };
+    const params = { node: this.#options.config.node, camera: report.camera };
+    // A view for automations: what the link cannot take now is not kept, the log has it.
+    this.#options.link.publish(routes.cameraEvent, params, event).catch(() => {});
+  }
+
+  // A model that is missing or broken at the first start needs a person; one that fails later had worked before.
+  #onVisionFailed({ code, message, hint }: Extract<VisionReport, { type: 'failed' }>): void {
+    this.#options.log.error('vision process failed', { code, error: message });
+    if (this.#model !== undefined || !isErrorCode(code)) return;
+    const error = new OperationError({
+      code,
+      op: 'start',
+      subject: `node ${this.#options.config.node}`,
+      message,
+      ...(hint === undefined ? {} : { hint }),
+    });
+    this.#fatal = { error };
+    this.#giveUp.abort();
+  }
+
+  #onVisionLost(cause: string): void {
+    const { clock } = this.#options;
+    this.#tick = undefined;
+    this.#endOpenTracks();
+    for (const board of this.#boards.values()) {
+      board.clear('detector', `the vision process ended (${cause})`, clock.nowMs(), clock.monoMs());
+    }
+  }
+
+  #endOpenTracks(): void {
+    for (const end of this.#ledger.endAll(this.#options.clock.nowMs())) this.#onTrack(end);
+  }
+
+  // A camera that says it is well must have been looked at; one that says it is not is being retried, which is progress.
+  #isProgress(tick: TickReport): boolean {
+    const { frameDeadlineMs } = this.#options.config.limits;
+    return Object.values(tick.cameras).every(({ frameAgeMs }) => frameAgeMs === null || tick.busyMs < frameDeadlineMs);
+  }
+
+  #beatCameras(): Beat['cameras'] {
+    const cameras = Object.keys(this.#options.config.cameras).map((camera) => {
+      const tick = this.#tick?.cameras[camera];
+      return [camera, { frameAgeMs: rounded(tick?.frameAgeMs), inferAgeMs: rounded(tick?.inferAgeMs), fps: tick?.fps ?? 0 }];
+    });
+    return Object.fromEntries(cameras);
+  }
+
+  #readNode() {
+    const store = this.#store.stats();
+    const cameras = Object.entries(this.#tick?.cameras ?? {});
+    const sum = (name: string) => cameras.reduce((total, [, { counters }]) => total + (counters[name] ?? 0), 0);
+    return {
+      frames: sum('frames'),
+      overruns: sum('replaced'),
+      disk: store.disk,
+      rssMiB: process.memoryUsage.rss() / (1024 * 1024) + this.#host.rssMiB,
+      queues: { ...store.queues, documents: this.#documents.unconfirmed },
+      drops: {
+        ...store.drops,
+        ...this.#host.counters.snapshot(),
+        ...this.#tick?.counters,
+        ...Object.fromEntries(
+          cameras.flatMap(([camera, { counters }]) =>
+            Object.entries(counters)
+              .filter(([name]) => !NOT_DROPS.has(name))
+              .map(([name, count]) => [`${camera}.${name}`, count]),
+          ),
+        ),
+        ...this.#options.link.stats().counters,
+        ...this.#options.presence.counters(),
+      },
+    };
+  }
+
+  #showInfo(): void {
+    const { config, version } = this.#options;
+    const info = buildNodeInfo(config, version, this.#store.publicKey, this.#model);
+    this.#documents.set(routes.info, { node: config.node }, info);
+  }
+}
+
+/** Counters of a camera that count work, not losses. */
+const NOT_DROPS: ReadonlySet<string> = new Set(['frames', 'looked', 'inferences', 'decodeMs', 'gateMs', 'inferMs']);
+
+function rounded(ageMs: number | null | undefined): number | null {
+  return ageMs == null ? null : Math.round(Math.max(0, ageMs));
+}
+
+function isErrorCode(code: string): code is ErrorCode {
+  return code in EXIT_CODE_BY_ERROR_CODE;
+}
