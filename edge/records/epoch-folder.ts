@@ -1,6 +1,6 @@
 import { join } from 'node:path';
 import { z } from 'zod';
-import { messageOf } from '../../base/errors.js';
+import { messageOf, systemCodeOf } from '../../base/errors.js';
 import { parseJson } from '../../protocol/codec.js';
 import { EPOCH_PATTERN } from '../../protocol/ids.js';
 import { SEGMENT_BYTES_MAX, SEGMENT_RECORDS_MAX } from '../../protocol/segment.js';
@@ -56,6 +56,8 @@ export class EpochFolder {
   readonly #node: string;
   readonly #disk: RecordDisk;
   #segments: SegmentMeta[] = [];
+  /** Left open by an earlier life and not closed since, because the disk takes no writes. */
+  #loose: Run[] = [];
   #expiredSeq = 0;
   #indexText = '';
 
@@ -79,8 +81,18 @@ export class EpochFolder {
 
   /** Largest seq of the closed segments, 0 if there are none. */
   get closedSeq(): number {
+    const loose = this.#loose.at(-1);
+    if (loose !== undefined) return loose.first + loose.lines.length - 1;
     const last = this.#segments.at(-1);
     return last === undefined ? this.#expiredSeq : last.first + last.count - 1;
+  }
+
+  /** Lines with seq from `from` that lie in no closed segment, at most `max`; none on a healthy disk. */
+  looseLines(from: number, max: number): readonly { readonly s: number; readonly text: string }[] {
+    return this.#loose
+      .flatMap((run) => run.lines.map((text, i) => ({ s: run.first + i, text })))
+      .filter(({ s }) => s >= from)
+      .slice(0, max);
   }
 
   get lastHash(): string {
@@ -120,7 +132,7 @@ export class EpochFolder {
     for (const name of names.filter((file) => /^\d{8}\.jsonl$/.test(file)).sort()) {
       await this.#closeLeftOpen(name, reports);
     }
-    if (this.#indexText !== this.#buildIndex()) await this.#writeIndex();
+    if (this.#indexText !== this.#buildIndex()) await this.#writeIndex().catch(() => {});
     return reports;
   }
 
@@ -178,7 +190,8 @@ export class EpochFolder {
     if (oldest === undefined) return undefined;
     this.#segments = rest;
     this.#expiredSeq = Math.max(this.#expiredSeq, oldest.first + oldest.count - 1);
-    await this.#writeIndex();
+    // The index first, or a crash in between would look like a lost file; but a full disk must be able to make room.
+    await this.#writeIndex().catch(() => {});
     await this.#disk.remove(this.#gzPath(oldest.n));
     return oldest;
   }
@@ -235,8 +248,13 @@ export class EpochFolder {
     // The crash came between closing the segment and removing its open form.
     if (this.#segments.some((segment) => segment.n === n)) return this.#disk.remove(path);
     const { runs, rottenLines } = readOpenLines((await this.#disk.read(path)).toString('utf8'));
-    for (const run of runs) {
-      await this.close(run.first, run.lines, { t0: run.t0, t1: run.t1 });
+    try {
+      for (const run of runs) await this.close(run.first, run.lines, { t0: run.t0, t1: run.t1 });
+    } catch (error) {
+      // A full disk is no reason not to start: the file stays as it is, and the next start closes it.
+      if (systemCodeOf(error) === undefined) throw error;
+      this.#loose = runs.filter((run) => run.first > this.closedSeq);
+      return;
     }
     if (rottenLines === 0) return this.#disk.remove(path);
     await this.#disk.move(path, `${path}.rot`);

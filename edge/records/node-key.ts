@@ -41,5 +41,13 @@ async function readOrMake(path: string, disk: RecordDisk): Promise<string> {
 }
 
 function unwritable(op: string, path: string, cause: unknown): OperationError {
-  return new OperationError({ code: 'state-unwritable', op, subject: path, message: messageOf(cause), cause });
+  const isFull = systemCodeOf(cause) === 'ENOSPC';
+  return new OperationError({
+    code: isFull ? 'disk-full' : 'state-unwritable',
+    op,
+    subject: path,
+    message: messageOf(cause),
+    hint: isFull ? 'free some space' : 'check the owner and mode of the state folder, and that its disk is writable',
+    cause,
+  });
 }

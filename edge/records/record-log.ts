@@ -122,7 +122,9 @@ export class RecordLog {
     const last = this.#folders.at(-1);
     this.#prev = last === undefined ? null : { e: last.epoch, s: last.closedSeq };
     for (const report of reports) this.#noteRot(report);
-    await this.#expire();
+    await this.#expire().catch((error) => {
+      this.#options.log.warn('old segments not removed', { error: messageOf(error) });
+    });
     this.#cancelTimers = [clock.every(60_000, () => this.#enqueue(() => this.#tidy()))];
     return reports;
   }
@@ -207,7 +209,11 @@ export class RecordLog {
       if (meta.first + meta.count - 1 <= next || lines.length >= max) continue;
       lines.push(...(await this.#readSegment(folder, meta, next + 1, max - lines.length)));
     }
-    if (folder !== this.#live?.folder || lines.length >= max) return lines;
+    if (lines.length >= max) return lines;
+    if (folder !== this.#live?.folder) {
+      const next = Math.max(from, (lines.at(-1)?.s ?? 0) + 1);
+      return [...lines, ...folder.looseLines(next, max - lines.length)];
+    }
     // Segments may have been closed while we read: what is open now begins behind them.
     const next = Math.max(from, (lines.at(-1)?.s ?? 0) + 1);
     return [...lines, ...(this.#live?.openLines(next, max - lines.length) ?? [])];
