@@ -3,8 +3,8 @@ import { join } from 'node:path';
 import { Worker } from 'node:worker_threads';
 import { OperationError } from '../../base/errors.js';
 import { SCENE_LABELS } from '../scene/backdrops/stage.js';
+import { type ExportedPicture, type ExportWorkerData, pictureName } from './export-message.js';
 import type { ExportMix } from './export-plan.js';
-import { type ExportedPicture, type ExportWorkerData, pictureName } from './export-worker.js';
 
 export type ExportScenesOptions = {
   /** Folder to write; made if absent. */

@@ -2,42 +2,13 @@ import { closeSync, openSync, writeFileSync, writeSync } from 'node:fs';
 import { join } from 'node:path';
 import { parentPort, workerData } from 'node:worker_threads';
 import sharp from 'sharp';
-import { z } from 'zod';
+import { Random } from '../../base/random.js';
 import { resizeRgb } from '../scene/resize.js';
 import { SceneCamera } from '../scene/scene-camera.js';
 import { makeMaterials } from '../scene/texture.js';
-import type { TruthObject } from '../scene/truth.js';
+import type { BoxPx, TruthObject } from '../scene/truth.js';
+import { type ExportedPicture, type ExportWorkerData, exportWorkerDataSchema, pictureName } from './export-message.js';
 import { PICTURES_PER_SCENE, type PictureRecipe, planScene } from './export-plan.js';
-
-/** What a worker is told: every `step`-th scene from `first`, up to `count` pictures in all. */
-export const exportWorkerDataSchema = z.object({
-  out: z.string(),
-  seed: z.union([z.string(), z.number()]),
-  count: z.number(),
-  widthPx: z.number(),
-  heightPx: z.number(),
-  format: z.enum(['jpeg', 'packed']),
-  mix: z.enum(['demo', 'training', 'mixed']),
-  first: z.number(),
-  step: z.number(),
-});
-export type ExportWorkerData = z.infer<typeof exportWorkerDataSchema>;
-
-/** One exported picture, posted to the parent when it is written. */
-export type ExportedPicture = {
-  readonly index: number;
-  readonly family: string;
-  readonly difficulty: string;
-  readonly sceneSeed: string;
-  readonly frameIndex: number;
-  /** Scaled to the exported size. */
-  readonly truth: readonly TruthObject[];
-};
-
-/** Name of a picture in the export's folder. */
-export function pictureName(index: number): string {
-  return `images/${String(index).padStart(6, '0')}.jpg`;
-}
 
 async function runExport(data: ExportWorkerData): Promise<void> {
   const materials = makeMaterials();
@@ -59,22 +30,21 @@ async function runExport(data: ExportWorkerData): Promise<void> {
       const index = scene * PICTURES_PER_SCENE + i;
       if (index >= data.count) break;
       const frame = camera.frame(recipe.frameIndex);
-      const rgb = await deliver(frame.rgb, recipe, data);
+      const window = windowOf(recipe, frame.truth);
+      const rgb = await deliver(frame.rgb, recipe, window, data);
       if (packed !== undefined) writeSync(packed, rgb, 0, bytes, index * bytes);
       else {
         const raw = { width: data.widthPx, height: data.heightPx, channels: 3 } as const;
         const jpeg = await sharp(rgb, { raw }).jpeg({ quality: 92 }).toBuffer();
         writeFileSync(join(data.out, pictureName(index)), jpeg);
       }
-      const sx = data.widthPx / recipe.drawWidthPx;
-      const sy = data.heightPx / recipe.drawHeightPx;
       const picture: ExportedPicture = {
         index,
         family: camera.family,
         difficulty: recipe.difficulty,
         sceneSeed: recipe.sceneSeed,
         frameIndex: recipe.frameIndex,
-        truth: frame.truth.map((object) => scaleTruth(object, sx, sy)),
+        truth: camera.truthWithin(window).map((object) => mapTruth(object, window, data)),
       };
       parentPort?.postMessage(picture);
     }
@@ -82,23 +52,60 @@ async function runExport(data: ExportWorkerData): Promise<void> {
   if (packed !== undefined) closeSync(packed);
 }
 
-async function deliver(rgb: Uint8Array, recipe: PictureRecipe, data: ExportWorkerData): Promise<Uint8Array> {
+/** The part of the drawn picture to export: the whole, or a cut around an object if there is one. */
+function windowOf(recipe: PictureRecipe, truth: readonly TruthObject[]): BoxPx {
+  const { drawWidthPx, drawHeightPx, zoom } = recipe;
+  const width = Math.round(drawWidthPx / zoom);
+  const height = Math.round(drawHeightPx / zoom);
+  const random = new Random(`window/${recipe.sceneSeed}/${recipe.frameIndex}`);
+  const target = truth.length > 0 ? random.pick(truth).boxXyxyPx : [0, 0, drawWidthPx, drawHeightPx];
+  // Up to a third of the window off the object's centre, as crops that two objects share.
+  const place = (from: number, to: number, side: number, limit: number): number => {
+    const centre = (from + to) / 2 + random.range(-0.33, 0.33) * side;
+    return Math.round(Math.max(0, Math.min(limit - side, centre - side / 2)));
+  };
+  const x = place(target[0] ?? 0, target[2] ?? drawWidthPx, width, drawWidthPx);
+  const y = place(target[1] ?? 0, target[3] ?? drawHeightPx, height, drawHeightPx);
+  return [x, y, x + width, y + height];
+}
+
+async function deliver(
+  rgb: Uint8Array,
+  recipe: PictureRecipe,
+  window: BoxPx,
+  data: ExportWorkerData,
+): Promise<Uint8Array> {
   let pixels = rgb;
   if (recipe.jpegQuality !== undefined) {
     const raw = { width: recipe.drawWidthPx, height: recipe.drawHeightPx, channels: 3 } as const;
     const jpeg = await sharp(rgb, { raw }).jpeg({ quality: recipe.jpegQuality }).toBuffer();
     pixels = await sharp(jpeg).raw().toBuffer();
   }
-  if (recipe.drawWidthPx === data.widthPx && recipe.drawHeightPx === data.heightPx) return pixels;
-  return resizeRgb(pixels, recipe.drawWidthPx, recipe.drawHeightPx, data.widthPx, data.heightPx, recipe.method);
+  const [x1, y1, x2, y2] = window;
+  const width = x2 - x1;
+  const height = y2 - y1;
+  if (width !== recipe.drawWidthPx || height !== recipe.drawHeightPx) {
+    const part = new Uint8Array(width * height * 3);
+    for (let y = 0; y < height; y++) {
+      const from = ((y + y1) * recipe.drawWidthPx + x1) * 3;
+      part.set(pixels.subarray(from, from + width * 3), y * width * 3);
+    }
+    pixels = part;
+  }
+  if (width === data.widthPx && height === data.heightPx) return pixels;
+  return resizeRgb(pixels, width, height, data.widthPx, data.heightPx, recipe.method);
 }
 
-function scaleTruth(object: TruthObject, sx: number, sy: number): TruthObject {
-  const scale = ([x1, y1, x2, y2]: TruthObject['boxXyxyPx']) => [x1 * sx, y1 * sy, x2 * sx, y2 * sy] as const;
+/** Truth in pixels of the exported picture. */
+function mapTruth(object: TruthObject, window: BoxPx, data: ExportWorkerData): TruthObject {
+  const sx = data.widthPx / (window[2] - window[0]);
+  const sy = data.heightPx / (window[3] - window[1]);
+  const map = ([x1, y1, x2, y2]: BoxPx) =>
+    [(x1 - window[0]) * sx, (y1 - window[1]) * sy, (x2 - window[0]) * sx, (y2 - window[1]) * sy] as const;
   return {
     ...object,
-    boxXyxyPx: scale(object.boxXyxyPx),
-    wholeBoxXyxyPx: scale(object.wholeBoxXyxyPx),
+    boxXyxyPx: map(object.boxXyxyPx),
+    wholeBoxXyxyPx: map(object.wholeBoxXyxyPx),
     visiblePixels: object.visiblePixels * sx * sy,
   };
 }

@@ -178,14 +178,18 @@ export class Canvas {
     return this.#alone[id] ?? emptyCount();
   }
 
-  /** Pixels of every figure that are visible inside the picture, by counting the id plane. Index = figure id. */
-  countVisible(): PixelCount[] {
+  /**
+   * Pixels of every figure that are visible inside the picture, by counting the id plane. Index = figure id.
+   * @param window count only there: x1, y1 inclusive, x2, y2 exclusive, inside the picture.
+   */
+  countVisible(window: readonly [number, number, number, number] = [0, 0, this.widthPx, this.heightPx]): PixelCount[] {
     const counts = this.#alone.map(() => emptyCount());
     const ids = this.#ids;
     if (ids === undefined) return counts;
-    for (let y = 0; y < this.heightPx; y++) {
-      let i = (y + this.marginPx) * this.#spanW + this.marginPx;
-      for (let x = 0; x < this.widthPx; x++, i++) {
+    const [x1, y1, x2, y2] = window;
+    for (let y = y1; y < y2; y++) {
+      let i = (y + this.marginPx) * this.#spanW + this.marginPx + x1;
+      for (let x = x1; x < x2; x++, i++) {
         const id = at(ids, i);
         if (id === 0 || id === CLUTTER_ID) continue;
         const count = counts[id];

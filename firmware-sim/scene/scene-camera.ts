@@ -12,7 +12,7 @@ import { type Light, LightMap, lightAt } from './light.js';
 import { Pen } from './pen.js';
 import { drawRain, expose, type SensorState } from './sensor.js';
 import { type Materials, makeMaterials } from './texture.js';
-import type { TruthObject } from './truth.js';
+import type { BoxPx, TruthObject } from './truth.js';
 
 /** How hard the scene is to a detector; `demo` is a live film, `training` a new arrangement in every frame. */
 export type SceneDifficulty = 'demo' | 'training';
@@ -74,6 +74,7 @@ export class SceneCamera {
   readonly #mood: Mood;
   #cast: Cast;
   #lastIndex = -1;
+  #drawn: ReadonlyMap<number, [Actor, SceneLabel]> = new Map();
 
   constructor(options: SceneCameraOptions) {
     this.#options = options;
@@ -118,7 +119,33 @@ export class SceneCamera {
     if (mood.rain > 0 && !this.stage.indoor) drawRain(this.#canvas, mood.rain, mood.rainSlant, random.fork('rain'));
     const sensor = sensorOf(mood, light, training, timeS, random.fork('sensor'));
     const rgb = expose(this.#canvas, this.#lightMap.under(light), sensor, this.#materials, random.fork('noise'));
-    return { rgb, truth: this.#truthOf(drawn) };
+    this.#drawn = drawn;
+    return { rgb, truth: this.truthWithin([0, 0, this.#options.widthPx, this.#options.heightPx]) };
+  }
+
+  /**
+   * What is visible in a part of the frame drawn last: as if a camera showed only that window. Boxes stay in pixels of
+   * the whole picture.
+   * @param window x1, y1 inclusive, x2, y2 exclusive, whole pixels inside the picture.
+   */
+  truthWithin(window: BoxPx): TruthObject[] {
+    const visible = this.#canvas.countVisible(window);
+    const truth: TruthObject[] = [];
+    for (const [id, [actor, label]] of this.#drawn) {
+      const seen = visible[id];
+      const whole = this.#canvas.alone(id);
+      if (seen === undefined || seen.pixels === 0) continue;
+      truth.push({
+        // Two objects may share an actor: a rider's bicycle is numbered beside its rider.
+        actorId: actor.actorId * 2 + (label === 'bicycle' && actor.look.kind === 'rider' ? 1 : 0),
+        label,
+        boxXyxyPx: [seen.x1, seen.y1, seen.x2, seen.y2],
+        wholeBoxXyxyPx: [whole.x1, whole.y1, whole.x2, whole.y2],
+        visiblePixels: seen.pixels,
+        visible: seen.pixels / whole.pixels,
+      });
+    }
+    return truth.sort((a, b) => a.actorId - b.actorId);
   }
 
   #lightOfDay(timeS: number): Light {
@@ -174,26 +201,6 @@ export class SceneCamera {
       for (const label of labels) drawn.set(nextId++, [item.actor, label]);
     }
     return drawn;
-  }
-
-  #truthOf(drawn: ReadonlyMap<number, [Actor, SceneLabel]>): TruthObject[] {
-    const visible = this.#canvas.countVisible();
-    const truth: TruthObject[] = [];
-    for (const [id, [actor, label]] of drawn) {
-      const seen = visible[id];
-      const whole = this.#canvas.alone(id);
-      if (seen === undefined || seen.pixels === 0) continue;
-      truth.push({
-        // Two objects may share an actor: a rider's bicycle is numbered beside its rider.
-        actorId: actor.actorId * 2 + (label === 'bicycle' && actor.look.kind === 'rider' ? 1 : 0),
-        label,
-        boxXyxyPx: [seen.x1, seen.y1, seen.x2, seen.y2],
-        wholeBoxXyxyPx: [whole.x1, whole.y1, whole.x2, whole.y2],
-        visiblePixels: seen.pixels,
-        visible: seen.pixels / whole.pixels,
-      });
-    }
-    return truth.sort((a, b) => a.actorId - b.actorId);
   }
 }
 

@@ -1,0 +1,128 @@
+"""COCO-like average precision at IoU 0.5 (and others) on held-out scenes; objects not asked for are ignored."""
+
+import numpy as np
+import torch
+
+from dataset import is_asked
+from network import LABELS, cells, decode
+
+
+def iou_matrix(a, b):
+    x1 = np.maximum(a[:, None, 0], b[None, :, 0])
+    y1 = np.maximum(a[:, None, 1], b[None, :, 1])
+    x2 = np.minimum(a[:, None, 2], b[None, :, 2])
+    y2 = np.minimum(a[:, None, 3], b[None, :, 3])
+    inter = np.clip(x2 - x1, 0, None) * np.clip(y2 - y1, 0, None)
+    area = lambda q: (q[:, 2] - q[:, 0]) * (q[:, 3] - q[:, 1])
+    return inter, inter / (area(a)[:, None] + area(b)[None] - inter + 1e-9)
+
+
+def nms(boxes, scores, limit):
+    order = np.argsort(-scores)
+    keep = []
+    while len(order):
+        i = order[0]
+        keep.append(i)
+        _, iou = iou_matrix(boxes[i : i + 1], boxes[order[1:]])
+        order = order[1:][iou[0] <= limit]
+    return keep
+
+
+@torch.no_grad()
+def detect(model, scenes, score_min=0.02, iou_max=0.6):
+    """-> per picture rows [x1, y1, x2, y2, score, class]."""
+    centres, strides = cells()
+    found = []
+    for start in range(0, len(scenes), 32):
+        x = torch.from_numpy(scenes.pictures[start : min(start + 32, len(scenes))].copy()).permute(0, 3, 1, 2).float() / 255
+        logits, distances = model(x.contiguous(memory_format=torch.channels_last))
+        boxes = decode(distances, centres, strides).numpy()
+        scores = logits.sigmoid().numpy()
+        for i in range(len(x)):
+            rows = []
+            for c in range(len(LABELS)):
+                hit = np.nonzero(scores[i, :, c] > score_min)[0]
+                b, s = boxes[i, hit], scores[i, hit, c]
+                rows += [[*b[k], s[k], c] for k in nms(b, s, iou_max)]
+            found.append(np.asarray(rows, np.float32).reshape(-1, 6))
+    return found
+
+
+def match(found, rows, height_min, iou_min=0.5):
+    """-> per class (scores, hit flags, number of objects asked for); detections on ignored objects are dropped."""
+    result = []
+    for c in range(len(LABELS)):
+        scores, hits, asked_count = [], [], 0
+        for det, gt in zip(found, rows):
+            d = det[det[:, 5] == c]
+            d = d[np.argsort(-d[:, 4])]
+            g = gt[gt[:, 4] == c]
+            asked = is_asked(torch.from_numpy(g)).numpy() & (g[:, 3] - g[:, 1] >= height_min)
+            asked_count += int(asked.sum())
+            inter, iou = iou_matrix(d[:, :4], g[:, :4])
+            free = asked.copy()
+            for k in range(len(d)):
+                q = np.where(free, iou[k], 0)
+                if len(q) and q.max() >= iou_min:
+                    free[q.argmax()] = False
+                    hits.append(1)
+                    scores.append(d[k, 4])
+                    continue
+                area = (d[k, 2] - d[k, 0]) * (d[k, 3] - d[k, 1]) + 1e-9
+                if ((~asked) & ((iou[k] >= iou_min) | (inter[k] / area >= 0.5))).any():
+                    continue
+                # A box of a smaller object than is asked for says nothing about the larger ones.
+                if d[k, 3] - d[k, 1] < height_min * 0.8:
+                    continue
+                hits.append(0)
+                scores.append(d[k, 4])
+        result.append((np.asarray(scores), np.asarray(hits), asked_count))
+    return result
+
+
+def average_precision(scores, hits, asked):
+    if asked == 0 or len(scores) == 0:
+        return 0.0
+    order = np.argsort(-scores, kind="stable")
+    tp = np.cumsum(hits[order])
+    precision = tp / np.arange(1, len(tp) + 1)
+    recall = tp / asked
+    precision = np.maximum.accumulate(precision[::-1])[::-1]
+    return float(np.mean([precision[np.searchsorted(recall, r)] if recall[-1] >= r else 0.0 for r in np.linspace(0, 1, 101)]))
+
+
+def mean_ap(found, rows, height_min=7.0, iou_min=0.5):
+    each = [average_precision(*m) for m in match(found, rows, height_min, iou_min)]
+    return float(np.mean(each)), each
+
+
+def precision_recall(found, rows, threshold, height_min=7.0):
+    tp = fp = asked = 0
+    for scores, hits, count in match(found, rows, height_min):
+        over = scores >= threshold
+        tp += int(hits[over].sum())
+        fp += int((1 - hits[over]).sum())
+        asked += count
+    return tp / max(1, tp + fp), tp / max(1, asked)
+
+
+def summary(model, hard, demo):
+    """Figures of a model on both held-out sets, ready for the log and the manifest."""
+    found = detect(model, hard)
+    all_ap, each = mean_ap(found, hard.rows)
+    out = {
+        "mAP50": round(all_ap, 4),
+        "mAP50_24px": round(mean_ap(found, hard.rows, 24.0)[0], 4),
+        "mAP75": round(mean_ap(found, hard.rows, 7.0, 0.75)[0], 4),
+        "AP50": {label: round(v, 4) for label, v in zip(LABELS, each)},
+    }
+    live = detect(model, demo)
+    best = max((min(precision_recall(live, demo.rows, t)), t) for t in np.arange(0.2, 0.7, 0.05))
+    p, r = precision_recall(live, demo.rows, best[1])
+    out["demo"] = {
+        "mAP50": round(mean_ap(live, demo.rows)[0], 4),
+        "threshold": round(float(best[1]), 2),
+        "precision": round(p, 4),
+        "recall": round(r, 4),
+    }
+    return out
