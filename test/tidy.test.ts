@@ -27,14 +27,20 @@ function roomOf(path: string): string {
   return path.split('/')[0] ?? '';
 }
 
-/** Relative imports of a file, static and dynamic, type-only included, as paths of sources. */
+/** Relative targets that a pattern finds in a file, as paths of sources. */
+function targetsOf(path: string, pattern: RegExp): string[] {
+  const found = [...(textOf.get(path) ?? '').matchAll(pattern)];
+  return found.map((match) => normalize(join(dirname(path), match[1] ?? '')).replace(/\.js$/, '.ts'));
+}
+
+/** What a file imports, statically and dynamically, type-only included. */
 function importsOf(path: string): string[] {
-  const text = textOf.get(path) ?? '';
-  const found: string[] = [];
-  for (const match of text.matchAll(/(?:from\s+|import\(\s*|import\s+|new URL\(\s*)['"](\.{1,2}\/[^'"]+)['"]/g)) {
-    found.push(normalize(join(dirname(path), match[1] ?? '')).replace(/\.js$/, '.ts'));
-  }
-  return found;
+  return targetsOf(path, /(?:from\s+|import\(\s*|import\s+)['"](\.{1,2}\/[^'"]+)['"]/g);
+}
+
+/** What a file starts as a program or worker of its own: not an import, but a way to be reached. */
+function startsOf(path: string): string[] {
+  return targetsOf(path, /new URL\(\s*['"](\.{1,2}\/[^'"]+)['"]/g);
 }
 
 /** The text without comments and, if asked, without the contents of strings. */
@@ -134,7 +140,7 @@ describe('the house', () => {
     const visit = (path: string) => {
       if (reached.has(path)) return;
       reached.add(path);
-      for (const target of importsOf(path)) visit(target);
+      for (const target of [...importsOf(path), ...startsOf(path)]) visit(target);
     };
     for (const path of tests.concat(sources.filter((source) => source === 'cli/vedette.ts'))) visit(path);
     expect(sources.filter((path) => !reached.has(path))).toEqual([]);
