@@ -13,6 +13,8 @@ export type CommandContext = {
   /** Progress, hints, errors. */
   readonly err: Terminal;
   readonly clock: SystemClock;
+  /** Program and first argument that run this command line again: the roles of the demo, simulated cameras. */
+  readonly self: readonly [program: string, entry: string];
   /** Sets the exit code of a command that ran through but has bad news, e.g. `doctor` with a failed check. */
   readonly setExitCode: (code: number) => void;
 };
@@ -24,10 +26,11 @@ export function openContext(
   env: Environment,
   signal: AbortSignal,
   setExitCode: (code: number) => void,
+  self: CommandContext['self'],
 ): CommandContext {
   const out = new Terminal(streams.stdout, env);
   const err = new Terminal(streams.stderr, env);
-  return { env, signal, out, err, clock: new SystemClock(), setExitCode };
+  return { env, signal, out, err, clock: new SystemClock(), self, setExitCode };
 }
 
 /** A mistake in the command line itself: exit code 64. */

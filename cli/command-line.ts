@@ -3,7 +3,9 @@ import { softwareVersion } from '../base/software-version.js';
 import { registerBroker } from './broker.js';
 import type { CommandContext } from './command-context.js';
 import { registerConfig } from './config.js';
+import { registerDemo } from './demo.js';
 import { registerDoctor } from './doctor.js';
+import { registerEdge } from './edge.js';
 import { reportFailure } from './failure.js';
 import { registerModel } from './model.js';
 import { registerMonitor } from './monitor.js';
@@ -34,7 +36,9 @@ export function buildProgram(context: CommandContext): Command {
         write(onOneLine(text.replace(/^error: /, `${context.err.paint('red', 'vedette:')} `))),
     })
     .addHelpText('after', `\n${EXAMPLES}`);
+  registerDemo(program, context);
   registerBroker(program, context);
+  registerEdge(program, context);
   registerMonitor(program, context);
   registerSim(program, context);
   registerModel(program, context);

@@ -1,13 +1,45 @@
 import { type Command, Option } from 'commander';
 import type { CommandContext } from './command-context.js';
-import { pictureSize, wholeNumber } from './option-values.js';
+import { numberBetween, pictureSize, wholeNumber } from './option-values.js';
 import { STATE_HELP } from './service/service-options.js';
 
 /** `vedette sim`: simulated hardware. */
 export function registerSim(program: Command, context: CommandContext): void {
   const sim = program.command('sim').description('simulated hardware: cameras, sensors, training pictures');
+  registerCamera(sim, context);
   registerExport(sim, context);
   registerSensors(sim, context);
+}
+
+function registerCamera(sim: Command, context: CommandContext): void {
+  sim
+    .command('camera')
+    .description('run a simulated camera: into a file, over HTTP, or as a pipe of raw frames')
+    .option('--out <file>', 'write a clip: JPEG pictures one after the other (.mjpeg)')
+    .option('--truth <file>', 'with --out: what is to be seen in every frame, JSON')
+    .option('--frames <n>', 'with --out: length of the clip', wholeNumber(1, 1_000_000), 100)
+    .option('--serve <port>', 'serve MJPEG over HTTP; 0 takes any free port', wholeNumber(0, 65_535))
+    .option('--host <address>', 'with --serve: where to listen; the stream has no login', '127.0.0.1')
+    .option('--pipe', 'write raw frames to standard output, as a node reads them')
+    .option('--fault <KIND@S>', 'with --pipe: unplug, freeze or garbage after so many seconds, e.g. freeze@10')
+    .option('--seed <seed>', 'what the scene is made from; same seed, same pictures', '1')
+    .option('--size <WxH>', 'size of a frame', pictureSize, { widthPx: 640, heightPx: 480 })
+    .option('--fps <n>', 'frames per second', numberBetween(0.1, 60), 10)
+    .option('--family <name>', 'kind of scene: street, yard, park or room (default: by the seed)')
+    .option('--quality <n>', 'JPEG quality', wholeNumber(1, 100), 85)
+    .option('--json', 'with --out a summary, with --serve the address, as one JSON object')
+    .addHelpText(
+      'after',
+      `
+Examples:
+  vedette sim camera --seed 7 --frames 300 --out /tmp/x.mjpeg --truth /tmp/x.json
+  vedette sim camera --serve 8090
+  vedette sim camera --pipe --fault unplug@20 | wc -c`,
+    )
+    .action(async (options: import('./sim/sim-camera.js').SimCameraOptions) => {
+      const { runSimCamera } = await import('./sim/sim-camera.js');
+      await runSimCamera(options, context);
+    });
 }
 
 function registerExport(sim: Command, context: CommandContext): void {

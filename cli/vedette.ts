@@ -1,4 +1,5 @@
 #!/usr/bin/env node
+import { fileURLToPath } from 'node:url';
 import { openContext, stopRequest } from './command-context.js';
 import { runCommandLine } from './command-line.js';
 import { reportFailure } from './failure.js';
@@ -8,9 +9,11 @@ const EXIT_INTERRUPTED = 130;
 
 const stop = new AbortController();
 const badNews = { code: 0 };
-const context = openContext(process, process.env, stop.signal, (code) => {
+const self = [process.execPath, fileURLToPath(import.meta.url)] as const;
+const keepBadNews = (code: number) => {
   badNews.code = code;
-});
+};
+const context = openContext(process, process.env, stop.signal, keepBadNews, self);
 
 for (const name of ['SIGINT', 'SIGTERM'] as const) {
   process.on(name, () => {

@@ -15,11 +15,23 @@ export async function runBrokerCommand(options: BrokerRunOptions, context: Comma
   const config = BrokerConfig.parse({
     ...file.broker,
     root: file.broker.root ?? file.site.root,
-    stateDir: options.state ?? file.broker.stateDir ?? serviceStateDir(undefined, context, 'broker', name),
+    stateDir: stateDirOf(options.state, file.broker.stateDir, name, context),
   });
   await runBrokerMain(config, context.signal, ({ ports, epoch }) => {
     if (options.json === true) return context.out.writeJson({ event: 'listening', broker: name, epoch, ports });
     const where = Object.entries(ports).map(([kind, port]) => `${kind} ${port}`);
     context.err.writeLine(`broker ${name} listens: ${where.join(', ')}`);
   });
+}
+
+// The command line wins over the file, the file over systemd and the default.
+function stateDirOf(
+  option: string | undefined,
+  configured: string | undefined,
+  name: string,
+  context: CommandContext,
+): string {
+  return option === undefined && configured !== undefined
+    ? configured
+    : serviceStateDir(option, context, 'broker', name);
 }

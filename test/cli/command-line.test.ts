@@ -29,7 +29,10 @@ function commandsBelow(
 }
 
 const silent = { write: () => true };
-const context = openContext({ stdout: silent, stderr: silent }, {}, new AbortController().signal, () => {});
+const context = openContext({ stdout: silent, stderr: silent }, {}, new AbortController().signal, () => {}, [
+  'node',
+  'x',
+]);
 const commands = commandsBelow(buildProgram(context));
 
 describe('the command line', () => {

@@ -1,0 +1,30 @@
+import { randomBytes } from 'node:crypto';
+import { loadConfig } from '../../base/config.js';
+import { openLog } from '../../base/log.js';
+import { Random } from '../../base/random.js';
+import { softwareVersion } from '../../base/software-version.js';
+import { EdgeFile } from '../../edge/config.js';
+import { runEdge } from '../../edge/main.js';
+import type { CommandContext } from '../command-context.js';
+import { requireConfig, serviceStateDir } from './service-options.js';
+
+/** Runs a node until it is told to stop. */
+export async function runEdgeCommand(
+  options: { readonly config?: string; readonly state?: string },
+  context: CommandContext,
+): Promise<void> {
+  const path = requireConfig('edge', options.config);
+  const file = await loadConfig({ path, schema: EdgeFile, env: context.env });
+  const { node, logLevel } = file.edge;
+  const invocation = context.env.INVOCATION_ID;
+  await runEdge(file, {
+    signal: context.signal,
+    log: openLog('edge', logLevel),
+    clock: context.clock,
+    random: new Random(randomBytes(16).toString('hex')),
+    stateDir: serviceStateDir(options.state, context, 'edge', node),
+    version: softwareVersion(),
+    simCommand: [...context.self, 'sim', 'camera'],
+    ...(invocation === undefined ? {} : { invocation }),
+  });
+}
