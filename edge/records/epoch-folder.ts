@@ -59,6 +59,7 @@ export class EpochFolder {
   /** Left open by an earlier life and not closed since, because the disk takes no writes. */
   #loose: Run[] = [];
   #expiredSeq = 0;
+  #hasRot = false;
   #indexText = '';
 
   constructor(options: { node: string; epoch: string; ordinal: number; root: string; disk: RecordDisk }) {
@@ -93,6 +94,11 @@ export class EpochFolder {
       .flatMap((run) => run.lines.map((text, i) => ({ s: run.first + i, text })))
       .filter(({ s }) => s >= from)
       .slice(0, max);
+  }
+
+  /** Nothing of it is left that anybody could want: neither records nor a damaged file that was put aside. */
+  get isSpent(): boolean {
+    return this.#segments.length === 0 && this.#loose.length === 0 && !this.#hasRot;
   }
 
   get lastHash(): string {
@@ -132,6 +138,7 @@ export class EpochFolder {
     for (const name of names.filter((file) => /^\d{8}\.jsonl$/.test(file)).sort()) {
       await this.#closeLeftOpen(name, reports);
     }
+    this.#hasRot = reports.length > 0 || names.some((name) => name.endsWith('.rot'));
     if (this.#indexText !== this.#buildIndex()) await this.#writeIndex().catch(() => {});
     return reports;
   }
@@ -181,6 +188,7 @@ export class EpochFolder {
     this.#segments = this.#segments.filter((segment) => segment !== meta);
     const path = this.#gzPath(meta.n);
     await this.#disk.move(path, `${path}.rot`).catch(() => {});
+    this.#hasRot = true;
     return { epoch: this.epoch, path: `${path}.rot`, reason, records: meta.count };
   }
 

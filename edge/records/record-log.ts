@@ -387,7 +387,7 @@ export class RecordLog {
         this.#counters.add('recordsExpired', meta.count);
         this.#options.onExpired(folder.epoch, meta.first, meta.first + meta.count - 1);
       }
-      if (folder !== this.#live?.folder && folder.segments.length === 0) await this.#forget(folder);
+      if (folder !== this.#live?.folder && folder.isSpent) await this.#forget(folder);
     }
   }
 
