@@ -7,6 +7,12 @@ import { reportFailure } from './failure.js';
 /** What shells report for a program ended by Ctrl-C: 128 + SIGINT. */
 const EXIT_INTERRUPTED = 130;
 
+/**
+ * Started with a channel to its parent (the demo does), a command ends with it, however that ended: the kernel closes the
+ * channel of a process that was killed. 8 s as TimeoutStopSec of the demo: what has not ended by then never will.
+ */
+const TETHERED_END_MS = 8_000;
+
 const stop = new AbortController();
 const badNews = { code: 0 };
 const self = [process.execPath, fileURLToPath(import.meta.url)] as const;
@@ -30,6 +36,16 @@ for (const event of ['uncaughtException', 'unhandledRejection'] as const) {
   process.on(event, (error: unknown) => {
     process.exit(reportFailure(error, context.err, (process.env.VEDETTE_DEBUG ?? '') !== ''));
   });
+}
+
+if (process.connected) {
+  process.once('disconnect', () => {
+    process.kill(process.pid, 'SIGTERM');
+    // Unreferenced: a command that ends on time is not kept waiting.
+    setTimeout(() => process.kill(process.pid, 'SIGKILL'), TETHERED_END_MS).unref();
+  });
+  // The channel's only use is its end; it must not keep a finished command alive.
+  process.channel?.unref();
 }
 
 const code = await runCommandLine(process.argv.slice(2), context);

@@ -123,7 +123,7 @@ function cameraStatus(node: NodeView | undefined, name: string, nowMs: number): 
   return {
     cameraOk: camera?.state?.ok ?? null,
     reason: camera?.state?.reason ?? null,
-    fps: camera?.state?.fps ?? null,
+    fps: camera?.fps ?? null,
     objects: Object.fromEntries([...(camera?.counts ?? [])].filter(([, count]) => count > 0)),
     motion: camera?.motion === undefined ? null : camera.motion === 'ON',
     lastEvent: lastEventOf(camera, nowMs),

@@ -1,6 +1,6 @@
 import { randomBytes } from 'node:crypto';
 import type { Clock } from '../../base/clock.js';
-import { type ErrorCode, OperationError } from '../../base/errors.js';
+import { OperationError } from '../../base/errors.js';
 import { Link } from '../../base/link/link.js';
 import { silentLog } from '../../base/log.js';
 import { Random } from '../../base/random.js';
@@ -30,6 +30,8 @@ export type DemoIo = {
   readonly out: Terminal;
   readonly err: Terminal;
   readonly clock: Clock;
+  /** Program and entry of `vedette` itself, which every role is a process of. */
+  readonly self: readonly [program: string, entry: string];
   /** Height of the window, lines, if known. */
   readonly rows: () => number | undefined;
 };
@@ -90,6 +92,7 @@ class Demo {
         new SupervisedChild({
           service,
           logsDir: plan.logsDir,
+          self: io.self,
           clock: io.clock,
           onExit: (child, exit, willRestart) => this.#onExit(child, exit, willRestart),
         }),

@@ -13,9 +13,9 @@ export function listenToFleet(link: Link, view: FleetView, clock: Clock): void {
     count();
     view.onStatus(params.node, payload);
   });
-  link.subscribe(routes.beat, {}, ({ params, receivedMonoMs }) => {
+  link.subscribe(routes.beat, {}, ({ params, payload }) => {
     count();
-    view.onBeat(params.node, receivedMonoMs);
+    view.onBeat(params.node, payload);
   });
   link.subscribe(routes.health, {}, ({ params, payload }) => {
     count();

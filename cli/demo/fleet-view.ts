@@ -1,5 +1,5 @@
 import type { Live } from '../../protocol/record.js';
-import type { CameraState, Health, Roster, SensorReading, Status } from '../../protocol/status.js';
+import type { Beat, CameraState, Health, Roster, SensorReading, Status } from '../../protocol/status.js';
 import { LogTally } from './log-tally.js';
 
 /** Nodes, cameras and labels beyond these are not shown: a demo has a handful, a wrong broker may have anything. */
@@ -12,6 +12,8 @@ export type LastEvent = { readonly event: string; readonly label: string; readon
 
 export type CameraView = {
   state: CameraState | undefined;
+  /** As told last, by a state or a heartbeat. */
+  fps: number | undefined;
   motion: string | undefined;
   readonly counts: Map<string, number>;
   lastEvent: LastEvent | undefined;
@@ -22,7 +24,6 @@ export type CameraView = {
 export type NodeView = {
   status: Status | undefined;
   health: Health | undefined;
-  beatMonoMs: number | undefined;
   readonly cameras: Map<string, CameraView>;
   readonly sensors: Map<string, SensorReading>;
   readonly log: LogTally;
@@ -41,9 +42,11 @@ export class FleetView {
     if (view !== undefined) view.status = status;
   }
 
-  onBeat(node: string, nowMonoMs: number): void {
-    const view = this.#node(node);
-    if (view !== undefined) view.beatMonoMs = nowMonoMs;
+  onBeat(node: string, beat: Beat): void {
+    for (const [camera, { fps }] of Object.entries(beat.cameras)) {
+      const view = this.#camera(node, camera);
+      if (view !== undefined) view.fps = fps;
+    }
   }
 
   onHealth(node: string, health: Health): void {
@@ -53,7 +56,9 @@ export class FleetView {
 
   onCameraState(node: string, camera: string, state: CameraState): void {
     const view = this.#camera(node, camera);
-    if (view !== undefined) view.state = state;
+    if (view === undefined) return;
+    view.state = state;
+    view.fps = state.fps;
   }
 
   onMotion(node: string, camera: string, motion: string): void {
@@ -106,7 +111,6 @@ export class FleetView {
     const view: NodeView = {
       status: undefined,
       health: undefined,
-      beatMonoMs: undefined,
       cameras: new Map(),
       sensors: new Map(),
       log: new LogTally(),
@@ -121,6 +125,7 @@ export class FleetView {
     if (cameras === undefined || known !== undefined || cameras.size >= CAMERAS_MAX) return known;
     const view: CameraView = {
       state: undefined,
+      fps: undefined,
       motion: undefined,
       counts: new Map(),
       lastEvent: undefined,

@@ -1,7 +1,6 @@
 import { type ChildProcess, spawn } from 'node:child_process';
 import { closeSync, openSync, readFileSync, renameSync, statSync } from 'node:fs';
 import { join } from 'node:path';
-import { fileURLToPath } from 'node:url';
 import { backoffDelayMs } from '../../base/backoff.js';
 import type { Clock } from '../../base/clock.js';
 import type { DemoService } from './demo-plan.js';
@@ -22,13 +21,13 @@ const LOG_BYTES_MAX = 5 * 1024 * 1024;
 /** How much of a log is looked at for its last line. */
 const LOG_TAIL_BYTES = 4_096;
 
-const TETHERED = fileURLToPath(new URL('./tethered-role.js', import.meta.url));
-
 export type ChildExit = { readonly code: number | null; readonly signal: string | null };
 
 export type SupervisedChildOptions = {
   readonly service: DemoService;
   readonly logsDir: string;
+  /** Program and entry of `vedette` itself. */
+  readonly self: readonly [program: string, entry: string];
   readonly clock: Clock;
   /** Called at each end that nobody asked for. */
   readonly onExit: (child: SupervisedChild, exit: ChildExit, willRestart: boolean) => void;
@@ -67,9 +66,11 @@ export class SupervisedChild {
 
   start(): void {
     const log = openLogFile(this.logPath);
-    const child = spawn(process.execPath, [TETHERED, ...this.service.args], {
+    const [program, entry] = this.#options.self;
+    const child = spawn(program, [entry, ...this.service.args], {
       // A group of its own: Ctrl-C in the terminal reaches the demo alone, which then ends all in order.
       detached: true,
+      // The channel tethers it: the kernel closes it when the demo is killed, and the role ends by itself.
       stdio: ['ignore', log, log, 'ipc'],
     });
     closeSync(log);

@@ -32,6 +32,6 @@ export async function runDemoCommand(options: DemoCommandOptions, context: Comma
       ...(credentials === undefined ? {} : { credentialsDir: credentials }),
     },
     context.signal,
-    { out: context.out, err: context.err, clock: context.clock, rows: () => process.stdout.rows },
+    { out: context.out, err: context.err, clock: context.clock, self: context.self, rows: () => process.stdout.rows },
   );
 }
