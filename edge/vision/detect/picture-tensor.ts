@@ -2,39 +2,18 @@ import type { RgbPicture } from '../../capture/frame.js';
 import type { BoxXyxyPx } from '../box.js';
 import type { ModelInput } from '../model/manifest.js';
 import { type InputGeometry, planGeometry } from './input-geometry.js';
-import {
-  columnEntryBytes,
-  OVERRUN_BYTES,
-  ResizeKernel,
-  ROW_ENTRY_BYTES,
-  ROW_UNIT,
-  ROW_WEIGHT_ONE,
-} from './resize-kernel.js';
-import { type AxisPlan, planAxis } from './resize-plan.js';
+import { ResizeKernel, ROW_ENTRY_BYTES, ROW_UNIT } from './resize-kernel.js';
+import { buildResizeTables, type ResizeTables } from './resize-tables.js';
 
 /**
- * Plans kept, one for each size of region seen; the oldest goes. The regions of a motion gate come in few sizes, and
- * making a plan takes 0.1 ms.
+ * Tables kept, one for each size of region seen; the oldest goes. The regions of a motion gate come in few sizes, and
+ * making one takes 0.1 ms.
  */
-const PLANS_MAX = 16;
+const TABLES_MAX = 16;
 
 /** Where the factors (f32 x 4) and offsets (f32 x 4) of the colours lie in the kernel's memory; the tensor follows. */
 const SCALE_AT = 0;
 const TENSOR_AT = 64;
-
-/** One size of region on its way into the input: the tables of the kernel and where they go in its memory. */
-type ResizePlan = {
-  readonly columnTable: Uint8Array;
-  readonly rowTable: Uint8Array;
-  readonly columnTaps: number;
-  readonly rowEntries: number;
-  readonly columnTableAt: number;
-  readonly rowTableAt: number;
-  readonly rowAt: number;
-  readonly sourceAt: number;
-  readonly sourceBytes: number;
-  readonly memoryBytes: number;
-};
 
 /**
  * The picture input of one model: turns a picture, or a region of it, into the model's tensor in one pass over its rows.
@@ -45,9 +24,9 @@ export class PictureTensor {
   readonly #input: ModelInput;
   readonly #kernel = new ResizeKernel();
   readonly #length: number;
-  readonly #plans = new Map<string, ResizePlan>();
+  readonly #known = new Map<string, ResizeTables>();
   #data: Float32Array | Uint8Array;
-  #tablesOf: ResizePlan | undefined;
+  #loaded: ResizeTables | undefined;
   #borderOf = '';
 
   constructor(input: ModelInput) {
@@ -77,25 +56,25 @@ export class PictureTensor {
   fill(picture: RgbPicture, region: BoxXyxyPx): InputGeometry {
     const geometry = planGeometry(this.#input, region);
     const rowBytes = picture.widthPx * 3;
-    const plan = this.#planFor(geometry, rowBytes);
-    this.#data = this.#reserve(plan.memoryBytes);
+    const tables = this.#tablesFor(geometry, rowBytes);
+    this.#data = this.#reserve(tables.memoryBytes);
     this.#fillBorder(geometry);
     const memory = new Uint8Array(this.#kernel.buffer);
-    this.#loadTables(memory, plan);
+    this.#loadTables(memory, tables);
     const start = geometry.regionY * rowBytes + geometry.regionX * 3;
-    memory.set(picture.data.subarray(start, start + plan.sourceBytes), plan.sourceAt);
-    this.#resize(plan, geometry);
+    memory.set(picture.data.subarray(start, start + tables.sourceBytes), tables.sourceAt);
+    this.#resize(tables, geometry);
     return geometry;
   }
 
-  #resize(plan: ResizePlan, geometry: InputGeometry): void {
+  #resize(tables: ResizeTables, geometry: InputGeometry): void {
     const { widthPx, heightPx, layout, colour } = this.#input;
     const bytes = this.#data.BYTES_PER_ELEMENT;
     const step = bytes * (layout === 'nchw' ? 1 : 3);
     const plane = bytes * (layout === 'nchw' ? widthPx * heightPx : 1);
     const redPlane = colour === 'rgb' ? 0 : 2 * plane;
-    const { rowAt, rowEntries, rowTableAt, columnTableAt, columnTaps } = plan;
-    const columnTableEnd = columnTableAt + plan.columnTable.length;
+    const { rowAt, rowEntries, rowTableAt, columnTableAt, columnTaps } = tables;
+    const columnTableEnd = columnTableAt + tables.columnTable.length;
     const blendColumns = bytes === 4 ? this.#kernel.columnsToFloats : this.#kernel.columnsToBytes;
     for (let y = 0; y < geometry.contentHeight; y++) {
       const table = rowTableAt + y * rowEntries * ROW_ENTRY_BYTES;
@@ -107,23 +86,23 @@ export class PictureTensor {
     }
   }
 
-  #planFor(geometry: InputGeometry, rowBytes: number): ResizePlan {
+  #tablesFor(geometry: InputGeometry, rowBytes: number): ResizeTables {
     const { regionWidth, regionHeight } = geometry;
     const key = `${regionWidth}x${regionHeight}/${rowBytes}`;
-    const known = this.#plans.get(key);
+    const known = this.#known.get(key);
     if (known !== undefined) return known;
-    const plan = buildPlan(geometry, rowBytes, TENSOR_AT + this.#tensorBytes());
-    const oldest = this.#plans.keys().next();
-    if (this.#plans.size >= PLANS_MAX && oldest.done !== true) this.#plans.delete(oldest.value);
-    this.#plans.set(key, plan);
-    return plan;
+    const tables = buildResizeTables(geometry, rowBytes, TENSOR_AT + this.#tensorBytes());
+    const oldest = this.#known.keys().next();
+    if (this.#known.size >= TABLES_MAX && oldest.done !== true) this.#known.delete(oldest.value);
+    this.#known.set(key, tables);
+    return tables;
   }
 
-  #loadTables(memory: Uint8Array, plan: ResizePlan): void {
-    if (this.#tablesOf === plan) return;
-    this.#tablesOf = plan;
-    memory.set(plan.columnTable, plan.columnTableAt);
-    memory.set(plan.rowTable, plan.rowTableAt);
+  #loadTables(memory: Uint8Array, tables: ResizeTables): void {
+    if (this.#loaded === tables) return;
+    this.#loaded = tables;
+    memory.set(tables.columnTable, tables.columnTableAt);
+    memory.set(tables.rowTable, tables.rowTableAt);
   }
 
   // The border stays as it is while the content keeps its place.
@@ -169,72 +148,4 @@ export class PictureTensor {
     if (this.#input.dtype === 'uint8') return new Uint8Array(buffer, TENSOR_AT, this.#length);
     return new Float32Array(buffer, TENSOR_AT, this.#length);
   }
-}
-
-function buildPlan(geometry: InputGeometry, rowBytes: number, free: number): ResizePlan {
-  const { regionWidth, regionHeight, contentWidth, contentHeight } = geometry;
-  const columns = planAxis(regionWidth, contentWidth, geometry.shift > 0);
-  const rows = planAxis(regionHeight, contentHeight, geometry.shift > 0);
-  const rowEntries = Math.ceil(rows.taps / 2);
-  const columnTableAt = aligned(free);
-  const rowTableAt = aligned(columnTableAt + contentWidth * columnEntryBytes(columns.taps));
-  const rowAt = aligned(rowTableAt + contentHeight * rowEntries * ROW_ENTRY_BYTES);
-  const sourceAt = aligned(rowAt + regionWidth * 3 * 2 + OVERRUN_BYTES);
-  const sourceBytes = (regionHeight - 1) * rowBytes + regionWidth * 3;
-  return {
-    columnTable: columnTable(columns),
-    rowTable: rowTable(rows, rowEntries, sourceAt, rowBytes),
-    columnTaps: columns.taps,
-    rowEntries,
-    columnTableAt,
-    rowTableAt,
-    rowAt,
-    sourceAt,
-    sourceBytes,
-    memoryBytes: sourceAt + sourceBytes + OVERRUN_BYTES,
-  };
-}
-
-function aligned(address: number): number {
-  return Math.ceil(address / 16) * 16;
-}
-
-function columnTable({ first, taps, weights }: AxisPlan): Uint8Array {
-  const table = new DataView(new ArrayBuffer(first.length * columnEntryBytes(taps)));
-  for (let i = 0; i < first.length; i++) {
-    const entry = i * columnEntryBytes(taps);
-    table.setInt32(entry, (first[i] ?? 0) * 3 * 2, true);
-    for (let tap = 0; tap < taps; tap++) table.setFloat32(entry + 4 + 4 * tap, weights[i * taps + tap] ?? 0, true);
-  }
-  return new Uint8Array(table.buffer);
-}
-
-function rowTable({ first, taps, weights }: AxisPlan, entries: number, sourceAt: number, rowBytes: number): Uint8Array {
-  const table = new DataView(new ArrayBuffer(first.length * entries * ROW_ENTRY_BYTES));
-  for (let i = 0; i < first.length; i++) {
-    const whole = wholeWeights(weights.subarray(i * taps, (i + 1) * taps));
-    for (let tap = 0; tap < 2 * entries; tap++) {
-      const entry = (i * entries + (tap >> 1)) * ROW_ENTRY_BYTES;
-      // An odd number of rows is made even by one that weighs nothing.
-      const row = (first[i] ?? 0) + Math.min(tap, taps - 1);
-      table.setInt32(entry + 4 * (tap & 1), sourceAt + row * rowBytes, true);
-      table.setInt16(entry + 8 + 2 * (tap & 1), whole[tap] ?? 0, true);
-    }
-  }
-  return new Uint8Array(table.buffer);
-}
-
-// Rounded so that they add up to one exactly: a white picture stays white.
-function wholeWeights(weights: Float64Array): Int32Array {
-  const whole = new Int32Array(weights.length);
-  let left = ROW_WEIGHT_ONE;
-  let largest = 0;
-  for (let tap = 0; tap < weights.length; tap++) {
-    const rounded = Math.round((weights[tap] ?? 0) * ROW_WEIGHT_ONE);
-    whole[tap] = rounded;
-    left -= rounded;
-    if (rounded > (whole[largest] ?? 0)) largest = tap;
-  }
-  whole[largest] = (whole[largest] ?? 0) + left;
-  return whole;
 }

@@ -12,7 +12,8 @@ import { KNOWN_MODELS } from '../../../../edge/vision/model/known-models.js';
 import { parseJson } from '../../../../protocol/codec.js';
 import { describeWithFixtures } from '../../../fixtures.js';
 
-const box = z.tuple([z.number(), z.number(), z.number(), z.number()]);
+const side = z.number();
+const box = z.tuple([side, side, side, side]);
 const expectedSchema = z.record(
   z.string(),
   z.record(z.string(), z.array(z.object({ class: z.string(), score: z.number(), box }))),
@@ -20,6 +21,16 @@ const expectedSchema = z.record(
 const truthSchema = z.record(
   z.string(),
   z.array(z.object({ class: z.string(), box, accept: z.array(z.string()).optional() })),
+);
+
+const clipsSchema = z.record(
+  z.string(),
+  z.object({
+    detections: z.record(
+      z.string(),
+      z.record(z.string(), z.array(z.tuple([z.string(), z.number(), side, side, side, side]))),
+    ),
+  }),
 );
 
 type Found = { readonly label: string; readonly score: number; readonly box: BoxXyxyPx };
@@ -37,7 +48,7 @@ function unmatched(these: readonly Found[], those: readonly Found[], threshold: 
   return clear.filter((one) => !those.some((other) => matches(one, other)));
 }
 
-async function decode(path: string): Promise<RgbPicture> {
+async function decode(path: string | Buffer): Promise<RgbPicture> {
   const { data, info } = await sharp(path).removeAlpha().raw().toBuffer({ resolveWithObject: true });
   return { kind: 'rgb', widthPx: info.width, heightPx: info.height, data };
 }
@@ -115,5 +126,47 @@ for (const { fileName, manifest } of KNOWN_MODELS) {
         }
       }
     });
+  });
+}
+
+// The clips are JPEG files one after the other: where one ends the next begins.
+function splitJpegs(clip: Buffer): Buffer[] {
+  const seam = Buffer.from([0xff, 0xd9, 0xff, 0xd8]);
+  const pictures: Buffer[] = [];
+  let start = 0;
+  for (let at = clip.indexOf(seam); at >= 0; at = clip.indexOf(seam, at + 2)) {
+    pictures.push(clip.subarray(start, at + 2));
+    start = at + 2;
+  }
+  return [...pictures, clip.subarray(start)];
+}
+
+for (const fileName of ['yolox_nano.onnx', 'FastestDet.onnx']) {
+  describeWithFixtures(`${fileName} on real footage`, (dir) => {
+    it('finds in every fifth frame what the reference run found, and nothing else', async () => {
+      const clips = await readJson(join(dir, 'expected/video-detections.json'), clipsSchema);
+      const detector = await loadDetector({ modelPath: join(dir, 'models', fileName) });
+      const threshold = detector.manifest.thresholds.score;
+      const scoreMin = threshold - SCORE_TOLERANCE;
+      const wrong: unknown[] = [];
+      let frames = 0;
+      for (const [clip, { detections }] of Object.entries(clips)) {
+        const pictures = splitJpegs(await readFile(join(dir, 'videos', clip)));
+        for (const [frame, byModel] of Object.entries(detections)) {
+          const jpeg = pictures[Number(frame)];
+          if (jpeg === undefined) throw new Error(`${clip} has ${pictures.length} frames`);
+          const rows = byModel[fileName] ?? [];
+          const reference = rows.map(([label, score, ...corners]): Found => ({ label, score, box: corners }));
+          const ours = await detector.detect(await decode(jpeg), { scoreMin });
+          const missed = unmatched(reference, ours, threshold);
+          const extra = unmatched(ours, reference, threshold);
+          if (missed.length + extra.length > 0) wrong.push({ clip, frame, missed, extra });
+          frames++;
+        }
+      }
+      await detector.close();
+      expect(frames).toBeGreaterThan(100);
+      expect(wrong).toEqual([]);
+    }, 60_000);
   });
 }

@@ -120,7 +120,8 @@ const anyLook = fc
     region: [left, top, left + width, top + height] as const,
   }));
 
-describe('the tensor of a picture', () => {
+// The second writing of the recipe is slow.
+describe('the tensor of a picture', { timeout: 60_000 }, () => {
   it('holds the resized region in the layout, colour order and scale of the manifest', () => {
     fc.assert(
       fc.property(anyInput, anyLook, (input, { picture, region }) => {
