@@ -250,6 +250,8 @@ class OpenBroker implements Broker {
       for (const filter of filters) state?.filters.delete(filter);
     });
     const onError = (client: Client, error: Error) => {
+      // Aedes tells the end of a slow reader once for every message that waited for it.
+      if (this.#states.get(client)?.failed()) return;
       const message = messageOf(error);
       if (message === 'connect did not arrive in time') this.#counters.add('connect-timeouts');
       else if (message === 'drain timeout') this.#counters.add('slow-readers');
@@ -287,6 +289,7 @@ class OpenBroker implements Broker {
 
   #connected({ stream, address, remotePort, certificateName }: Incoming): void {
     const { limits, anonymousRead } = this.#config;
+    let state: ClientState | undefined;
     const guard = new SocketGuard(stream, {
       packetBytesBeforeLogin: limits.packetBytesBeforeLogin,
       packetBytes: limits.packetBytes,
@@ -296,6 +299,7 @@ class OpenBroker implements Broker {
         this.#parts.log.warn('packet too big, connection closed', { address, packetBytes });
       },
       onSlow: (queuedBytes) => {
+        if (state?.failed()) return;
         this.#counters.add('slow-readers');
         this.#parts.log.warn('slow reader, connection closed', { address, queuedBytes });
       },
@@ -303,7 +307,8 @@ class OpenBroker implements Broker {
     const client = this.#aedes.handle(stream);
     const ticket = this.#tickets.get(`${address} ${remotePort}`);
     const arrival = { address, anonymousRead: anonymousRead && isLoopback(address), certificateName };
-    this.#states.set(client, new ClientState(arrival, guard, ticket));
+    state = new ClientState(arrival, guard, ticket);
+    this.#states.set(client, state);
   }
 
   #loggedIn(client: Client): void {

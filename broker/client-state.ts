@@ -35,12 +35,20 @@ export class ClientState {
   readonly filters = new Set<string>();
   /** Filters of the SUBSCRIBE that is being read, decided together. */
   asked: AskedFilter[] = [];
+  #failed = false;
   readonly #readable = new Map<string, Decision>();
 
   constructor(arrival: Arrival, guard: SocketGuard, ticket: Ticket | undefined) {
     this.arrival = arrival;
     this.guard = guard;
     this.ticket = ticket;
+  }
+
+  /** True if the end of this connection was told before; notes that it is told now. */
+  failed(): boolean {
+    const before = this.#failed;
+    this.#failed = true;
+    return before;
   }
 
   /** May this client get messages of a topic. Remembered per topic: it is asked for every delivery. */

@@ -29,7 +29,8 @@ export class SocketGuard {
     this.#options = options;
     this.#framing = new PacketFraming(options.packetBytesBeforeLogin);
     this.#read = socket.read.bind(socket);
-    socket.read = () => this.#next();
+    // read(0) is how the stream itself asks the system for more; it takes nothing out.
+    socket.read = (size) => (size === 0 ? this.#read(0) : this.#next());
     this.#gatherWrites();
   }
 

@@ -1,7 +1,8 @@
-import { mkdtemp, rm } from 'node:fs/promises';
+import { existsSync } from 'node:fs';
+import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { connectAsync, type IClientOptions, type MqttClient } from 'mqtt';
+import { connect, type IClientOptions, type MqttClient } from 'mqtt';
 import { afterEach } from 'vitest';
 import { SystemClock } from '../../base/clock.js';
 import { type Log, silentLog } from '../../base/log.js';
@@ -43,10 +44,20 @@ export function passwordOf(user: string): string {
   return `password-of-${user}`;
 }
 
-/** Writes a password file with the test users; argon2 takes 10 ms for each. */
-export async function writeTestUsers(stateDir: string, users = USERS): Promise<string> {
+// Hashed once per test process: argon2 takes 10 ms and more for each user, by design.
+const usersText = (async () => {
+  const folder = await mkdtemp(join(tmpdir(), 'vedette-users-'));
+  const path = join(folder, 'passwords');
+  for (const [name, role] of Object.entries(USERS)) await setUser({ path, name, role, password: passwordOf(name) });
+  const text = await readFile(path, 'utf8');
+  await rm(folder, { recursive: true });
+  return text;
+})();
+
+/** Writes a password file with the test users, unless there is one. */
+export async function writeTestUsers(stateDir: string): Promise<string> {
   const path = join(stateDir, 'passwords');
-  for (const [name, role] of Object.entries(users)) await setUser({ path, name, role, password: passwordOf(name) });
+  if (!existsSync(path)) await writeFile(path, await usersText, { mode: 0o600 });
   return path;
 }
 
@@ -70,22 +81,31 @@ export async function startBroker(overrides: Overrides = {}): Promise<TestBroker
   return { broker, port, stateDir, url: `mqtt://127.0.0.1:${port}` };
 }
 
-/** Connects as a test user, client id = user name unless told; no reconnecting unless told. Rejects if refused. */
-export async function connectAs(url: string, user: string | undefined, options: IClientOptions = {}): Promise<MqttClient> {
-  const client = await connectAsync(
-    url,
-    {
-      clientId: user ?? `tool-${Math.random().toString(36).slice(2)}`,
-      ...(user === undefined ? {} : { username: user, password: passwordOf(user) }),
-      reconnectPeriod: 0,
-      connectTimeout: 8000,
-      protocolVersion: 4,
-      ...options,
-    },
-    false,
-  );
-  client.on('error', () => {});
+/**
+ * Connects as a test user, client id = user name unless told; no reconnecting unless told. Rejects if refused.
+ * `onPayload` hears also what a kept session sends right behind the CONNACK.
+ */
+export async function connectAs(
+  url: string,
+  user: string | undefined,
+  options: IClientOptions = {},
+  onPayload: (payload: string) => void = () => {},
+): Promise<MqttClient> {
+  const client = connect(url, {
+    clientId: user ?? `tool-${Math.random().toString(36).slice(2)}`,
+    ...(user === undefined ? {} : { username: user, password: passwordOf(user) }),
+    reconnectPeriod: 0,
+    connectTimeout: 8000,
+    protocolVersion: 4,
+    ...options,
+  });
+  client.on('message', (_topic, payload) => onPayload(payload.toString()));
   atEnd(() => client.endAsync(true));
+  await new Promise<void>((resolve, reject) => {
+    client.once('connect', () => resolve());
+    client.on('error', reject);
+    client.once('close', () => reject(new Error('connection closed')));
+  });
   return client;
 }
 
