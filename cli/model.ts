@@ -18,7 +18,7 @@ function registerList(model: Command, context: CommandContext): void {
     .command('list')
     .description('known models that can be pulled, and those that are here')
     .option('--dir <dir>', DIR_HELP)
-    .option('--json', 'one JSON object: {known: [...], installed: [...]}')
+    .option('--json', 'one JSON object: {known: [...], builtIn, installed: [...]}')
     .addHelpText('after', '\nExamples:\n  vedette model list\n  vedette model list --json | jq -r ".known[].name"')
     .action(async (options: { readonly dir?: string; readonly json?: boolean }) => {
       const { runModelList } = await import('./model/model-list.js');
@@ -54,7 +54,7 @@ function registerCheck(model: Command, context: CommandContext): void {
   model
     .command('check')
     .description('tell what an ONNX file is and what it would be taken for; writes nothing unless asked')
-    .argument('<model>', 'an .onnx file, or the name of a pulled model')
+    .argument('<model>', 'an .onnx file, the name of a pulled model, or built-in')
     .option('--write', 'write the guessed manifest beside the file')
     .option('--force', 'replace a manifest that is there')
     .option('--dir <dir>', DIR_HELP)
@@ -79,7 +79,7 @@ function registerRun(model: Command, context: CommandContext): void {
   model
     .command('run')
     .description('look at pictures with a model: print the boxes and draw them')
-    .argument('<model>', 'an .onnx file, or the name of a pulled model')
+    .argument('<model>', 'an .onnx file, the name of a pulled model, or built-in')
     .argument('<picture...>', 'JPEG, PNG or WebP files')
     .option('--score <min>', 'lowest score shown, 0 to 1 (default: that of the manifest)', numberBetween(0, 1))
     .option('--out <dir>', 'folder for NAME.boxes.jpg or .png (default: beside each picture)')

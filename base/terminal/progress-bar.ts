@@ -9,6 +9,9 @@ export type Progress = {
   readonly note?: string;
 };
 
+export type ProgressUnit = 'bytes' | 'count';
+export type ProgressView = { readonly perSecond: number; readonly unit: ProgressUnit; readonly columns: number };
+
 /** Redraws at most this often: what a person can follow, and no load on a serial console. */
 const REDRAW_MS = 100;
 
@@ -17,15 +20,17 @@ export class ProgressBar {
   readonly #terminal: Terminal;
   readonly #clock: Clock;
   readonly #title: string;
+  readonly #unit: ProgressUnit;
   readonly #startedMonoMs: number;
   #startedAt: number | undefined;
   #drawnMonoMs = Number.NEGATIVE_INFINITY;
   #drawn = false;
 
-  constructor(terminal: Terminal, clock: Clock, title: string) {
+  constructor(terminal: Terminal, clock: Clock, title: string, unit: ProgressUnit = 'bytes') {
     this.#terminal = terminal;
     this.#clock = clock;
     this.#title = title;
+    this.#unit = unit;
     this.#startedMonoMs = clock.monoMs();
   }
 
@@ -38,7 +43,9 @@ export class ProgressBar {
     this.#drawnMonoMs = nowMonoMs;
     const perSecond = ((progress.done - this.#startedAt) * 1000) / Math.max(1, nowMonoMs - this.#startedMonoMs);
     this.#drawn = true;
-    this.#terminal.write(`\r\u001b[2K${renderProgress(this.#title, progress, perSecond, this.#terminal.columns)}`);
+    this.#terminal.write(
+      `\r\u001b[2K${renderProgress(this.#title, progress, { perSecond, unit: this.#unit, columns: this.#terminal.columns })}`,
+    );
   }
 
   /** Leaves the cursor on a fresh line. */
@@ -48,12 +55,13 @@ export class ProgressBar {
   }
 }
 
-/** One line no wider than the window: `yolox  [=====>    ]  52 %  1.9 of 3.7 MB  1.2 MB/s`. Pure. */
-export function renderProgress(title: string, progress: Progress, bytesPerSecond: number, columns: number): string {
+/** One line no wider than the window: `yolox  [=====>    ]  52 %  1.9 MB of 3.7 MB  1.2 MB/s`. Pure. */
+export function renderProgress(title: string, progress: Progress, view: ProgressView): string {
+  const { perSecond, unit, columns } = view;
   const { done, total } = progress;
   const share = total === undefined || total === 0 ? undefined : Math.min(1, done / total);
-  const amount = total === undefined ? megabytes(done) : `${(done / 1e6).toFixed(1)} of ${megabytes(total)}`;
-  const tail = `${amount}  ${progress.note ?? `${megabytes(bytesPerSecond)}/s`}`;
+  const amount = total === undefined ? show(done, unit) : `${show(done, unit)} of ${show(total, unit)}`;
+  const tail = `${amount}  ${progress.note ?? `${show(perSecond, unit)}/s`}`;
   if (share === undefined) return `${title}  ${tail}`.slice(0, columns - 1);
   const percent = `${String(Math.floor(share * 100)).padStart(3)} %`;
   const room = Math.min(40, columns - 1 - title.length - percent.length - tail.length - 8);
@@ -63,6 +71,6 @@ export function renderProgress(title: string, progress: Progress, bytesPerSecond
   return `${title}  [${bar}]  ${percent}  ${tail}`.slice(0, columns - 1);
 }
 
-function megabytes(bytes: number): string {
-  return `${(bytes / 1e6).toFixed(1)} MB`;
+function show(amount: number, unit: ProgressUnit): string {
+  return unit === 'bytes' ? `${(amount / 1e6).toFixed(1)} MB` : String(Math.round(amount));
 }

@@ -4,6 +4,7 @@ import { renderTable } from '../../base/terminal/table.js';
 import type { CommandContext } from '../command-context.js';
 import type { Finding, Verdict } from './finding.js';
 import {
+  checkBuiltInModel,
   checkClock,
   checkLibrary,
   checkMemory,
@@ -43,6 +44,7 @@ async function examine(state: string | undefined, { env }: CommandContext): Prom
     // One after the other: on a small board two of them at once take longer than both.
     await checkLibrary('onnxruntime-node'),
     await checkLibrary('sharp'),
+    await checkBuiltInModel(),
     await checkStateDir(stateDirFor(state, env)),
     await checkClock(),
     ...(await Promise.all(DEFAULT_PORTS.map(({ port, purpose }) => checkPort(port, purpose)))),

@@ -6,6 +6,8 @@ import { delimiter, dirname, join } from 'node:path';
 import { promisify } from 'node:util';
 import type { Environment } from '../../base/config.js';
 import { messageOf } from '../../base/errors.js';
+import { resolveModel } from '../../edge/vision/model/resolve-model.js';
+import { builtInModelPath } from '../model/built-in-model.js';
 import { type Finding, fail, ok, warn } from './finding.js';
 
 const runFile = promisify(execFile);
@@ -68,6 +70,19 @@ export async function checkLibrary(name: string): Promise<Finding> {
     const lines = messageOf(error).split('\n');
     const said = lines.find((line) => /error/i.test(line) && !line.startsWith('Command failed')) ?? lines[0] ?? '';
     return fail(name, `does not load: ${said.trim().slice(0, 120)}`, 'npm ci, on this machine');
+  }
+}
+
+/** Whether the model that is shipped is there, and is the file its manifest speaks of. */
+export async function checkBuiltInModel(): Promise<Finding> {
+  const check = 'built-in model';
+  try {
+    const path = await builtInModelPath();
+    const { bytes, sha256 } = await resolveModel(path);
+    return ok(check, `${Math.round(bytes.length / 1000)} kB, sha256 ${sha256.slice(0, 12)} as its manifest says`);
+  } catch (error) {
+    const hint = 'install again; the demo needs it, other cameras take a model by --model';
+    return warn(check, messageOf(error).slice(0, 160), hint);
   }
 }
 

@@ -20,7 +20,7 @@ export type CheckOptions = {
  * @throws OperationError as `checkModel`; `manifest-invalid` if there is nothing to write or a manifest is in the way.
  */
 export async function runModelCheck(file: string, options: CheckOptions, context: CommandContext): Promise<void> {
-  const report = await checkModel(modelPath(file, options.dir, context.env));
+  const report = await checkModel(await modelPath(file, options.dir, context.env));
   const problem = problemOf(report);
   if (options.json === true)
     context.out.writeJson({ ok: problem === undefined, problem: problem ?? null, ...forPrograms(report) });

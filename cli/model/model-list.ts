@@ -2,6 +2,7 @@ import { renderTable } from '../../base/terminal/table.js';
 import { KNOWN_MODELS, type KnownModel } from '../../edge/vision/model/known-models.js';
 import { type InstalledModel, listInstalledModels } from '../../edge/vision/pull/installed-models.js';
 import type { CommandContext } from '../command-context.js';
+import { describeBuiltInModel } from './built-in-model.js';
 import { modelFolder } from './model-folder.js';
 
 /** Prints the known models and those in the folder. */
@@ -10,6 +11,7 @@ export async function runModelList(
   context: CommandContext,
 ): Promise<void> {
   const dir = modelFolder(options.dir, context.env);
+  const builtIn = await describeBuiltInModel();
   const installed = await listInstalledModels(dir);
   if (options.json === true) {
     context.out.writeJson({
@@ -34,6 +36,11 @@ export async function runModelList(
       KNOWN_MODELS,
     ),
   );
+  if (builtIn?.manifest !== undefined) {
+    const { labels, input } = builtIn.manifest;
+    const size = `${input.widthPx}x${input.heightPx}`;
+    out.writeLine(`\nbuilt-in: ${size}, ${labels.join(', ')} of the simulated world only: ${builtIn.path}`);
+  }
   out.writeLine(`\n${installed.length === 0 ? `no model in ${dir}; get one: vedette model pull NAME` : `in ${dir}:`}`);
   if (installed.length === 0) return;
   out.write(

@@ -33,7 +33,7 @@ export async function runModelRun(
   context: CommandContext,
 ): Promise<void> {
   const detector = await loadDetector({
-    modelPath: modelPath(file, options.dir, context.env),
+    modelPath: await modelPath(file, options.dir, context.env),
     ...(options.score === undefined ? {} : { scoreMin: options.score }),
   });
   try {

@@ -90,8 +90,14 @@ async function guess(path: string, sha256: string): Promise<Settled> {
   return { manifest, warnings: [`the manifest is a guess, ${percent} % sure${because}: look it over`] };
 }
 
+/** The known model of this name, or the only one whose name begins with it: `yolox-nano` for `yolox-nano-416`. */
+export function findKnownModel(name: string): KnownModel | undefined {
+  const beginning = KNOWN_MODELS.filter(({ manifest }) => manifest.id.startsWith(`${name}-`));
+  return knownModelByName(name) ?? (beginning.length === 1 ? beginning[0] : undefined);
+}
+
 function requireKnown(name: string): KnownModel {
-  const known = knownModelByName(name);
+  const known = findKnownModel(name);
   if (known !== undefined) return known;
   throw new OperationError({
     code: 'not-found',
