@@ -45,12 +45,11 @@ export async function writeClip(options: WriteClipOptions): Promise<ClipTruth> {
   const { widthPx, heightPx } = options;
   const camera = new SceneCamera({ ...options, difficulty: 'demo' });
   const file = createWriteStream(options.out);
-  const failed = once(file, 'error').then(([cause]) => {
-    throw unwritable(options.out, cause);
+  const failed = new Promise<never>((_, reject) => {
+    file.on('error', (cause) => reject(unwritable(options.out, cause)));
   });
-  // Without a listener of its own a rejection before the first await below would end the process.
+  // It may fail while nothing waits for it; whoever waits next is told.
   failed.catch(() => {});
-  await Promise.race([once(file, 'open'), failed]);
   const frames: FrameTruth[] = [];
   for (let index = 0; index < options.frames; index++) {
     if (options.signal?.aborted === true) {

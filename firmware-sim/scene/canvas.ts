@@ -326,7 +326,13 @@ function clamp(x: number, right: number): number {
 }
 
 function emptyCount(): PixelCount {
-  return { pixels: 0, x1: Number.POSITIVE_INFINITY, y1: Number.POSITIVE_INFINITY, x2: -1, y2: -1 };
+  return {
+    pixels: 0,
+    x1: Number.POSITIVE_INFINITY,
+    y1: Number.POSITIVE_INFINITY,
+    x2: Number.NEGATIVE_INFINITY,
+    y2: Number.NEGATIVE_INFINITY,
+  };
 }
 
 function grow(count: PixelCount, x: number, y: number): void {

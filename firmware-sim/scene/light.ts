@@ -67,13 +67,14 @@ export class LightMap {
   /** u16 [height, width, 3], 256 = unchanged. Shared; valid until the next call. */
   under(light: Light): Uint16Array {
     // Steps of 1/64: finer than anyone sees, coarse enough that a slow dusk redraws the map only now and then.
-    const key = [...light.day, light.lamps].map((v) => Math.round(v * 64)).join();
+    // Drawn from the step and not from the light itself: what was asked for before must not show.
+    const [dr = 0, dg = 0, db = 0, lampLevel = 0] = [...light.day, light.lamps].map((v) => Math.round(v * 64) / 64);
+    const key = `${dr} ${dg} ${db} ${lampLevel}`;
     if (key === this.#key) return this.#map;
     this.#key = key;
     const { widthPx, heightPx } = this.#stage.view;
-    const [dr, dg, db] = light.day;
     const [pr, pg, pb] = this.#poolColor;
-    const lamps = light.lamps * 0.8;
+    const lamps = lampLevel * 0.8;
     for (let y = 0, i = 0; y < heightPx; y++) {
       const v = (2 * y) / heightPx - 1;
       for (let x = 0; x < widthPx; x++, i++) {
