@@ -148,6 +148,24 @@ describeWithFixtures('vedette model on real files', (fixtures) => {
     expect((await model('run', 'fastestdet-352', PICTURE, '--dir', dir, '--no-draw')).code).toBe(0);
   });
 
+  it('guesses the manifest of a file from any address, and says that it is a guess', async () => {
+    // The documentation string of the model, which changes the sum and nothing else [onnx.proto: ModelProto 6].
+    const bytes = Buffer.concat([await readFile(FILE), Buffer.from([0x32, 1, 0x61])]);
+    server.handler = (request, response) => serveBytes(request, response, bytes);
+    const { code, stdout, stderr } = await model('pull', '--url', server.url, '--sha256', sha256(bytes), '--dir', dir);
+    expect(code).toBe(0);
+    expect(stderr).toMatch(/^warning: the manifest is a guess, \d+ % sure \(.*\): look it over$/m);
+    expect(stdout).toContain(join(dir, 'model.onnx'));
+    const manifest = JSON.parse(await readFile(join(dir, 'model.manifest.json'), 'utf8'));
+    expect(manifest).toMatchObject({ id: 'model', family: 'fastestdet', sha256: sha256(bytes) });
+  });
+
+  it('knows a model by the beginning of its name', async () => {
+    server.handler = (_, response) => response.writeHead(404).end();
+    const { stderr } = await model('pull', 'fastestdet', '--url', server.url, '--dir', dir);
+    expect(stderr).toContain('HTTP 404');
+  });
+
   it('checks a known file, and one it has never seen', async () => {
     const known = await model('check', FILE, '--json');
     expect(known.code).toBe(0);

@@ -8,6 +8,8 @@ export type RunOptions = {
   readonly env?: Readonly<Record<string, string>>;
   readonly input?: string;
   readonly cwd?: string;
+  /** Gets standard output as it comes, for commands that write no text. */
+  readonly onBytes?: (chunk: Buffer) => void;
   /** Resolves when the process is to get Ctrl-C. */
   readonly interruptWhen?: () => Promise<void>;
   /** Called with everything written so far whenever something comes; may signal the process. */
@@ -27,7 +29,8 @@ export function runVedette(args: readonly string[], options: RunOptions = {}): P
     const output = { stdout: '', stderr: '' };
     // No command of these tests takes longer on its own; a hung one must not outlive its test.
     const limit = setTimeout(() => child.kill('SIGKILL'), 60_000);
-    for (const name of ['stdout', 'stderr'] as const) {
+    if (options.onBytes !== undefined) child.stdout.on('data', options.onBytes);
+    for (const name of options.onBytes === undefined ? (['stdout', 'stderr'] as const) : (['stderr'] as const)) {
       child[name].setEncoding('utf8').on('data', (text: string) => {
         output[name] += text;
         options.onOutput?.(output, (signal) => child.kill(signal));
