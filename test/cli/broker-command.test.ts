@@ -93,6 +93,19 @@ describe('vedette broker', () => {
     });
   });
 
+  it('ends at once with 130 when told to stop twice', async () => {
+    await runVedette(['broker', 'passwd', users(), 'cam1', '--role', 'node', '--generate']);
+    await writeFile(join(dir, 'b.yaml'), `broker: {tcp: {host: 127.0.0.1, port: 0}, passwordFile: ${users()}}\n`);
+    const { code } = await runVedette(['broker', '--config', join(dir, 'b.yaml'), '--state', dir, '--json'], {
+      onOutput: ({ stdout }, kill) => {
+        if (!stdout.includes('\n')) return;
+        kill('SIGTERM');
+        kill('SIGINT');
+      },
+    });
+    expect(code).toBe(130);
+  });
+
   it('names a state folder that cannot be written, with exit code 73', async () => {
     await runVedette(['broker', 'passwd', users(), 'cam1', '--role', 'node', '--generate']);
     await writeFile(join(dir, 'b.yaml'), `broker: {tcp: {host: 127.0.0.1, port: 0}, passwordFile: ${users()}}\n`);

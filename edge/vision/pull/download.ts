@@ -99,9 +99,9 @@ class Download {
         await this.#wait(fruitless, outcome);
       }
     } catch (error) {
-      // A full disk needs its bytes back, and wrong bytes are of no use to anyone; anything else can be resumed.
-      const useless = error instanceof OperationError && ['checksum-mismatch', 'not-found'].includes(error.code);
-      if (useless || systemCodeOf(error) === 'ENOSPC') await this.#part.remove();
+      // A full disk needs its bytes back, and wrong bytes or none are of no use to anyone; anything else can be resumed.
+      const isWrong = error instanceof OperationError && ['checksum-mismatch', 'not-found'].includes(error.code);
+      if (isWrong || this.#part.bytes === 0 || systemCodeOf(error) === 'ENOSPC') await this.#part.remove();
       else await this.#part.keep();
       throw error;
     }

@@ -238,6 +238,7 @@ describe('a download that cannot succeed', () => {
   ])('ends on HTTP %i with %s after %i attempts', async (status, code, attempts) => {
     server.handler = (_, response) => response.writeHead(status, { 'retry-after': '9999' }).end('no');
     expect((await expectFailure(code)).message).toContain(`HTTP ${status}`);
+    expect(await readdir(dir)).toEqual([]);
     expect(server.requests).toHaveLength(attempts);
   });
 
