@@ -1,7 +1,7 @@
 import type { Shift } from './camera-shake.js';
 import type { LightChange } from './light-model.js';
 
-// Deviation is a mean absolute one; 3 of it is about 2.4 standard deviations, on top of a threshold that is never under 12.
+// Deviation is a mean absolute one; 3 of it is about 2.4 standard deviations, on top of the threshold.
 const DEVIATION_GAIN = 3;
 const DEVIATION_START_LEVELS = 1.5;
 // A cell that changes all the time (leaves, a screen) gets as deaf as this and no deafer: 3 x 12 + threshold.
@@ -85,12 +85,10 @@ export class Background {
   /**
    * Marks the changed cells. A cell has changed when it lies outside everything its 3x3 surroundings in the background
    * hold (light applied), by more than the threshold: so a camera that trembles by one cell changes nothing.
-   * @returns how many of the cells that are not ignored have changed.
    */
-  classify(now: Float32Array, step: BackgroundStep, shift: Shift, ignored: Uint8Array): number {
+  classify(now: Float32Array, step: BackgroundStep, shift: Shift, ignored: Uint8Array): void {
     const { gain, offset } = step.light;
     const width = this.#width;
-    let count = 0;
     for (let y = 0; y < this.#height; y++) {
       const fromY = y - shift.dy;
       const rowInside = fromY >= 0 && fromY < this.#height;
@@ -107,11 +105,9 @@ export class Background {
         );
         if (beyond > step.thresholdLevels + DEVIATION_GAIN * (this.#deviation[from] ?? 0)) {
           this.changed[i] = 1;
-          count++;
         }
       }
     }
-    return count;
   }
 
   /** Learns from a picture that `classify` has just marked, and marks the active cells. */

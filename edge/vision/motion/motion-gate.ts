@@ -2,12 +2,11 @@ import type { RgbPicture } from '../../capture/frame.js';
 import type { BoxXyxyPx } from '../box.js';
 import type { MotionSettings } from '../config.js';
 import { type PolygonUnit, polygonContains } from '../polygon.js';
-import { Background, type BackgroundStep } from './background.js';
-import { findShift, NO_SHIFT } from './camera-shake.js';
+import { findShift, NO_SHIFT, type Shift } from './camera-shake.js';
+import { type CellPlane, createCellPlane, fillCellPlane } from './cell-plane.js';
+import { Channel } from './channel.js';
 import { ComponentFinder } from './components.js';
-import { createGreyPlane, fillGreyPlane, type GreyPlane } from './grey-plane.js';
-import { fitLight, type LightChange } from './light-model.js';
-import { NoiseMeter } from './noise-meter.js';
+import type { LightChange } from './light-model.js';
 
 /** What the gate says about one frame. */
 export type MotionReading = {
@@ -20,12 +19,10 @@ export type MotionReading = {
   readonly boxes: readonly BoxXyxyPx[];
   /** Changed cells over all that are not masked, 0..1. */
   readonly changedFraction: number;
-  /** Standard deviation of a cell from frame to frame, grey levels. */
+  /** Standard deviation of the luma of a cell from frame to frame, grey levels. */
   readonly noiseLevels: number;
 };
 
-// 5 standard deviations: 19,200 normal cells pass it once in 90 frames, and a patch needs a dozen of them together.
-const NOISE_GAIN = 5;
 // Under this changed fraction nobody looks for a shaken camera.
 const SHAKE_FRACTION_MIN = 0.015;
 // A camera that stays shifted this long has been moved.
@@ -85,13 +82,15 @@ class View {
   readonly #heightPx: number;
   readonly #ignored: Uint8Array;
   readonly #watchedCells: number;
-  readonly #background: Background;
-  readonly #components: ComponentFinder;
-  readonly #noise = new NoiseMeter();
+  readonly #luma: Channel;
+  readonly #chroma: Channel;
+  readonly #changed: Uint8Array;
+  readonly #active: Uint8Array;
   readonly #solid: Uint8Array;
+  readonly #components: ComponentFinder;
   readonly #startedMonoMs: number;
-  #now: GreyPlane;
-  #before: GreyPlane;
+  #now: CellPlane;
+  #before: CellPlane;
   #lastMonoMs: number;
   #frames = 0;
   #isCalibrated = false;
@@ -105,14 +104,17 @@ class View {
     this.#settings = settings;
     this.#widthPx = picture.widthPx;
     this.#heightPx = picture.heightPx;
-    this.#now = createGreyPlane(picture.widthPx, picture.heightPx);
-    this.#before = createGreyPlane(picture.widthPx, picture.heightPx);
+    this.#now = createCellPlane(picture.widthPx, picture.heightPx);
+    this.#before = createCellPlane(picture.widthPx, picture.heightPx);
     const { widthCells, heightCells } = this.#now;
     this.#ignored = rasteriseMasks(settings.masks, widthCells, heightCells);
     this.#watchedCells = Math.max(1, this.#ignored.length - this.#ignored.reduce((sum, cell) => sum + cell, 0));
-    this.#background = new Background(widthCells, heightCells);
-    this.#components = new ComponentFinder(widthCells, heightCells);
+    this.#luma = new Channel(widthCells, heightCells, this.#ignored, settings);
+    this.#chroma = new Channel(widthCells, heightCells, this.#ignored, settings);
+    this.#changed = new Uint8Array(widthCells * heightCells);
+    this.#active = new Uint8Array(widthCells * heightCells);
     this.#solid = new Uint8Array(widthCells * heightCells);
+    this.#components = new ComponentFinder(widthCells, heightCells);
     this.#startedMonoMs = monoMs;
     this.#lastMonoMs = monoMs;
   }
@@ -123,61 +125,85 @@ class View {
 
   read(picture: RgbPicture, monoMs: number): MotionReading {
     [this.#before, this.#now] = [this.#now, this.#before];
-    fillGreyPlane(this.#now, picture);
-    const now = this.#now.data;
+    fillCellPlane(this.#now, picture);
     const dtMs = Math.min(DT_MS_MAX, Math.max(0, monoMs - this.#lastMonoMs));
     this.#lastMonoMs = monoMs;
     this.#frames++;
     if (this.#frames === 1) {
-      this.#background.adopt(now);
+      this.#adopt();
       return { state: 'calibrating', boxes: [], changedFraction: 0, noiseLevels: 0 };
     }
-    const noiseLevels = this.#noise.read(this.#before.data, now, this.#ignored, dtMs);
+    const noiseLevels = this.#luma.measureNoise(this.#before.luma, this.#now.luma, dtMs);
+    this.#chroma.measureNoise(this.#before.chroma, this.#now.chroma, dtMs);
     if (!this.#isCalibrated) {
-      this.#background.average(now, this.#frames);
+      this.#luma.background.average(this.#now.luma, this.#frames);
+      this.#chroma.background.average(this.#now.chroma, this.#frames);
       this.#isCalibrated = monoMs - this.#startedMonoMs >= this.#settings.calibrateMs;
       return { state: 'calibrating', boxes: [], changedFraction: 0, noiseLevels };
     }
-    const step: BackgroundStep = {
-      dtMs,
-      thresholdLevels: Math.max(this.#settings.threshold, NOISE_GAIN * noiseLevels),
-      light: fitLight(this.#background.mean, now, this.#ignored),
-      backgroundTauMs: this.#settings.backgroundTauMs,
-      absorbAfterMs: this.#settings.absorbAfterMs,
-    };
-    const { changedFraction, isShifted } = this.#classify(now, step);
-    if (this.#isDisturbed(now, changedFraction, step))
+    this.#luma.fitLight(this.#now.luma);
+    this.#chroma.fitLight(this.#now.chroma);
+    const { changedFraction, isShifted } = this.#classify(dtMs);
+    if (this.#isDisturbed(changedFraction, dtMs)) {
       return { state: 'disturbed', boxes: [], changedFraction, noiseLevels };
-    if (!isShifted) this.#background.learn(now, step);
+    }
+    if (!isShifted) this.#learn();
     return { state: 'watching', boxes: this.#boxes(), changedFraction, noiseLevels };
   }
 
-  #classify(now: Float32Array, step: BackgroundStep): { changedFraction: number; isShifted: boolean } {
-    let changed = this.#background.classify(now, step, NO_SHIFT, this.#ignored);
+  #adopt(): void {
+    this.#luma.background.adopt(this.#now.luma);
+    this.#chroma.background.adopt(this.#now.chroma);
+  }
+
+  #learn(): void {
+    this.#luma.learn(this.#now.luma);
+    this.#chroma.learn(this.#now.chroma);
+    const luma = this.#luma.background.active;
+    const chroma = this.#chroma.background.active;
+    for (let i = 0; i < this.#active.length; i++) this.#active[i] = (luma[i] ?? 0) | (chroma[i] ?? 0);
+  }
+
+  #classify(dtMs: number): { changedFraction: number; isShifted: boolean } {
+    let changed = this.#mark(NO_SHIFT);
     let isShifted = false;
     if (changed > SHAKE_FRACTION_MIN * this.#watchedCells) {
-      const { widthCells, heightCells } = this.#now;
-      const shift = findShift(this.#background.mean, now, widthCells, heightCells, step.light);
+      const { widthCells, heightCells, luma } = this.#now;
+      const shift = findShift(this.#luma.background.mean, luma, widthCells, heightCells, this.#luma.light);
       isShifted = shift.dx !== 0 || shift.dy !== 0;
-      if (isShifted) changed = this.#background.classify(now, step, shift, this.#ignored);
+      if (isShifted) changed = this.#mark(shift);
     }
-    this.#shiftedMs = isShifted ? this.#shiftedMs + step.dtMs : 0;
+    this.#shiftedMs = isShifted ? this.#shiftedMs + dtMs : 0;
     if (this.#shiftedMs > SHIFTED_MS_MAX) {
-      this.#background.adopt(now);
-      this.#background.changed.fill(0);
+      this.#adopt();
+      this.#changed.fill(0);
       this.#shiftedMs = 0;
       changed = 0;
     }
     return { changedFraction: changed / this.#watchedCells, isShifted };
   }
 
+  #mark(shift: Shift): number {
+    this.#luma.classify(this.#now.luma, shift);
+    this.#chroma.classify(this.#now.chroma, shift);
+    const luma = this.#luma.background.changed;
+    const chroma = this.#chroma.background.changed;
+    let count = 0;
+    for (let i = 0; i < this.#changed.length; i++) {
+      const cell = (luma[i] ?? 0) | (chroma[i] ?? 0);
+      this.#changed[i] = cell;
+      count += cell;
+    }
+    return count;
+  }
+
   // A flash goes back to the old background by itself; whatever stays is the new one as soon as it stands still.
-  #isDisturbed(now: Float32Array, changedFraction: number, step: BackgroundStep): boolean {
+  #isDisturbed(changedFraction: number, dtMs: number): boolean {
     const limit = this.#settings.lightningFraction;
-    const isJump = isLightJump(this.#light, step.light) && changedFraction > LIGHT_UNEXPLAINED;
+    const isJump = isLightJump(this.#light, this.#luma.light) && changedFraction > LIGHT_UNEXPLAINED;
     if (this.#disturbedMs < 0) {
       const isCalm = changedFraction <= limit && !isJump;
-      if (isCalm) this.#light = step.light;
+      if (isCalm) this.#light = this.#luma.light;
       else this.#settledMs = 0;
       this.#disturbedMs = isCalm ? -1 : 0;
       return !isCalm;
@@ -186,19 +212,21 @@ class View {
       this.#disturbedMs = -1;
       return false;
     }
-    this.#disturbedMs += step.dtMs;
-    const isSettled = this.#fractionSinceBefore(now, step.thresholdLevels) < SETTLED_FRACTION;
-    this.#settledMs = isSettled ? this.#settledMs + step.dtMs : 0;
+    this.#disturbedMs += dtMs;
+    const isSettled = this.#fractionSinceBefore() < SETTLED_FRACTION;
+    this.#settledMs = isSettled ? this.#settledMs + dtMs : 0;
     if (this.#settledMs >= SETTLED_MS || this.#disturbedMs >= DISTURBED_MS_MAX) {
-      this.#background.adopt(now);
+      this.#adopt();
       this.#light = { gain: 1, offset: 0 };
       this.#disturbedMs = -1;
     }
     return true;
   }
 
-  #fractionSinceBefore(now: Float32Array, thresholdLevels: number): number {
-    const before = this.#before.data;
+  #fractionSinceBefore(): number {
+    const now = this.#now.luma;
+    const before = this.#before.luma;
+    const thresholdLevels = this.#luma.thresholdLevels;
     let changed = 0;
     for (let i = 0; i < now.length; i++) {
       if (this.#ignored[i] === 0 && Math.abs((now[i] ?? 0) - (before[i] ?? 0)) > thresholdLevels) changed++;
@@ -208,10 +236,10 @@ class View {
 
   #boxes(): BoxXyxyPx[] {
     const { widthCells, heightCells, cellPx } = this.#now;
-    keepSolid(this.#background.changed, this.#solid, widthCells, heightCells);
+    keepSolid(this.#changed, this.#solid, widthCells, heightCells);
     const areaMin = Math.max(2, this.#settings.areaMin * this.#solid.length);
     const boxes: BoxXyxyPx[] = [];
-    for (const patch of this.#components.find(this.#solid, this.#background.active, areaMin)) {
+    for (const patch of this.#components.find(this.#solid, this.#active, areaMin)) {
       if (patch.areaActive < Math.max(ACTIVE_CELLS_MIN, ACTIVE_FRACTION_MIN * patch.area)) continue;
       boxes.push([patch.x1 * cellPx, patch.y1 * cellPx, (patch.x2 + 1) * cellPx, (patch.y2 + 1) * cellPx]);
     }

@@ -7,6 +7,8 @@ export type Rectangle = {
   readonly width: number;
   readonly height: number;
   readonly level: number;
+  /** Colours what is there instead of covering it: red + tint, blue - 2 tint, luma unchanged. */
+  readonly tint?: number;
 };
 
 export type SceneFrame = {
@@ -50,13 +52,16 @@ export class SyntheticScene {
       const noiseRow = noiseFrom + this.#random.int(NOISE_TABLE.length);
       for (let x = 0; x < this.widthPx; x++) {
         let level = this.#texture[textureRow + x] ?? 0;
+        let tint = 0;
         for (const object of row) {
-          if (x >= object.x + shiftX && x < object.x + shiftX + object.width) level = object.level;
+          if (x < object.x + shiftX || x >= object.x + shiftX + object.width) continue;
+          if (object.tint === undefined) level = object.level;
+          else tint = object.tint;
         }
         const value = level * gain + offset + noise * (NOISE_TABLE[(noiseRow + x) % NOISE_TABLE.length] ?? 0);
+        data[pixel++] = value + tint;
         data[pixel++] = value;
-        data[pixel++] = value;
-        data[pixel++] = value;
+        data[pixel++] = value - 2 * tint;
       }
     }
     return { kind: 'rgb', widthPx: this.widthPx, heightPx: this.heightPx, data: new Uint8Array(data.buffer) };

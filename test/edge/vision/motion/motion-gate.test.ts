@@ -146,6 +146,12 @@ describe('the motion gate sees', () => {
     expect(readings.slice(16).every((reading) => reading.boxes.length > 0)).toBe(true);
   });
 
+  test('a walker in the colours of another hue and the same brightness as the wall', () => {
+    const frame = (s: number) => ({ objects: [{ ...square(20 + 40 * s), tint: 10 }] });
+    const readings = watch(new SyntheticScene('hue'), { seconds: 4, frame });
+    expect(readings.every((reading) => reading.boxes.length > 0)).toBe(true);
+  });
+
   test('two walkers as two boxes', () => {
     const frame = (s: number) => ({ objects: [square(20 + 40 * s, 30), square(240 - 40 * s, 170)] });
     const readings = watch(new SyntheticScene('two'), { seconds: 4, frame });

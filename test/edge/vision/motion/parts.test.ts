@@ -2,12 +2,12 @@ import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import { Random } from '../../../../base/random.js';
 import { findShift } from '../../../../edge/vision/motion/camera-shake.js';
+import { createCellPlane, fillCellPlane } from '../../../../edge/vision/motion/cell-plane.js';
 import { ComponentFinder } from '../../../../edge/vision/motion/components.js';
-import { createGreyPlane, fillGreyPlane } from '../../../../edge/vision/motion/grey-plane.js';
 import { fitLight } from '../../../../edge/vision/motion/light-model.js';
 import { NoiseMeter } from '../../../../edge/vision/motion/noise-meter.js';
 
-describe('grey plane', () => {
+describe('cell plane', () => {
   test.each([
     [640, 480, 160, 120],
     [768, 432, 153, 86],
@@ -16,7 +16,7 @@ describe('grey plane', () => {
     [100, 60, 100, 60],
     [5000, 3, 1666, 1],
   ])('a picture of %dx%d becomes %dx%d cells', (widthPx, heightPx, widthCells, heightCells) => {
-    expect(createGreyPlane(widthPx, heightPx)).toMatchObject({ widthCells, heightCells });
+    expect(createCellPlane(widthPx, heightPx)).toMatchObject({ widthCells, heightCells });
   });
 
   test('every cell of a picture of one colour has its luma', () => {
@@ -27,10 +27,10 @@ describe('grey plane', () => {
         fc.uint8Array({ minLength: 3, maxLength: 3 }),
         (w, h, [r = 0, g = 0, b = 0]) => {
           const data = Uint8Array.from({ length: w * h * 3 }, (_, i) => [r, g, b][i % 3] ?? 0);
-          const plane = createGreyPlane(w, h);
-          fillGreyPlane(plane, { kind: 'rgb', widthPx: w, heightPx: h, data });
+          const plane = createCellPlane(w, h);
+          fillCellPlane(plane, { kind: 'rgb', widthPx: w, heightPx: h, data });
           const luma = (2 * r + 5 * g + b) / 8;
-          expect(plane.data.every((cell) => Math.abs(cell - luma) < 0.001)).toBe(true);
+          expect(plane.luma.every((cell) => Math.abs(cell - luma) < 0.001)).toBe(true);
         },
       ),
       { numRuns: 40 },
@@ -38,12 +38,12 @@ describe('grey plane', () => {
   });
 
   test('a cell sees only its own block', () => {
-    const plane = createGreyPlane(640, 480);
+    const plane = createCellPlane(640, 480);
     const data = new Uint8Array(640 * 480 * 3);
     for (let y = 8; y < 12; y++) data.fill(255, (y * 640 + 12) * 3, (y * 640 + 16) * 3);
-    fillGreyPlane(plane, { kind: 'rgb', widthPx: 640, heightPx: 480, data });
-    expect(plane.data[2 * 160 + 3]).toBeCloseTo(255, 3);
-    expect(plane.data.reduce((sum, cell) => sum + cell, 0)).toBeCloseTo(255, 2);
+    fillCellPlane(plane, { kind: 'rgb', widthPx: 640, heightPx: 480, data });
+    expect(plane.luma[2 * 160 + 3]).toBeCloseTo(255, 3);
+    expect(plane.luma.reduce((sum, cell) => sum + cell, 0)).toBeCloseTo(255, 2);
   });
 });
 
