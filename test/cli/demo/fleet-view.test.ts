@@ -1,0 +1,121 @@
+import { describe, expect, it } from 'vitest';
+import { Terminal } from '../../../base/terminal/terminal.js';
+import { type DemoOptions, planDemo } from '../../../cli/demo/demo-plan.js';
+import { buildDemoStatus } from '../../../cli/demo/demo-status.js';
+import { FleetView } from '../../../cli/demo/fleet-view.js';
+import { InPlace, renderDemo, tryLine } from '../../../cli/demo/live-table.js';
+import { LogTally } from '../../../cli/demo/log-tally.js';
+
+const OPTIONS: DemoOptions = { nodes: 1, json: false, port: 1883, stateDir: '/tmp/demo', seed: '1' };
+const EPOCH = 'abcdefghijkl';
+const NOW_MS = 1_789_000_000_000;
+
+function track(s: number, ev: 'new' | 'update' | 'end', agoMs: number) {
+  return {
+    s,
+    t: NOW_MS - agoMs,
+    k: 'track' as const,
+    c: 'front',
+    ev,
+    id: 3,
+    l: 'person',
+    p: 900,
+    b: [1, 2, 3, 4] as [number, number, number, number],
+  };
+}
+
+describe('counting records of a log', () => {
+  it('tells new, repeated and passed over', () => {
+    const tally = new LogTally();
+    const taken = [5, 6, 6, 9, 7, 8, 9].map((seq) => tally.take(EPOCH, seq));
+    expect(taken).toEqual([true, true, false, true, true, true, false]);
+    expect([tally.records, tally.repeats, tally.missing]).toEqual([5, 2, 0]);
+  });
+
+  it('keeps the lives of a node apart, and forgets the oldest of many', () => {
+    const tally = new LogTally();
+    tally.take('first', 1);
+    tally.take('first', 4);
+    tally.take('second', 1);
+    expect(tally.missing).toBe(2);
+    for (let life = 0; life < 8; life++) tally.take(`life${life}`, 1);
+    expect(tally.missing).toBe(0);
+  });
+});
+
+describe('the table of the demo', () => {
+  function heard(): FleetView {
+    const view = new FleetView();
+    view.onStatus('cam1', { v: 1, state: 'online', gen: 1, sid: 's', inv: 'i', boot: 'b', version: '0' });
+    view.onLive('cam1', { v: 1, e: EPOCH, r: [track(1, 'new', 120), track(2, 'update', 80)] }, NOW_MS);
+    view.onLive('cam1', { v: 1, e: EPOCH, r: [track(3, 'end', 4_000)] }, NOW_MS);
+    view.onCount('cam1', 'front', 'person', 2);
+    view.onCount('cam1', 'front', 'dog', 0);
+    view.onSensor('sensors', 'light', { v: 1, value: null, unit: 'lx', atMs: NOW_MS, ok: false, reason: 'stuck' });
+    view.onSensor('sensors', 'humidity', { v: 1, value: 56.25, unit: '%', atMs: NOW_MS, ok: true });
+    return view;
+  }
+
+  const plan = planDemo(OPTIONS, 1883);
+  const moment = { elapsedMs: 65_400, nowMs: NOW_MS, isConnected: true, isEnding: false };
+
+  it('puts together what was heard and what is known of the processes', () => {
+    const children = new Map([['cam1', { isRunning: true, restarts: 2 }]]);
+    const [cam1] = buildDemoStatus(plan, heard(), children, moment).nodes;
+    expect(cam1).toMatchObject({
+      node: 'cam1',
+      state: 'online',
+      monitor: 'unknown',
+      objects: { person: 2 },
+      lastEvent: { event: 'end', label: 'person', id: 3, agoMs: 4_000 },
+      latencyMs: 80,
+      records: 3,
+      missing: 0,
+      restarts: 2,
+    });
+  });
+
+  it('takes the age of an end for no latency', () => {
+    expect(heard().latencyMs()).toEqual({ p50: 120, p99: 120, count: 2 });
+  });
+
+  it('shows a dead process as restarting, whatever it said last', () => {
+    const children = new Map([['cam1', { isRunning: false, restarts: 0 }]]);
+    expect(buildDemoStatus(plan, heard(), children, moment).nodes[0]?.state).toBe('restarting');
+    expect(buildDemoStatus(plan, heard(), children, { ...moment, isEnding: true }).nodes[0]?.state).toBe('online');
+  });
+
+  it('prints faults of sensors as words, the time and the line to try', () => {
+    const lines: string[] = [];
+    const terminal = new Terminal({ write: (text) => lines.push(String(text)) > 0 }, {});
+    const text = renderDemo(terminal, buildDemoStatus(plan, heard(), new Map(), moment), 'cam1 ended by \u001b[2J');
+    expect(text).toContain('00:01:05');
+    expect(text).toContain('light stuck');
+    expect(text).toContain('humidity 56.3 %');
+    expect(text).toContain("mosquitto_sub -h 127.0.0.1 -p 1883 -v -t 'vedette/#'");
+    expect(text).not.toContain('\u001b');
+  });
+
+  it('draws over what it drew, never more lines than the window has', () => {
+    const written: string[] = [];
+    const terminal = new Terminal({ write: (text) => written.push(String(text)) > 0, isTTY: true }, {});
+    const place = new InPlace(terminal, () => 6);
+    place.draw('a\nb\nc\n');
+    place.draw(Array.from({ length: 20 }, (_, i) => `line ${i}`).join('\n'));
+    expect(written.join('')).toContain('\u001b[3F\u001b[J');
+    expect(written.join('')).toContain('line 4\n');
+    expect(written.join('')).not.toContain('line 5');
+  });
+
+  it('names the default port where an address has none', () => {
+    expect(tryLine('mqtt://broker.lan')).toBe("mosquitto_sub -h broker.lan -p 1883 -v -t 'vedette/#'");
+  });
+
+  it('forgets no node it shows and remembers no more than it can', () => {
+    const view = new FleetView();
+    for (let i = 0; i < 200; i++) view.onCount(`node${i}`, 'front', 'person', 1);
+    for (let i = 0; i < 200; i++) view.onCount('node0', 'front', `label${i}`, 1);
+    expect(view.nodes.size).toBe(64);
+    expect(view.nodes.get('node0')?.cameras.get('front')?.counts.size).toBe(64);
+  });
+});
