@@ -18,9 +18,10 @@ export class Terminal {
     this.hasColour = this.isTty && (env.NO_COLOR ?? '') === '';
   }
 
-  /** Width of the window, columns; 80 where there is none. Asked anew each time: windows change. */
+  /** Width of the window, columns; 80 where there is none or it says 0. Asked anew each time: windows change. */
   get columns(): number {
-    return this.#stream.columns ?? 80;
+    const { columns } = this.#stream;
+    return columns === undefined || columns === 0 ? 80 : columns;
   }
 
   write(text: string): void {

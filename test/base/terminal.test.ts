@@ -24,6 +24,12 @@ describe('a terminal', () => {
     expect(terminal.paint('red', 'x')).toBe(expected ? '\u001b[31mx\u001b[0m' : 'x');
   });
 
+  it('is 80 columns wide where nothing better is known, as on a serial line that says 0', () => {
+    expect(openRecorded(true, {}, 0).terminal.columns).toBe(80);
+    expect(openRecorded(true, {}, 132).terminal.columns).toBe(132);
+    expect(new Terminal({ write: () => true }, {}).columns).toBe(80);
+  });
+
   it('gets no control character of any text from outside', () => {
     fc.assert(
       fc.property(fc.string({ unit: 'binary' }), (text) => {
