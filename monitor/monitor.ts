@@ -105,12 +105,14 @@ export class Monitor {
         return;
       }
       case 'incident':
-        return this.#incidents.post(effect.node, effect.state, effect.incident);
+        this.#incidents.post(effect.node, effect.state, effect.incident);
+        return;
       case 'mass': {
         const isOpen = effect.incident.closedMonoMs === undefined;
         if (effect.incident.openedMonoMs === clock.monoMs())
           log.error('many nodes fell silent at once', { nodes: effect.nodes });
-        return this.#incidents.post(name, isOpen ? 'suspect' : 'up', effect.incident);
+        this.#incidents.post(name, isOpen ? 'suspect' : 'up', effect.incident);
+        return;
       }
       case 'settle':
         log.info('no decisions for a while', { why: effect.why, settleMs: this.#options.timings.settleMs });

@@ -231,7 +231,10 @@ class Demo {
     const states = Object.fromEntries(
       [...this.#view.nodes].map(([node, view]) => [node, view.status?.state ?? 'unknown']),
     );
-    if (this.#options.json) return out.writeJson({ summary: true, endedBy, ...status, finalStates: states });
+    if (this.#options.json) {
+      out.writeJson({ summary: true, endedBy, ...status, finalStates: states });
+      return;
+    }
     const latency = status.latencyMs === null ? 'no event' : `latency p50 ${Math.round(status.latencyMs.p50)} ms`;
     const missing = status.nodes.reduce((sum, node) => sum + node.missing, 0);
     const restarts = [...this.#children.values()].reduce((sum, child) => sum + child.restarts, 0);

@@ -131,7 +131,8 @@ class SensorBoard {
     const atMs = this.#options.clock.nowMs();
     const { unit } = SENSOR_TRAITS[kind];
     if (verdict.kind === 'value') {
-      return this.#put(kind, { v: SCHEMA_MINOR, value: verdict.value, unit, atMs, ok: true });
+      this.#put(kind, { v: SCHEMA_MINOR, value: verdict.value, unit, atMs, ok: true });
+      return;
     }
     const before = this.#readings.get(kind);
     const isKnown = before?.reason === verdict.reason;
