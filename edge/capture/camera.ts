@@ -196,7 +196,8 @@ export class Camera {
     const atMonoMs = this.#options.clock.monoMs();
     this.#counters.add('frames');
     this.#rate.add(atMonoMs);
-    this.#lastFrameMonoMs = frame.capturedMonoMs;
+    // A recording read as fast as it goes has a time of its own; its age is that of the reading.
+    this.#lastFrameMonoMs = this.#options.traits.every ? atMonoMs : frame.capturedMonoMs;
     const event = { kind: 'frame' as const, atMonoMs, encoded: frame.picture.kind === 'encoded' };
     const isPrinted = this.#settings.live && atMonoMs >= this.#printDueMonoMs;
     if (isPrinted) this.#printDueMonoMs = atMonoMs + PRINT_INTERVAL_MS;

@@ -33,7 +33,9 @@ export const FileSource = z.strictObject({
   fps: z
     .union([Fps, z.literal('source'), z.literal('max')])
     .default('source')
-    .describe('frames per second; source: its own rate (10 for .mjpeg, 1 for pictures); max: every frame, unpaced'),
+    .describe(
+      'frames per second; source: its own rate (10 for .mjpeg, 1 for pictures); max: every frame as fast as it goes, timed by its own rate from when it was opened',
+    ),
 });
 export type FileSource = z.infer<typeof FileSource>;
 

@@ -17,9 +17,9 @@ export type EncodedPicture = { readonly kind: 'encoded'; readonly bytes: Uint8Ar
 export type Frame = {
   /** Frame number since the source was opened, from 0; gaps are frames the source itself skipped. */
   readonly index: number;
-  /** Wall clock at capture, ms. */
+  /** Wall clock at capture, ms; of a recording read as fast as it goes, by its own rate from its first frame on. */
   readonly capturedAtMs: number;
-  /** Monotonic clock at capture, ms. */
+  /** Monotonic clock at capture, ms; the same holds. */
   readonly capturedMonoMs: number;
   readonly picture: RgbPicture | EncodedPicture;
   /** What the picture is called in errors, where it has a name of its own (the path of a file). */

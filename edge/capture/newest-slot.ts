@@ -63,6 +63,15 @@ export class NewestSlot {
     }
   }
 
+  /** Drops a frame that waits: nobody is to see it any more. It counts as replaced. */
+  discard(): void {
+    if (this.#waiting === undefined) return;
+    this.#replaced++;
+    this.#giveBack(this.#waiting);
+    this.#waiting = undefined;
+    this.#wakePutter();
+  }
+
   /** No frame will come any more; one that waits can still be taken. */
   end(): void {
     this.#ended = true;

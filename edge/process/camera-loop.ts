@@ -52,7 +52,9 @@ export class CameraLoop {
   readonly #faults: RateLimitedLog;
   #size = { widthPx: 1, heightPx: 1 };
   #busySinceMonoMs: number | undefined;
+  #lastCapturedAtMs: number | undefined;
   #isOk = false;
+  #isEndDue = false;
 
   constructor(options: CameraLoopOptions) {
     const { id, config, detector, modelScoreMin, simCommand, clock, random, log } = options;
@@ -128,6 +130,7 @@ export class CameraLoop {
   async #look(frame: Frame): Promise<void> {
     const { clock, id } = this.#options;
     this.#busySinceMonoMs = clock.monoMs();
+    this.#lastCapturedAtMs = frame.capturedAtMs;
     try {
       const picture = await this.#decode(frame);
       if (picture === undefined) return;
@@ -141,6 +144,7 @@ export class CameraLoop {
       this.#faults.warn('inference failed', { cameraId: id, error: error.message });
     } finally {
       this.#busySinceMonoMs = undefined;
+      if (this.#isEndDue) this.#endTracks();
     }
   }
 
@@ -203,15 +207,24 @@ export class CameraLoop {
     }
   }
 
-  // Nobody can be followed by a camera that does not see: what was open ends when it fails, not when it comes back.
+  // Nobody can be followed by a camera that does not see: what was open ends when it fails, not when it comes back. A
+  // frame that is being looked at comes first: the pipeline takes one thing at a time. A recording that came to its end
+  // is looked at to the last frame; `run` ends its tracks.
   #onCameraState(): void {
-    const { ok } = this.#camera.status();
-    if (this.#isOk && !ok) this.#endTracks();
+    const { ok, reason } = this.#camera.status();
+    if (this.#isOk && !ok && reason !== 'ended') {
+      this.#camera.slot.discard();
+      this.#isEndDue = true;
+      if (this.#busySinceMonoMs === undefined) this.#endTracks();
+    }
     this.#isOk = ok;
     this.reportState();
   }
 
   #endTracks(): void {
-    this.#reportChanges(this.#pipeline.end(this.#options.clock.nowMs()));
+    this.#isEndDue = false;
+    // A recording read as fast as it goes ends at its own time, not at that of the reading.
+    const ownTimeMs = sourceTraits(this.#options.config.source).every ? this.#lastCapturedAtMs : undefined;
+    this.#reportChanges(this.#pipeline.end(ownTimeMs ?? this.#options.clock.nowMs()));
   }
 }

@@ -33,10 +33,10 @@ export class FileSource implements FrameSource {
     const kind = await fileKindOf(path);
     if (this.#closed) return;
     const common = { path, loop, clock: this.#clock };
-    const rateOr = (own: number) => (fps === 'source' ? own : fps === 'max' ? undefined : fps);
+    const rate = (own: number) => ({ fps: typeof fps === 'number' ? fps : own, unpaced: fps === 'max' });
     if (kind === 'video') this.#inner = new VideoSource({ ...common, fps, buffers: this.#buffers });
-    else if (kind === 'mjpeg') this.#inner = new MjpegSource({ ...common, fps: rateOr(MJPEG_FPS) });
-    else this.#inner = new PictureSource({ ...common, kind, fps: rateOr(PICTURE_FPS) });
+    else if (kind === 'mjpeg') this.#inner = new MjpegSource({ ...common, ...rate(MJPEG_FPS) });
+    else this.#inner = new PictureSource({ ...common, kind, ...rate(PICTURE_FPS) });
     await this.#inner.open(signal);
     // Closed meanwhile: what has just been opened would be left behind.
     if (this.#closed) await this.#inner.close();

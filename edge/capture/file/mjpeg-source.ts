@@ -5,6 +5,7 @@ import type { Frame } from '../frame.js';
 import type { FrameSource } from '../frame-source.js';
 import { PICTURE_BYTES_MAX } from '../limits.js';
 import { Pacer } from '../pacer.js';
+import { Timeline } from '../timeline.js';
 import { JpegSplitter } from './jpeg-splitter.js';
 import { unreadable } from './picture-files.js';
 
@@ -14,8 +15,10 @@ const CHUNK_BYTES = 256 * 1024;
 export type MjpegSourceOptions = {
   readonly path: string;
   readonly loop: boolean;
-  /** Frames per second; undefined: unpaced. */
-  readonly fps: number | undefined;
+  /** Frames per second. */
+  readonly fps: number;
+  /** As fast as it goes; `fps` is then only how far apart its frames were captured. */
+  readonly unpaced: boolean;
   readonly clock: Clock;
 };
 
@@ -23,6 +26,7 @@ export type MjpegSourceOptions = {
 export class MjpegSource implements FrameSource {
   readonly #options: MjpegSourceOptions;
   readonly #pacer: Pacer;
+  readonly #timeline: Timeline;
   readonly #splitter = new JpegSplitter(PICTURE_BYTES_MAX);
   readonly #chunk = Buffer.allocUnsafeSlow(CHUNK_BYTES);
   #file: FileHandle | undefined;
@@ -32,7 +36,9 @@ export class MjpegSource implements FrameSource {
 
   constructor(options: MjpegSourceOptions) {
     this.#options = options;
-    this.#pacer = new Pacer(options.clock, options.fps);
+    const { clock, fps, unpaced } = options;
+    this.#pacer = new Pacer(clock, unpaced ? undefined : fps);
+    this.#timeline = new Timeline(clock, unpaced ? fps : undefined);
   }
 
   async open(signal: AbortSignal): Promise<void> {
@@ -46,10 +52,7 @@ export class MjpegSource implements FrameSource {
     const bytes = await this.#nextPicture(signal);
     if (bytes === undefined) return undefined;
     await this.#pacer.wait(signal);
-    const { clock } = this.#options;
-    const index = this.#index++;
-    const capturedAtMs = clock.nowMs();
-    return { index, capturedAtMs, capturedMonoMs: clock.monoMs(), picture: { kind: 'encoded', bytes } };
+    return { index: this.#index++, ...this.#timeline.next(), picture: { kind: 'encoded', bytes } };
   }
 
   async close(): Promise<void> {

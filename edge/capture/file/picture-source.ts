@@ -5,14 +5,17 @@ import type { Frame } from '../frame.js';
 import type { FrameSource } from '../frame-source.js';
 import { PICTURE_BYTES_MAX } from '../limits.js';
 import { Pacer } from '../pacer.js';
+import { Timeline } from '../timeline.js';
 import { listPictures, unreadable } from './picture-files.js';
 
 export type PictureSourceOptions = {
   readonly path: string;
   readonly kind: 'picture' | 'folder';
   readonly loop: boolean;
-  /** Frames per second; undefined: unpaced. */
-  readonly fps: number | undefined;
+  /** Frames per second. */
+  readonly fps: number;
+  /** As fast as it goes; `fps` is then only how far apart its frames were captured. */
+  readonly unpaced: boolean;
   readonly clock: Clock;
 };
 
@@ -23,6 +26,7 @@ export type PictureSourceOptions = {
 export class PictureSource implements FrameSource {
   readonly #options: PictureSourceOptions;
   readonly #pacer: Pacer;
+  readonly #timeline: Timeline;
   #paths: readonly string[] = [];
   #next = 0;
   #index = 0;
@@ -30,7 +34,9 @@ export class PictureSource implements FrameSource {
 
   constructor(options: PictureSourceOptions) {
     this.#options = options;
-    this.#pacer = new Pacer(options.clock, options.fps);
+    const { clock, fps, unpaced } = options;
+    this.#pacer = new Pacer(clock, unpaced ? undefined : fps);
+    this.#timeline = new Timeline(clock, unpaced ? fps : undefined);
   }
 
   async open(signal: AbortSignal): Promise<void> {
@@ -50,11 +56,9 @@ export class PictureSource implements FrameSource {
     // Counted before reading: after an error the next read takes the next picture.
     this.#next++;
     const index = this.#index++;
-    const { clock } = this.#options;
-    const capturedAtMs = clock.nowMs();
-    const capturedMonoMs = clock.monoMs();
+    const time = this.#timeline.next();
     const bytes = await readPicture(path);
-    return { index, capturedAtMs, capturedMonoMs, picture: { kind: 'encoded', bytes }, name: path };
+    return { index, ...time, picture: { kind: 'encoded', bytes }, name: path };
   }
 
   async close(): Promise<void> {

@@ -6,6 +6,7 @@ import type { Frame } from '../frame.js';
 import type { FrameBuffers } from '../frame-buffers.js';
 import type { FrameSource } from '../frame-source.js';
 import { Pacer } from '../pacer.js';
+import { Timeline } from '../timeline.js';
 import { PPM_HEADER_BYTES_MAX, type PpmHeader, parsePpmHeader } from './ppm-header.js';
 import { probeFps } from './video-rate.js';
 
@@ -29,6 +30,7 @@ const FFMPEG_HINT = 'install ffmpeg (Debian: apt install ffmpeg), or give an .mj
 export class VideoSource implements FrameSource {
   readonly #options: VideoSourceOptions;
   #pacer: Pacer;
+  #timeline: Timeline;
   #fps: number | undefined;
   #process: CaptureProcess | undefined;
   #index = 0;
@@ -39,14 +41,17 @@ export class VideoSource implements FrameSource {
   constructor(options: VideoSourceOptions) {
     this.#options = options;
     this.#pacer = new Pacer(options.clock, undefined);
+    this.#timeline = new Timeline(options.clock, undefined);
   }
 
   async open(signal: AbortSignal): Promise<void> {
     const { fps, clock, path } = this.#options;
-    if (fps === 'source') this.#fps = await probeFps(this.#options.ffprobe ?? 'ffprobe', path, clock, signal);
+    const ffprobe = this.#options.ffprobe ?? 'ffprobe';
+    if (fps === 'source') this.#fps = await probeFps(ffprobe, path, clock, signal);
     else this.#fps = fps === 'max' ? undefined : fps;
     this.#pacer = new Pacer(clock, this.#fps);
     await this.#start(signal);
+    if (fps === 'max') this.#timeline = new Timeline(clock, await probeFps(ffprobe, path, clock, signal));
   }
 
   async read(signal: AbortSignal): Promise<Frame | undefined> {
@@ -100,10 +105,9 @@ export class VideoSource implements FrameSource {
       const end = await process.ended();
       throw this.#error('camera-unplugged', `ffmpeg broke off: ${describeEnd(end, process.lastWords)}`);
     }
-    const { clock } = this.#options;
     this.#framesInPass++;
     const picture = { kind: 'rgb' as const, widthPx: header.widthPx, heightPx: header.heightPx, data };
-    return { index: this.#index++, capturedAtMs: clock.nowMs(), capturedMonoMs: clock.monoMs(), picture };
+    return { index: this.#index++, ...this.#timeline.next(), picture };
   }
 
   // The first pixels came with the header, which has no fixed length. A picture of a few pixels may be shorter still.

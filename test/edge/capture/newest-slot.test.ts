@@ -26,6 +26,19 @@ describe('newest wins', () => {
     expect(slot.replaced).toBe(3);
   });
 
+  test('a discarded frame is not seen, is counted, and lets the next one in', async () => {
+    const { buffers, slot, frame } = setUp();
+    slot.put(frame(1));
+    const offered = slot.putWhenFree(frame(2), never);
+    slot.discard();
+    await offered;
+    expect((await slot.take(never))?.index).toBe(2);
+    expect(slot.replaced).toBe(1);
+    expect(buffers.made).toBe(2);
+    slot.discard();
+    expect(slot.replaced).toBe(1);
+  });
+
   test('a taker that waits gets the first frame that comes', async () => {
     const { slot, frame } = setUp();
     const taking = slot.take(never);

@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
-import { SerialDetector } from '../../../edge/process/serial-detector.js';
 import type { RgbPicture } from '../../../edge/capture/frame.js';
+import { SerialDetector } from '../../../edge/process/serial-detector.js';
 import type { Detector } from '../../../edge/vision/detector.js';
 
 const picture: RgbPicture = { kind: 'rgb', widthPx: 1, heightPx: 1, data: new Uint8Array(3) };

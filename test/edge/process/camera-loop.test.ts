@@ -1,0 +1,85 @@
+import { resolve } from 'node:path';
+import { describe, expect, it } from 'vitest';
+import { SystemClock } from '../../../base/clock.js';
+import { openLog } from '../../../base/log.js';
+import { Random } from '../../../base/random.js';
+import type { RgbPicture } from '../../../edge/capture/frame.js';
+import { CameraConfig } from '../../../edge/config.js';
+import { CameraLoop } from '../../../edge/process/camera-loop.js';
+import type { VisionReport } from '../../../edge/process/vision-message.js';
+import type { BoxXyxyPx } from '../../../edge/vision/box.js';
+import type { Detector } from '../../../edge/vision/detector.js';
+import { eventually } from '../../eventually.js';
+
+/** Sees a person in the middle, and answers when it is let. */
+class SlowDetector implements Detector {
+  readonly labels = ['person'];
+  readonly inputWidthPx = 32;
+  readonly inputHeightPx = 32;
+  calls = 0;
+  readonly #let: Promise<void>;
+
+  constructor(letAnswer: Promise<void>) {
+    this.#let = letAnswer;
+  }
+
+  async detect({ widthPx, heightPx }: RgbPicture) {
+    this.calls++;
+    await this.#let;
+    const box: BoxXyxyPx = [widthPx / 4, heightPx / 4, (3 * widthPx) / 4, heightPx];
+    return [{ classId: 0, label: 'person', score: 0.9, box }];
+  }
+
+  async close() {}
+}
+
+describe('the loop of one camera', () => {
+  it('ends what the look in progress finds when the camera is unplugged meanwhile', async () => {
+    let letAnswer = () => {};
+    const detector = new SlowDetector(
+      new Promise((done) => {
+        letAnswer = done;
+      }),
+    );
+    const reports: VisionReport[] = [];
+    const stop = new AbortController();
+    const loop = new CameraLoop({
+      id: 'front',
+      config: CameraConfig.parse({
+        // One frame, then its program ends.
+        source: {
+          driver: 'sim',
+          seed: '1',
+          argv: [process.execPath, resolve('test/data/bin/pipe-camera.mjs'), 'good', '1'],
+        },
+        tracker: { hitsMin: 1, confirmMs: 0 },
+      }),
+      detector,
+      modelScoreMin: 0.3,
+      firstTrackId: 7,
+      simCommand: [],
+      clock: new SystemClock(),
+      random: new Random('test'),
+      log: openLog('test', 'silent'),
+      report: (report) => reports.push(report),
+    });
+    const run = loop.run(stop.signal);
+    const tracks = () => reports.flatMap((report) => (report.type === 'track' ? [[report.ev, report.id]] : []));
+    await eventually(() => detector.calls === 1, 'the frame is being looked at');
+    await eventually(
+      () => reports.some((report) => report.type === 'camera' && report.state.reason === 'unplugged'),
+      'the camera is unplugged',
+    );
+    expect(tracks()).toEqual([]);
+    letAnswer();
+    await eventually(() => tracks().length === 2, 'the person came and went');
+    expect(tracks()).toEqual([
+      ['new', 7],
+      ['end', 7],
+    ]);
+    const counts = reports.flatMap((report) => (report.type === 'count' ? [report.count] : []));
+    expect(counts.at(-1)).toBe(0);
+    stop.abort();
+    await run;
+  });
+});
