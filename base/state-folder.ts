@@ -23,7 +23,9 @@ export async function makeStateFolder(path: string): Promise<void> {
       op: 'write to state folder',
       subject: folder,
       message: messageOf(cause),
-      hint: isFull ? 'free some space on its disk' : 'check its owner and mode, or name another folder with --state DIR',
+      hint: isFull
+        ? 'free some space on its disk'
+        : 'check its owner and mode, or name another folder with --state DIR',
       cause,
     });
   }

@@ -23,9 +23,24 @@ const ModelConfig = z.strictObject({
 
 const LimitsConfig = z.strictObject({
   // A model that takes longer than this per frame is of no use to a camera; a hung one is ended after it.
-  frameDeadlineMs: z.int().min(500).max(120_000).default(10_000).describe('longest a frame may take before the vision process is ended'),
-  startDeadlineMs: z.int().min(5000).max(600_000).default(60_000).describe('longest the vision process may take to load its model'),
-  visionMemoryMaxMiB: z.int().min(96).max(65_536).default(600).describe('resident memory at which the vision process is ended'),
+  frameDeadlineMs: z
+    .int()
+    .min(500)
+    .max(120_000)
+    .default(10_000)
+    .describe('longest a frame may take before the vision process is ended'),
+  startDeadlineMs: z
+    .int()
+    .min(5000)
+    .max(600_000)
+    .default(60_000)
+    .describe('longest the vision process may take to load its model'),
+  visionMemoryMaxMiB: z
+    .int()
+    .min(96)
+    .max(65_536)
+    .default(600)
+    .describe('resident memory at which the vision process is ended'),
 });
 
 const TimingConfig = z.strictObject({

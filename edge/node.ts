@@ -1,6 +1,6 @@
 import type { Clock } from '../base/clock.js';
 import type { DeepReadonly } from '../base/config.js';
-import { EXIT_CODE_BY_ERROR_CODE, type ErrorCode, messageOf, OperationError } from '../base/errors.js';
+import { type ErrorCode, EXIT_CODE_BY_ERROR_CODE, messageOf, OperationError } from '../base/errors.js';
 import type { Link } from '../base/link/link.js';
 import { RetainedDocuments } from '../base/link/retained-documents.js';
 import type { Log } from '../base/log.js';
@@ -254,7 +254,10 @@ export class EdgeNode {
   #beatCameras(): Beat['cameras'] {
     const cameras = Object.keys(this.#options.config.cameras).map((camera) => {
       const tick = this.#tick?.cameras[camera];
-      return [camera, { frameAgeMs: rounded(tick?.frameAgeMs), inferAgeMs: rounded(tick?.inferAgeMs), fps: tick?.fps ?? 0 }];
+      return [
+        camera,
+        { frameAgeMs: rounded(tick?.frameAgeMs), inferAgeMs: rounded(tick?.inferAgeMs), fps: tick?.fps ?? 0 },
+      ];
     });
     return Object.fromEntries(cameras);
   }

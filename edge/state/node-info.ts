@@ -1,7 +1,7 @@
 import { createHash } from 'node:crypto';
 import type { DeepReadonly } from '../../base/config.js';
-import { type NodeInfo, SCHEMA_MINOR } from '../../protocol/status.js';
 import { TOPIC_MAJOR } from '../../protocol/routes.js';
+import { type NodeInfo, SCHEMA_MINOR } from '../../protocol/status.js';
 import type { SourceConfig } from '../capture/config.js';
 import type { EdgeConfig } from '../config.js';
 
@@ -14,10 +14,10 @@ export function buildNodeInfo(
   publicKey: string,
   model: NodeModel | undefined,
 ): NodeInfo {
-  const cameras = Object.entries(config.cameras).map(([id, camera]) => [
-    id,
-    { driver: camera.source.driver, ...sizeOf(camera.source), zones: Object.keys(camera.zones) },
-  ] as const);
+  const cameras = Object.entries(config.cameras).map(
+    ([id, camera]) =>
+      [id, { driver: camera.source.driver, ...sizeOf(camera.source), zones: Object.keys(camera.zones) }] as const,
+  );
   return {
     v: SCHEMA_MINOR,
     ...(config.name === undefined ? {} : { name: config.name }),

@@ -23,6 +23,9 @@ describe('a state folder', () => {
   });
 
   it('where the system makes no folders is refused, not waited for', async () => {
-    await expect(makeStateFolder('/proc/nowhere/state')).rejects.toMatchObject({ code: 'state-unwritable', exitCode: 73 });
+    await expect(makeStateFolder('/proc/nowhere/state')).rejects.toMatchObject({
+      code: 'state-unwritable',
+      exitCode: 73,
+    });
   });
 });
