@@ -113,8 +113,9 @@ export class EpochFolder {
     return this.#segments.reduce((sum, segment) => sum + segment.bytes, 0);
   }
 
-  openSegmentPath(): string {
-    return join(this.path, `${segmentName(this.nextSegment)}.jsonl`);
+  /** @param n number of the segment in the order they were opened. */
+  openSegmentPath(n: number): string {
+    return join(this.path, `${segmentName(n)}.jsonl`);
   }
 
   make(): Promise<void> {
@@ -252,16 +253,14 @@ export class EpochFolder {
 
   async #closeLeftOpen(name: string, reports: RotReport[]): Promise<void> {
     const path = join(this.path, name);
-    const n = Number(name.slice(0, 8));
-    // The crash came between closing the segment and removing its open form.
-    if (this.#segments.some((segment) => segment.n === n)) return this.#disk.remove(path);
-    const { runs, rottenLines } = readOpenLines((await this.#disk.read(path)).toString('utf8'));
+    // What is closed already stays closed: the crash came between closing the segment and removing its open form.
+    const { runs, rottenLines } = readOpenLines((await this.#disk.read(path)).toString('utf8'), this.closedSeq);
     try {
       for (const run of runs) await this.close(run.first, run.lines, { t0: run.t0, t1: run.t1 });
     } catch (error) {
       // A full disk is no reason not to start: the file stays as it is, and the next start closes it.
       if (systemCodeOf(error) === undefined) throw error;
-      this.#loose = runs.filter((run) => run.first > this.closedSeq);
+      this.#loose = [...this.#loose, ...runs.filter((run) => run.first > this.closedSeq)];
       return;
     }
     if (rottenLines === 0) return this.#disk.remove(path);
@@ -299,10 +298,13 @@ type Run = { first: number; lines: string[]; bytes: number; t0: number; t1: numb
 const Stamp = z.looseObject({ s: z.int().min(1), t: z.int().min(0) });
 
 /**
- * The records of an open segment as runs without gaps, each fit for one closed segment. The last line is dropped if it
+ * The records of an open segment behind `closedSeq` as runs without gaps, each fit for one closed segment. The last line is dropped if it
  * is incomplete or unreadable (a torn write); unreadable lines before it are counted.
  */
-export function readOpenLines(text: string): { readonly runs: readonly Run[]; readonly rottenLines: number } {
+export function readOpenLines(
+  text: string,
+  closedSeq = 0,
+): { readonly runs: readonly Run[]; readonly rottenLines: number } {
   const lines = text.split('\n');
   // Behind the last line end lies nothing, or what a torn write left.
   lines.pop();
@@ -316,6 +318,7 @@ export function readOpenLines(text: string): { readonly runs: readonly Run[]; re
       continue;
     }
     lastSeq = stamp.data.s;
+    if (lastSeq <= closedSeq) continue;
     addToRuns(runs, line, stamp.data);
   }
   return { runs, rottenLines };

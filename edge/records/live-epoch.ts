@@ -4,6 +4,17 @@ import type { RecordDisk, SegmentFile } from './record-disk.js';
 
 type Line = { readonly text: string; readonly t: number };
 
+/** A full segment on its way from its open form to its closed one. */
+type Closing = {
+  readonly first: number;
+  readonly lines: readonly Line[];
+  readonly path: string;
+  readonly file: SegmentFile | undefined;
+};
+
+/** Full segments that wait for a slow disk; then writing waits with them. 2,048 records, about 250 kB. */
+const CLOSINGS_MAX = 8;
+
 /**
  * The epoch being written: closed segments, the open one, and a tail of lines that are not on disk yet. One caller at a
  * time: `RecordLog` serialises.
@@ -13,6 +24,9 @@ export class LiveEpoch {
   readonly #disk: RecordDisk;
   #file: SegmentFile | undefined;
   #isMade = false;
+  #closings: Closing[] = [];
+  #sealing: Promise<number> | undefined;
+  #openNumber = 0;
   /** Lines of the open segment that are written. */
   #written: Line[] = [];
   #writtenBytes = 0;
@@ -80,17 +94,16 @@ export class LiveEpoch {
   }
 
   /**
-   * Writes the tail, closing segments as they fill. On an error what is left stays in the tail.
-   * @returns how many segments were closed.
+   * Writes the tail, beginning new segments as they fill; `seal` closes the full ones. On an error what is left stays in
+   * the tail.
    */
-  async writeTail(): Promise<number> {
-    let closed = 0;
+  async writeTail(): Promise<void> {
     if (!this.#isFileTrusted) await this.#rewrite();
     while (this.#tail.length > 0 && !this.#isBroken) {
       const chunk = this.#nextChunk();
       if (chunk.length === 0) {
-        await this.closeSegment();
-        closed++;
+        if (this.#closings.length >= CLOSINGS_MAX) await this.seal();
+        this.#roll();
         continue;
       }
       const bytes = encodeLines(chunk);
@@ -101,11 +114,23 @@ export class LiveEpoch {
       this.#tail.splice(0, chunk.length);
       this.#tailFirst += chunk.length;
     }
-    if (this.#isFull()) {
-      await this.closeSegment();
-      closed++;
-    }
-    return closed;
+    if (this.#isFull()) this.#roll();
+  }
+
+  /** True if a full segment waits for `seal`. */
+  get isSealDue(): boolean {
+    return this.#closings.length > 0;
+  }
+
+  /**
+   * Closes the full segments, durably. Runs beside `writeTail`: an fsync takes 50 ms and more, and no record waits for it.
+   * @returns how many were closed.
+   */
+  seal(): Promise<number> {
+    this.#sealing ??= this.#sealAll().finally(() => {
+      this.#sealing = undefined;
+    });
+    return this.#sealing;
   }
 
   /** Makes what is written survive a power cut. May run beside `writeTail`. */
@@ -116,26 +141,14 @@ export class LiveEpoch {
     const syncing = file.sync();
     this.#syncing = syncing.catch(() => {});
     await syncing;
-    this.#syncedSeq = Math.max(this.#syncedSeq, seq);
+    // Segments before this file that are not closed yet are durable only when they are.
+    if (this.#closings.length === 0) this.#syncedSeq = Math.max(this.#syncedSeq, seq);
   }
 
-  /** Turns the open segment into a closed one, durably. Nothing happens if it is empty. */
-  async closeSegment(): Promise<void> {
-    const first = this.#written[0];
-    const last = this.#written.at(-1);
-    if (first === undefined || last === undefined) return;
-    const path = this.folder.openSegmentPath();
-    await this.folder.close(
-      this.#segmentFirst,
-      this.#written.map(({ text }) => text),
-      { t0: first.t, t1: last.t },
-    );
-    this.#segmentFirst += this.#written.length;
-    this.#written = [];
-    this.#writtenBytes = 0;
-    await this.#closeFile();
-    await this.folder.saveIndex();
-    await this.#disk.remove(path);
+  /** Turns the open segment into a closed one, durably, and all full ones before it. */
+  async closeSegment(): Promise<number> {
+    this.#roll();
+    return this.seal();
   }
 
   /**
@@ -147,8 +160,11 @@ export class LiveEpoch {
     await this.#closeFile().catch(() => {});
   }
 
+  /** Closes the full segments and the file of the open one, which the next life closes. */
   async close(): Promise<void> {
+    await this.seal().catch(() => {});
     await this.#closeFile();
+    for (const { file } of this.#closings) await file?.close().catch(() => {});
   }
 
   /** Lines with seq from `from` that are not in closed segments, at most `max`. */
@@ -160,9 +176,36 @@ export class LiveEpoch {
         if (line !== undefined) lines.push({ s: first + i, text: line.text });
       }
     };
+    for (const closing of this.#closings) take(closing.lines, closing.first);
     take(this.#written, this.#segmentFirst);
     take(this.#tail, this.#tailFirst);
     return lines;
+  }
+
+  #roll(): void {
+    if (this.#written.length === 0) return;
+    const path = this.folder.openSegmentPath(this.#openNumber++);
+    this.#closings.push({ first: this.#segmentFirst, lines: this.#written, path, file: this.#file });
+    this.#segmentFirst += this.#written.length;
+    this.#written = [];
+    this.#writtenBytes = 0;
+    this.#file = undefined;
+  }
+
+  async #sealAll(): Promise<number> {
+    let closed = 0;
+    for (let closing = this.#closings[0]; closing !== undefined; closing = this.#closings[0]) {
+      const { first, lines, path, file } = closing;
+      const texts = lines.map(({ text }) => text);
+      await this.folder.close(first, texts, { t0: lines[0]?.t ?? 0, t1: lines.at(-1)?.t ?? 0 });
+      this.#closings.shift();
+      closed++;
+      await this.#syncing;
+      await file?.close();
+      await this.folder.saveIndex();
+      await this.#disk.remove(path);
+    }
+    return closed;
   }
 
   async #rewrite(): Promise<void> {
@@ -196,7 +239,7 @@ export class LiveEpoch {
       await this.folder.make();
       this.#isMade = true;
     }
-    this.#file ??= await this.#disk.openSegment(this.folder.openSegmentPath());
+    this.#file ??= await this.#disk.openSegment(this.folder.openSegmentPath(this.#openNumber));
     return this.#file;
   }
 

@@ -26,6 +26,8 @@ const COUNTER_NAMES = ['batches', 'records', 'resent', 'failures', 'skipped', 'u
 const READ_AHEAD = 256;
 /** A failure that is not the link's end (a full window, a missing PUBACK) is tried again after this. */
 const RETRY_MS = 1_000;
+/** Several older epochs end within this of each other; the position is written once for them. */
+const SAVE_AFTER_CATCH_UP_MS = 500;
 
 /**
  * Sends the log as it grows on `live`, and again what the link or the process lost, from the files. In order in each
@@ -41,6 +43,7 @@ export class Publisher {
   #isPumping = false;
   #isPumpWanted = false;
   #cancelBatch: (() => void) | undefined;
+  #cancelSave: (() => void) | undefined;
   #batchSinceMonoMs: number | undefined;
   #stops: (() => void)[] = [];
   #isCursorStale = false;
@@ -102,6 +105,7 @@ export class Publisher {
     if (this.#isClosed) return;
     this.#isClosed = true;
     this.#cancelBatch?.();
+    this.#cancelSave?.();
     for (const stop of this.#stops) stop();
     await this.#saveCursor();
   }
@@ -154,6 +158,12 @@ export class Publisher {
       if (stream.nextSeq <= records.publishableSeq(stream.epoch)) return this.#sendNext(stream);
       this.#confirmed.set(stream.epoch, stream.confirmedSeq);
       this.#streams.delete(stream.epoch);
+      // Once per life of the process, and it spares the next life sending all of it again.
+      this.#isCursorStale = true;
+      this.#cancelSave ??= this.#options.clock.after(SAVE_AFTER_CATCH_UP_MS, () => {
+        this.#cancelSave = undefined;
+        void this.#saveCursor();
+      });
     }
     return false;
   }

@@ -91,6 +91,7 @@ export class RecordLog {
   #work: Promise<void> = Promise.resolve();
   #isWriting = false;
   #isSyncing = false;
+  #isSealing = false;
   #cancelSync: (() => void) | undefined;
   #cancelTimers: (() => void)[] = [];
   #troubleSinceMonoMs: number | undefined;
@@ -204,19 +205,19 @@ export class RecordLog {
     const folder = this.#folder(epoch);
     if (folder === undefined) return [];
     const lines: RecordLine[] = [];
-    for (const meta of folder.segments) {
-      const next = lines.at(-1)?.s ?? from - 1;
-      if (meta.first + meta.count - 1 <= next || lines.length >= max) continue;
-      lines.push(...(await this.#readSegment(folder, meta, next + 1, max - lines.length)));
+    let next = from;
+    while (lines.length < max) {
+      // Looked up anew each time: segments are closed and expire while we read.
+      const meta = folder.segments.find((segment) => segment.first + segment.count > next);
+      if (meta === undefined) break;
+      lines.push(...(await this.#readSegment(folder, meta, next, max - lines.length)));
+      const last = lines.at(-1)?.s ?? 0;
+      next = last >= next ? last + 1 : meta.first + meta.count;
     }
-    if (lines.length >= max) return lines;
-    if (folder !== this.#live?.folder) {
-      const next = Math.max(from, (lines.at(-1)?.s ?? 0) + 1);
-      return [...lines, ...folder.looseLines(next, max - lines.length)];
-    }
-    // Segments may have been closed while we read: what is open now begins behind them.
-    const next = Math.max(from, (lines.at(-1)?.s ?? 0) + 1);
-    return [...lines, ...(this.#live?.openLines(next, max - lines.length) ?? [])];
+    const room = max - lines.length;
+    if (room <= 0) return lines;
+    const isLive = this.#live?.folder === folder;
+    return [...lines, ...((isLive ? this.#live?.openLines(next, room) : folder.looseLines(next, room)) ?? [])];
   }
 
   /** All closed segments, newest first. */
@@ -313,15 +314,34 @@ export class RecordLog {
   async #write(): Promise<void> {
     const live = this.#live;
     if (live === undefined) return;
-    const closed = await live.writeTail();
+    await live.writeTail();
     this.#settleWaiters();
     this.#options.onAppended();
-    if (closed > 0) {
-      this.#counters.add('segmentsClosed', closed);
-      this.#options.onSegmentClosed();
-      await this.#expire();
-    }
+    if (live.isSealDue) this.#startSeal(live);
     this.#armSync(live);
+  }
+
+  #startSeal(live: LiveEpoch): void {
+    if (this.#isSealing) return;
+    this.#isSealing = true;
+    live.seal().then(
+      (closed) => {
+        this.#isSealing = false;
+        this.#noteClosed(closed);
+        void this.#enqueue(() => this.#expire());
+        if (live.isSealDue) this.#startSeal(live);
+      },
+      (error) => {
+        this.#isSealing = false;
+        void this.#enqueue(() => Promise.reject(error));
+      },
+    );
+  }
+
+  #noteClosed(segments: number): void {
+    if (segments === 0) return;
+    this.#counters.add('segmentsClosed', segments);
+    this.#options.onSegmentClosed();
   }
 
   #settleWaiters(): void {
@@ -358,16 +378,21 @@ export class RecordLog {
   }
 
   async #sync(): Promise<void> {
-    if (this.#troubleSinceMonoMs === undefined) await this.#live?.sync();
+    const live = this.#live;
+    if (live === undefined || this.#troubleSinceMonoMs !== undefined) return;
+    // One that is under way already is counted by who began it.
+    const isOwn = !this.#isSealing;
+    const closed = await live.seal();
+    if (isOwn) this.#noteClosed(closed);
+    await live.sync();
+    await this.#expire();
   }
 
   async #tidy(): Promise<void> {
     const live = this.#live;
     const sinceT = live?.openSinceT;
     if (live !== undefined && sinceT !== undefined && this.#options.clock.nowMs() - sinceT > SEGMENT_AGE_MAX_MS) {
-      await live.closeSegment();
-      this.#counters.add('segmentsClosed');
-      this.#options.onSegmentClosed();
+      this.#noteClosed(await live.closeSegment());
     }
     await this.#expire();
   }
@@ -451,6 +476,7 @@ export class RecordLog {
   async #retry(): Promise<void> {
     const live = this.#live;
     if (live === undefined || this.#troubleSinceMonoMs === undefined) return;
+    await live.seal();
     if (live.isBroken) await this.#replaceBroken(live);
     else await live.writeTail();
     await this.#live?.sync();

@@ -114,7 +114,7 @@ export class RecordStore {
    * @param capturedAtMs wall clock; now unless told.
    * @throws OperationError record-invalid; nothing is added then.
    */
-  append(fields: RecordFields, capturedAtMs?: number): Promise<LogRecord> {
+  async append(fields: RecordFields, capturedAtMs?: number): Promise<LogRecord> {
     return this.#open().records.append(fields, capturedAtMs);
   }
 

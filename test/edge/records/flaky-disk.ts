@@ -5,6 +5,8 @@ export class FlakyDisk implements RecordDisk {
   /** Bytes that still fit; undefined: no limit. */
   bytesLeft: number | undefined;
   syncFails = false;
+  /** Replacing a file begins and never ends: what a kill in the middle of it looks like. */
+  replaceHangs = false;
 
   async openSegment(path: string): Promise<SegmentFile> {
     this.#failIfFull();
@@ -26,6 +28,7 @@ export class FlakyDisk implements RecordDisk {
 
   async replace(path: string, bytes: string | Uint8Array): Promise<void> {
     this.#failIfFull();
+    if (this.replaceHangs) await new Promise(() => {});
     await localDisk.replace(path, bytes);
   }
 

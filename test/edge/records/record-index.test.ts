@@ -155,6 +155,7 @@ describe('RecordIndex', () => {
   it('leaves older records to the segments, which answer the same', async () => {
     const records = await openLog();
     await append(records, 600);
+    await records.flush();
     const query = RecordQuery.parse({ kind: 'sensor', fromMs: 1_100_000, toMs: 1_103_000 });
     const { documents, isWhole } = await scanSegments(records, query, Number.POSITIVE_INFINITY);
     expect(documents.map(({ t }) => t)).toEqual([1_103_000, 1_102_000, 1_101_000, 1_100_000]);

@@ -173,6 +173,22 @@ describe('RecordLog', () => {
     expect(await readAll(log, log.liveEpoch ?? '')).toHaveLength(601);
   });
 
+  it('loses nothing when it is killed while full segments are being closed', async () => {
+    const log = await openLog();
+    logs.length = 0;
+    await log.append(track(1));
+    disk.replaceHangs = true;
+    for (let i = 0; i < 6; i++) await appendMany(log, 100);
+    const epoch = log.liveEpoch ?? '';
+    expect(await readAll(log, epoch)).toHaveLength(602);
+    const [folder = ''] = await epochFolders();
+    expect((await readdir(folder)).filter((name) => name.endsWith('.jsonl')).length).toBeGreaterThan(1);
+    disk = new FlakyDisk();
+    const again = await openLog();
+    expect((await readAll(again, epoch)).map(({ s }) => s)).toEqual(Array.from({ length: 602 }, (_, i) => i + 1));
+    expect(again.counters()).toMatchObject({ rottenFiles: 0 });
+  });
+
   it('closes a segment after fifteen minutes', async () => {
     let closed = 0;
     const log = await openLog({ onSegmentClosed: () => closed++ });
