@@ -4,59 +4,11 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { parseJson } from '../../protocol/codec.js';
-import { matchTopic, type RouteName } from '../../protocol/routes.js';
 import { describeWithProgram } from '../fixtures.js';
-import { DemoRun, field, type Json, Program, runVedette, until } from './demo-run.js';
+import { DemoRun, field, Program, runVedette } from './demo-run.js';
+import { Listener } from './listener.js';
 
 const NODES = ['cam1', 'cam2', 'cam3'];
-
-type Heard = {
-  readonly topic: string;
-  readonly route: RouteName;
-  readonly node: string;
-  readonly payload: string;
-  readonly retained: boolean;
-};
-
-/** A real `mosquitto_sub` on everything; `%r` tells retained from live. */
-class Listener {
-  readonly program: Program;
-
-  constructor(port: number) {
-    this.program = new Program('mosquitto_sub', [
-      '-h',
-      '127.0.0.1',
-      '-p',
-      `${port}`,
-      '-F',
-      '%r %t %p',
-      '-t',
-      'vedette/#',
-    ]);
-  }
-
-  heard(route: RouteName, node?: string): Heard[] {
-    return this.program.lines.flatMap((line) => {
-      const [retained = '', topic = '', ...rest] = line.split(' ');
-      const match = matchTopic('vedette', topic);
-      if (match === undefined || match.name !== route || (node !== undefined && match.params.node !== node)) return [];
-      return [{ topic, route, node: match.params.node ?? '', payload: rest.join(' '), retained: retained === '1' }];
-    });
-  }
-
-  payloads(route: RouteName, node?: string): unknown[] {
-    return this.heard(route, node).map(({ payload }) => parseJson(payload));
-  }
-
-  waitFor(what: string, look: () => boolean, timeoutMs = 90_000): Promise<boolean> {
-    return until(
-      () =>
-        `${what}; heard ${this.program.lines.length} lines, last: ${this.program.lines.slice(-5).join('\n').slice(0, 1500)}`,
-      look,
-      timeoutMs,
-    );
-  }
-}
 
 function publish(port: number, topic: string, message: string, ...more: string[]): Promise<number | null> {
   return new Program('mosquitto_pub', [
@@ -82,7 +34,7 @@ describeWithProgram('mosquitto_sub', 'vedette demo, watched by a real mosquitto_
   beforeAll(async () => {
     demo = new DemoRun('--nodes', '3', '--duration', '240');
     port = await demo.port();
-    listener = new Listener(port);
+    listener = new Listener(['-h', '127.0.0.1', '-p', `${port}`]);
     await demo.status('all nodes are online', (status) =>
       NODES.every((_, i) => field(status, 'nodes', i, 'state') === 'online'),
     );
@@ -110,12 +62,12 @@ describeWithProgram('mosquitto_sub', 'vedette demo, watched by a real mosquitto_
     for (const node of [...NODES, 'sensors']) {
       await listener.waitFor(
         `birth of ${node}`,
-        () => field(listener.payloads('status', node).at(-1), 'state') === 'online',
+        () => field(listener.payloads('status', { node }).at(-1), 'state') === 'online',
       );
-      await listener.waitFor(`info of ${node}`, () => listener.heard('info', node).length > 0);
+      await listener.waitFor(`info of ${node}`, () => listener.heard('info', { node }).length > 0);
     }
-    expect(Object.keys(field(listener.payloads('info', 'cam1').at(-1), 'cameras') ?? {})).toEqual(['front']);
-    expect(Object.keys(field(listener.payloads('info', 'sensors').at(-1), 'sensors') ?? {}).sort()).toEqual([
+    expect(Object.keys(field(listener.payloads('info', { node: 'cam1' }).at(-1), 'cameras') ?? {})).toEqual(['front']);
+    expect(Object.keys(field(listener.payloads('info', { node: 'sensors' }).at(-1), 'sensors') ?? {}).sort()).toEqual([
       'air-quality',
       'humidity',
       'light',
@@ -125,12 +77,12 @@ describeWithProgram('mosquitto_sub', 'vedette demo, watched by a real mosquitto_
 
   it('sees what the simulated cameras show: track events on live, without gaps, and counts', async () => {
     for (const node of NODES) {
-      await listener.waitFor(`track events of ${node}`, () => records(listener, node).some(({ k }) => k === 'track'));
-      const numbers = records(listener, node).map(({ s }) => Number(s));
+      await listener.waitFor(`track events of ${node}`, () => listener.records(node).some(({ k }) => k === 'track'));
+      const numbers = listener.records(node).map(({ s }) => Number(s));
       expect(numbers).toEqual(numbers.map((_, i) => (numbers[0] ?? 0) + i));
     }
     await listener.waitFor('an object in view', () =>
-      listener.heard('count').some(({ payload }) => Number(payload) > 0),
+      listener.heard('count').some(({ payload }) => Number(`${payload}`) > 0),
     );
     expect(listener.heard('live').every(({ retained }) => !retained)).toBe(true);
   });
@@ -138,9 +90,9 @@ describeWithProgram('mosquitto_sub', 'vedette demo, watched by a real mosquitto_
   it('reads four sensors', async () => {
     await listener.waitFor(
       'four readings',
-      () => new Set(listener.heard('sensor', 'sensors').map(({ topic }) => topic)).size === 4,
+      () => new Set(listener.heard('sensor', { node: 'sensors' }).map(({ topic }) => topic)).size === 4,
     );
-    for (const reading of listener.payloads('sensor', 'sensors')) {
+    for (const reading of listener.payloads('sensor', { node: 'sensors' })) {
       expect(field(reading, 'ok') === (field(reading, 'value') !== null)).toBe(true);
     }
   });
@@ -155,7 +107,7 @@ describeWithProgram('mosquitto_sub', 'vedette demo, watched by a real mosquitto_
       return [...NODES, 'sensors'].every((node) => field(nodes, node) === 'up');
     });
     expect(
-      listener.heard('incident').filter(({ payload }) => field(parseJson(payload), 'closedAtMs') === undefined),
+      listener.heard('incident').filter(({ payload }) => field(parseJson(`${payload}`), 'closedAtMs') === undefined),
     ).toEqual([]);
   });
 
@@ -182,9 +134,11 @@ describeWithProgram('mosquitto_sub', 'vedette demo, watched by a real mosquitto_
     const maintenance = JSON.stringify({ v: 1, by: 'test', reason: 'to see it arrive', untilMs });
     await publish(port, 'vedette/1/maintenance/cam2', maintenance, '-r', '-u', 'operator', '-P', password);
     await listener.waitFor('maintenance', () => listener.heard('maintenance').length > 0, 20_000);
-    expect(listener.heard('count', 'cam2').filter(({ payload }) => ['96', '97', '98', '99'].includes(payload))).toEqual(
-      [],
-    );
+    expect(
+      listener
+        .heard('count', { node: 'cam2' })
+        .filter(({ payload }) => ['96', '97', '98', '99'].includes(`${payload}`)),
+    ).toEqual([]);
   });
 
   it('prints one object a second, with frames, latency and readings', async () => {
@@ -213,19 +167,12 @@ describeWithProgram('mosquitto_sub', 'vedette demo, watched by a real mosquitto_
       sensors: 'stopped',
     });
     for (const node of NODES) {
-      const last = listener.payloads('status', node).at(-1);
+      const last = listener.payloads('status', { node }).at(-1);
       expect(field(last, 'state'), node).toBe('stopped');
     }
     expect(demo.processes()).toEqual([]);
   }, 60_000);
 });
-
-function records(listener: Listener, node: string): Json[] {
-  return listener.payloads('live', node).flatMap((live) => {
-    const list = field(live, 'r');
-    return Array.isArray(list) ? list : [];
-  });
-}
 
 function lengthOf(value: unknown): number {
   return Array.isArray(value) ? value.length : 0;
