@@ -19,7 +19,7 @@ VISIBLE_MIN = 0.25
 class Scenes:
     """Pictures u8 [n, 192, 256, 3] (memory mapped) with rows [x1, y1, x2, y2, class, visible] per picture."""
 
-    def __init__(self, folder):
+    def __init__(self, folder, limit=None):
         with open(os.path.join(folder, "annotations.json")) as file:
             coco = json.load(file)
         count = len(coco["images"])
@@ -28,7 +28,7 @@ class Scenes:
         for a in coco["annotations"]:
             x, y, w, h = a["bbox"]
             rows[a["image_id"]].append([x, y, x + w, y + h, a["category_id"] - 1, a["visible"]])
-        self.rows = [np.asarray(r, np.float32).reshape(-1, 6) for r in rows]
+        self.rows = [np.asarray(r, np.float32).reshape(-1, 6) for r in rows[:limit]]
 
     def __len__(self):
         return len(self.rows)

@@ -7,6 +7,10 @@ from dataset import is_asked
 from network import LABELS, cells, decode
 
 
+# Per picture and class before suppression: no scene has more than a dozen objects of a class.
+CANDIDATES_MAX = 150
+
+
 def iou_matrix(a, b):
     x1 = np.maximum(a[:, None, 0], b[None, :, 0])
     y1 = np.maximum(a[:, None, 1], b[None, :, 1])
@@ -29,7 +33,7 @@ def nms(boxes, scores, limit):
 
 
 @torch.no_grad()
-def detect(model, scenes, score_min=0.02, iou_max=0.6):
+def detect(model, scenes, score_min=0.03, iou_max=0.55):
     """-> per picture rows [x1, y1, x2, y2, score, class]."""
     centres, strides = cells()
     found = []
@@ -42,6 +46,7 @@ def detect(model, scenes, score_min=0.02, iou_max=0.6):
             rows = []
             for c in range(len(LABELS)):
                 hit = np.nonzero(scores[i, :, c] > score_min)[0]
+                hit = hit[np.argsort(-scores[i, hit, c])[:CANDIDATES_MAX]]
                 b, s = boxes[i, hit], scores[i, hit, c]
                 rows += [[*b[k], s[k], c] for k in nms(b, s, iou_max)]
             found.append(np.asarray(rows, np.float32).reshape(-1, 6))
@@ -126,3 +131,31 @@ def summary(model, hard, demo):
         "recall": round(r, 4),
     }
     return out
+
+
+def main():
+    import argparse
+    import json
+
+    from dataset import Scenes
+    from network import Detector
+
+    p = argparse.ArgumentParser(description=__doc__)
+    p.add_argument("--checkpoint", required=True)
+    p.add_argument("--hard", required=True)
+    p.add_argument("--demo", required=True)
+    p.add_argument("--out", help="JSON file for export.py")
+    args = p.parse_args()
+    saved = torch.load(args.checkpoint, map_location="cpu")
+    model = Detector().eval()
+    model.load_state_dict(saved["ema"])
+    figures = {"seen": saved["state"]["seen"], "scenes": saved["state"].get("scenes")}
+    figures.update(summary(model, Scenes(args.hard), Scenes(args.demo)))
+    print(json.dumps(figures))
+    if args.out:
+        with open(args.out, "w") as file:
+            json.dump(figures, file)
+
+
+if __name__ == "__main__":
+    main()

@@ -89,7 +89,6 @@ def add_suppression(graph):
     constant = lambda name, value: graph.initializer.append(numpy_helper.from_array(np.asarray(value), name))
     constant("nms_max", np.int64([DETECTIONS_PER_CLASS_MAX]))
     constant("nms_iou", np.float32([NMS_IOU]))
-    constant("zero", np.int64(0))
     constant("one", np.int64(1))
     constant("two", np.int64(2))
     constant("axis0", np.int64([0]))
