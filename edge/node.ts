@@ -272,20 +272,18 @@ export class EdgeNode {
       disk: store.disk,
       rssMiB: process.memoryUsage.rss() / (1024 * 1024) + this.#host.rssMiB,
       queues: { ...store.queues, documents: this.#documents.unconfirmed },
-      drops: {
+      drops: lossesOf({
         ...store.drops,
         ...this.#host.counters.snapshot(),
         ...this.#tick?.counters,
         ...Object.fromEntries(
           cameras.flatMap(([camera, { counters }]) =>
-            Object.entries(counters)
-              .filter(([name]) => !NOT_DROPS.has(name))
-              .map(([name, count]) => [`${camera}.${name}`, count]),
+            Object.entries(lossesOf(counters)).map(([name, count]) => [`${camera}.${name}`, count]),
           ),
         ),
         ...this.#options.link.stats().counters,
         ...this.#options.presence.counters(),
-      },
+      }),
     };
   }
 
@@ -296,8 +294,16 @@ export class EdgeNode {
   }
 }
 
-/** Counters of a camera that count work, not losses. */
-const NOT_DROPS: ReadonlySet<string> = new Set(['frames', 'looked', 'inferences', 'decodeMs', 'gateMs', 'inferMs']);
+/** Counters that count work, not losses. */
+const WORK: ReadonlySet<string> = new Set([
+  ...['frames', 'looked', 'inferences', 'decodeMs', 'gateMs', 'inferMs', 'visionStarts'],
+  ...['connects', 'published', 'received', 'births', 'republishes'],
+]);
+
+/** What was dropped, diverted, retried or restarted. */
+function lossesOf(counters: Readonly<Record<string, number>>): Record<string, number> {
+  return Object.fromEntries(Object.entries(counters).filter(([name]) => !WORK.has(name)));
+}
 
 function rounded(ageMs: number | null | undefined): number | null {
   return ageMs == null ? null : Math.round(Math.max(0, ageMs));
