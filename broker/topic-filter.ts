@@ -22,7 +22,8 @@ export function overLimit(topic: string): string | undefined {
 }
 
 /**
- * True if every topic name that matches `inner` also matches `outer`. Both are topic filters; a topic name is one, too.
+ * True only if every topic name that matches `inner` also matches `outer`. Both are topic filters; a topic name is one,
+ * too. Says no to a bare `#` in anything but `#`, although `+/#` has it, too: no right of ours begins with a wildcard.
  * Text comparison is not enough: a `#` below a `+` would slip through.
  */
 export function containsFilter(outer: readonly string[], inner: readonly string[]): boolean {
