@@ -104,7 +104,8 @@ export function planDemo(options: DemoOptions, port: number): DemoPlan {
 
   const configPath = (name: string) => at('config', `${name}.yaml`);
   const file = (name: string, content: object) => ({ path: configPath(name), text: HEADER + stringify(content) });
-  const run = (role: string, name: string) => [role, '--config', configPath(name), '--state', at('state', name)];
+  // One folder for all: each service makes one of its own below it.
+  const run = (role: string, name: string) => [role, '--config', configPath(name), '--state', at('state')];
   const ownBroker = options.brokerUrl === undefined;
   return {
     brokerUrl,
@@ -126,7 +127,7 @@ export function planDemo(options: DemoOptions, port: number): DemoPlan {
         kind: 'sensors',
         args: [
           ...['sim', 'sensors', '--broker', brokerUrl, '--node', SENSORS, '--seed', options.seed],
-          ...['--password-file', secret(SENSORS), '--state', at('state', SENSORS)],
+          ...['--password-file', secret(SENSORS), '--state', at('state')],
         ],
       },
     ],
