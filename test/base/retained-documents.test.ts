@@ -1,0 +1,90 @@
+import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { SystemClock } from '../../base/clock.js';
+import { Link } from '../../base/link/link.js';
+import { RetainedDocuments } from '../../base/link/retained-documents.js';
+import { silentLog } from '../../base/log.js';
+import { Random } from '../../base/random.js';
+import { routes } from '../../protocol/routes.js';
+import { eventually } from '../eventually.js';
+import { PlainBroker } from '../plain-broker.js';
+
+const maintenance = (by: string) => ({ v: 1, by, reason: 'test', untilMs: 1 });
+
+describe('RetainedDocuments', () => {
+  let broker: PlainBroker;
+  let link: Link;
+  let documents: RetainedDocuments;
+  let seen: string[];
+
+  beforeEach(async () => {
+    await openBroker();
+    link = new Link({
+      url: broker.url,
+      clientId: 'cam1',
+      root: 'vedette',
+      clock: new SystemClock(),
+      random: new Random('documents'),
+      log: silentLog,
+      limits: { reconnectFirstMs: 20, reconnectMaxMs: 50, stableMs: 50 },
+    });
+    documents = new RetainedDocuments(link, silentLog);
+  });
+
+  afterEach(async () => {
+    documents.close();
+    await link.close();
+    await broker.close();
+  });
+
+  async function openBroker(port = 0): Promise<void> {
+    broker = await PlainBroker.open(port);
+    seen = [];
+    broker.aedes.subscribe(
+      'vedette/1/maintenance/#',
+      (packet, done) => {
+        seen.push(`${packet.topic.split('/').at(-1)} ${/"by":"(\w+)"/.exec(String(packet.payload))?.[1] ?? 'empty'}`);
+        done();
+      },
+      () => {},
+    );
+  }
+
+  it('sends only the newest value of what changed while the link was down', async () => {
+    for (const by of ['ann', 'bob', 'eve']) documents.set(routes.maintenance, { node: 'cam7' }, maintenance(by));
+    expect(documents.unconfirmed).toBe(1);
+    link.open();
+    await eventually(() => documents.unconfirmed === 0, 'confirmed');
+    expect(seen).toEqual(['cam7 eve']);
+  });
+
+  it('does not send again what was confirmed, unless a fresh broker needs it', async () => {
+    link.open();
+    documents.set(routes.maintenance, { node: 'cam7' }, maintenance('ann'));
+    await eventually(() => seen.length === 1 && documents.unconfirmed === 0, 'confirmed');
+    const { port } = broker;
+    await broker.close();
+    await openBroker(port);
+    await eventually(() => link.isUp && link.stats().counters.connects === 2, 'connected again');
+    documents.set(routes.maintenance, { node: 'cam8' }, maintenance('bob'));
+    await eventually(() => seen.length === 1, 'the new one');
+    expect(seen).toEqual(['cam8 bob']);
+    documents.republishAll();
+    await eventually(() => seen.length === 3, 'all of them');
+    expect(seen.slice(1).sort()).toEqual(['cam7 ann', 'cam8 bob']);
+  });
+
+  it('empties a topic as reliably as it fills one', async () => {
+    documents.set(routes.maintenance, { node: 'cam7' }, maintenance('ann'));
+    documents.clear(routes.maintenance, { node: 'cam7' });
+    link.open();
+    await eventually(() => documents.unconfirmed === 0, 'confirmed');
+    expect(seen).toEqual(['cam7 empty']);
+  });
+
+  it('gives up what can never pass', async () => {
+    link.open();
+    documents.set(routes.maintenance, { node: 'cam7' }, maintenance('x'.repeat(10_000)));
+    await eventually(() => link.isUp && documents.unconfirmed === 0, 'given up');
+    expect(seen).toEqual([]);
+  });
+});
