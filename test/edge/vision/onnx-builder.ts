@@ -1,7 +1,7 @@
 import { encodeVarint } from '../../../edge/vision/model/protobuf.js';
 
 /** Element types of onnx.proto that tests need. */
-const DTYPES = { float32: 1, uint8: 2, int32: 6, int64: 7 } as const;
+const DTYPES = { float32: 1, uint8: 2, int32: 6, int64: 7, bool: 9 } as const;
 
 type Dtype = keyof typeof DTYPES;
 export type Value = { readonly name: string; readonly dtype: Dtype; readonly dims: readonly (number | string)[] };
