@@ -14,6 +14,7 @@ import { LiveEpoch } from './live-epoch.js';
 import type { RecordDisk } from './record-disk.js';
 import { RECORD_LINE_BYTES_MAX, type RecordLimits } from './record-limits.js';
 import { RottenSegmentError, type SegmentMeta } from './segment.js';
+import { SyncBudget } from './sync-budget.js';
 
 /** A record without what the log gives it: `s` and `t`. */
 export type RecordFields = { readonly k: string; readonly [field: string]: unknown };
@@ -83,6 +84,7 @@ export class RecordLog {
   readonly #options: RecordLogOptions;
   readonly #limits: RecordLimits;
   readonly #counters = new Counters(COUNTER_NAMES);
+  readonly #syncBudget: SyncBudget;
   #folders: EpochFolder[] = [];
   #live: LiveEpoch | undefined;
   #prev: { readonly e: string; readonly s: number } | null = null;
@@ -102,6 +104,8 @@ export class RecordLog {
   constructor(options: RecordLogOptions) {
     this.#options = options;
     this.#limits = options.limits;
+    const { fsyncMs: soonMs, fsyncRefillMs: refillMs, fsyncBurst: burst } = options.limits;
+    this.#syncBudget = new SyncBudget({ soonMs, refillMs, burst });
   }
 
   /**
@@ -159,7 +163,8 @@ export class RecordLog {
 
   /**
    * Adds a record. The promise resolves when it is in the file, so that it survives the death of this process; while the
-   * disk fails, when it is in memory. A power cut may take what was added in the last second.
+   * disk fails, when it is in memory. A power cut may take what was added in the last second, of a steady stream the last
+   * `fsyncRefillMs`.
    * @param capturedAtMs wall clock; never earlier than the record before: it is raised then.
    * @throws OperationError record-invalid; nothing is added.
    */
@@ -359,7 +364,9 @@ export class RecordLog {
     if (unsynced >= this.#limits.fsyncRecords) {
       this.#startSync();
     } else if (unsynced > 0) {
-      this.#cancelSync ??= this.#options.clock.after(this.#limits.fsyncMs, () => this.#startSync());
+      this.#cancelSync ??= this.#options.clock.after(this.#syncBudget.take(this.#options.clock.monoMs()), () =>
+        this.#startSync(),
+      );
     }
   }
 
