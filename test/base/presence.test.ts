@@ -44,7 +44,7 @@ describe('Presence', () => {
     await rm(stateDir, { recursive: true, force: true });
   });
 
-  async function start(): Promise<{ link: Link; presence: Presence }> {
+  async function start(dir = stateDir): Promise<{ link: Link; presence: Presence }> {
     const common = { clock: new SystemClock(), random: new Random('presence'), log: silentLog };
     const link = new Link({
       ...common,
@@ -57,7 +57,7 @@ describe('Presence', () => {
       ...common,
       link,
       identity: { kind: 'node', node: 'cam1' },
-      stateDir,
+      stateDir: dir,
       version: '0.1.0',
       invocation: 'inv-1',
     });
@@ -125,6 +125,22 @@ describe('Presence', () => {
     await eventually(() => statuses().at(-1)?.gen === birth.gen + 1, 'born again');
     expect(statuses().at(-1)).toMatchObject({ state: 'online' });
     expect(presence.counters()).toMatchObject({ generationsBurnt: 1 });
+  });
+
+  it('stops fighting a clone of itself after three evictions', async () => {
+    const twinDir = await mkdtemp(join(tmpdir(), 'vedette-twin-'));
+    const first = await start();
+    const second = await start(twinDir);
+    const duels = () =>
+      [first, second].map(({ presence }) => presence.counters().duplicateIdentity ?? 0).reduce((a, b) => a + b);
+    await eventually(() => duels() === 1, 'one of them holds off');
+    await eventually(() => first.link.isUp !== second.link.isUp, 'the other one stays');
+    const connects = () => (first.link.stats().counters.connects ?? 0) + (second.link.stats().counters.connects ?? 0);
+    const before = connects();
+    await new Promise((resolve) => setTimeout(resolve, 300));
+    expect(connects()).toBe(before);
+    expect(before).toBeLessThanOrEqual(7);
+    await rm(twinDir, { recursive: true, force: true });
   });
 
   it('sends heartbeats for progress, and none without', async () => {
