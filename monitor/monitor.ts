@@ -94,7 +94,7 @@ export class Monitor {
   }
 
   #perform(effect: RosterEffect): void {
-    const { log, name, clock } = this.#options;
+    const { log, name } = this.#options;
     switch (effect.kind) {
       case 'state': {
         const { node, from, to, rule } = effect;
@@ -109,8 +109,7 @@ export class Monitor {
         return;
       case 'mass': {
         const isOpen = effect.incident.closedMonoMs === undefined;
-        if (effect.incident.openedMonoMs === clock.monoMs())
-          log.error('many nodes fell silent at once', { nodes: effect.nodes });
+        if (effect.incident.evidence.length === 1) log.error('many nodes fell silent at once', { nodes: effect.nodes });
         this.#incidents.post(name, isOpen ? 'suspect' : 'up', effect.incident);
         return;
       }

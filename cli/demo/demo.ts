@@ -1,6 +1,7 @@
 import { randomBytes } from 'node:crypto';
 import type { Clock } from '../../base/clock.js';
 import { OperationError } from '../../base/errors.js';
+import { FolderLock } from '../../base/folder-lock.js';
 import { Link } from '../../base/link/link.js';
 import { silentLog } from '../../base/log.js';
 import { Random } from '../../base/random.js';
@@ -40,16 +41,22 @@ export type DemoIo = {
  * Runs the whole of Vedette on this machine until the signal aborts or the duration is over: broker, monitor, camera
  * nodes and sensor board, each a process of its own, and a table of what arrives from them over MQTT. Ends them in
  * reverse order and leaves none behind.
- * @throws OperationError `port-busy` (69), `state-unwritable` (73), `model-missing`, `config-invalid`,
+ * @throws OperationError `port-busy` (69), `state-unwritable`, `state-locked` (73), `model-missing`, `config-invalid`,
  * `credentials-invalid` (78), `unreachable` (69) if the broker does not come up; nothing runs any more then.
  */
 export async function runDemo(options: DemoOptions, signal: AbortSignal, io: DemoIo): Promise<void> {
   const port = await checkDemo(options);
-  const plan = planDemo(options, port);
-  await writeDemoState(plan);
-  signal.throwIfAborted();
-  const demo = new Demo(options, plan, io, await openListener(plan, io));
-  await demo.run(signal);
+  // Two demos on one folder would write each other's configurations and start each other's restarts.
+  const lock = await FolderLock.acquire(options.stateDir, 'demo');
+  try {
+    const plan = planDemo(options, port);
+    await writeDemoState(plan);
+    if (signal.aborted) return;
+    const demo = new Demo(options, plan, io, await openListener(plan, io));
+    await demo.run(signal);
+  } finally {
+    await lock.release();
+  }
 }
 
 async function openListener(plan: DemoPlan, io: DemoIo): Promise<Link> {
@@ -78,6 +85,7 @@ class Demo {
   readonly #startedMonoMs: number;
   readonly #failed = new AbortController();
   #isEnding = false;
+  #wasConnected = false;
   #notice = '';
 
   constructor(options: DemoOptions, plan: DemoPlan, io: DemoIo, link: Link) {
@@ -114,6 +122,8 @@ class Demo {
       await this.#stop();
     }
     if (this.#failed.signal.aborted) throw this.#failed.signal.reason;
+    // A short duration may be over before the wait for the broker is.
+    if (!this.#wasConnected && !signal.aborted) throw this.#unreachable();
     this.#summarise(signal.aborted ? 'signal' : 'duration');
   }
 
@@ -147,19 +157,24 @@ class Demo {
   async #connected(end: AbortSignal): Promise<void> {
     const waiting = new AbortController();
     const until = AbortSignal.any([end, waiting.signal]);
-    const isUp = new Promise<void>((resolve) => this.#link.onUp(resolve));
+    const isUp = new Promise<void>((resolve) => this.#link.onUp(resolve)).then(() => {
+      this.#wasConnected = true;
+    });
     const isLate = this.#io.clock.sleep(BROKER_START_MS, until).then(
       () => true,
       () => false,
     );
     const late = await Promise.race([isUp.then(() => false), isLate]);
     waiting.abort();
-    if (!late) return;
-    throw new OperationError({
+    if (late) throw this.#unreachable();
+  }
+
+  #unreachable(): OperationError {
+    return new OperationError({
       code: 'unreachable',
       op: 'reach',
       subject: `broker ${this.#plan.brokerUrl}`,
-      message: this.#link.lastError?.message ?? `no answer within ${BROKER_START_MS / 1000} s`,
+      message: this.#link.lastError?.message ?? 'no answer',
       hint:
         this.#plan.usersFile === undefined
           ? 'is it running, and are the credentials its own?'

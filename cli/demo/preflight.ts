@@ -1,6 +1,7 @@
 import { access, constants, mkdir, stat } from 'node:fs/promises';
 import { createServer } from 'node:net';
 import { messageOf, OperationError, systemCodeOf } from '../../base/errors.js';
+import { parseSource } from '../../edge/capture/config.js';
 import { unwritable } from './credentials.js';
 import type { DemoOptions } from './demo-plan.js';
 
@@ -41,8 +42,8 @@ async function checkModel(given: string | undefined): Promise<void> {
 }
 
 async function checkCamera(source: string): Promise<void> {
-  const path = source.startsWith('file:') ? source.slice('file:'.length) : undefined;
-  if (path === undefined || (await isThere(path))) return;
+  const config = parseSource(source);
+  if (config.driver !== 'file' || (await isThere(config.path))) return;
   throw new OperationError({
     code: 'config-invalid',
     op: 'open',

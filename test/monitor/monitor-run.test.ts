@@ -5,7 +5,7 @@ import { join } from 'node:path';
 import { connect, type MqttClient } from 'mqtt';
 import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest';
 import { SystemClock } from '../../base/clock.js';
-import { parseConfig } from '../../base/config.js';
+import { type DeepReadonly, parseConfig } from '../../base/config.js';
 import { Link } from '../../base/link/link.js';
 import { silentLog } from '../../base/log.js';
 import { Random } from '../../base/random.js';
@@ -75,6 +75,7 @@ describe('a monitor on a real broker', () => {
   let broker: Broker;
   let running: Promise<void>;
   let listener: Link;
+  let file: DeepReadonly<MonitorFile>;
   let cam1: BareNode;
   const rosters: Roster[] = [];
   const incidents: Incident[] = [];
@@ -106,7 +107,7 @@ describe('a monitor on a real broker', () => {
       site: { brokers: [`mqtt://127.0.0.1:${port}`] },
       monitor: { passwordFile: join(dir, 'monitor.password'), nodes: { cam1: {}, cam2: {} }, timing: TIMING },
     });
-    const file = parseConfig(text, { path: 'test.yaml', schema: MonitorFile, env: {} });
+    file = parseConfig(text, { path: 'test.yaml', schema: MonitorFile, env: {} });
     running = runMonitor(file, { ...parts, signal: stop.signal, stateDir: dir, version: '0.0.0' });
     await vi.waitFor(() => expect(statuses.at(-1)?.state).toBe('online'), 10_000);
     cam1 = new BareNode(port, 'cam1', 1);
@@ -154,5 +155,19 @@ describe('a monitor on a real broker', () => {
     stop.abort();
     await running;
     await expect.poll(() => statuses.at(-1)?.state, { timeout: 5_000 }).toBe('stopped');
+  });
+
+  it('closes in its next life what it left open in this one', async () => {
+    expect(lastIncident('cam2')?.closedAtMs).toBeUndefined();
+    const secondStop = new AbortController();
+    const second = runMonitor(file, { ...parts, signal: secondStop.signal, stateDir: dir, version: '0.0.0' });
+    await expect.poll(() => statuses.at(-1)?.state, { timeout: 10_000 }).toBe('online');
+    const cam2 = new BareNode(broker.ports.tcp ?? 0, 'cam2', 1);
+    await expect.poll(() => lastIncident('cam2')?.closedAtMs, { timeout: 5_000 }).toBeDefined();
+    expect(lastIncident('cam2')?.state).toBe('up');
+    expect(lastIncident('cam2')?.evidence[0]?.what).toContain('listed, not heard');
+    cam2.crash();
+    secondStop.abort();
+    await second;
   });
 });

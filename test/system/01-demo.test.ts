@@ -1,4 +1,4 @@
-import { mkdtempSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
+import { mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -246,5 +246,26 @@ describe('vedette demo says in one line, with a hint, why it cannot start', () =
     expect(code).toBe(78);
     expect(lines).toHaveLength(2);
     expect(lines[0]).toContain('no.mjpeg');
+  });
+
+  it('a camera that is none of the known kinds: 78', async () => {
+    const { code, lines } = await refused('--port', '0', '--state', join(folder, 'd'), '--camera', 'telescope');
+    expect(code).toBe(78);
+    expect(lines).toHaveLength(2);
+    expect(lines[0]).toContain('telescope');
+    expect(lines[1]).toContain('file:PATH');
+  });
+
+  it('a broker that is not there: 69', async () => {
+    const state = join(folder, 'e');
+    const credentials = join(folder, 'credentials');
+    mkdirSync(credentials);
+    for (const name of ['cam1', 'sensors', 'monitor'])
+      writeFileSync(join(credentials, `${name}.password`), 'x', { mode: 0o600 });
+    const broker = ['--broker', 'mqtt://127.0.0.1:1', '--credentials', credentials];
+    const { code, lines } = await refused('--nodes', '1', '--state', state, ...broker);
+    expect(code).toBe(69);
+    expect(lines[0]).toContain('mqtt://127.0.0.1:1');
+    expect(lines).toHaveLength(2);
   });
 });

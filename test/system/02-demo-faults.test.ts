@@ -1,5 +1,5 @@
 import { afterEach, describe, expect, it } from 'vitest';
-import { DemoRun, descendants, field, isAlive, until } from './demo-run.js';
+import { DemoRun, descendants, field, isAlive, runVedette, until } from './demo-run.js';
 
 describe('vedette demo when its processes are killed', () => {
   let demo: DemoRun | undefined;
@@ -40,6 +40,8 @@ describe('vedette demo when its processes are killed', () => {
   it('leaves no process behind even when it is killed itself', async () => {
     demo = new DemoRun('--nodes', '1', '--duration', '240');
     await demo.status('the node is online', (one) => field(one, 'nodes', 0, 'state') === 'online');
+    const second = runVedette('demo', '--nodes', '1', '--port', '0', '--state', demo.stateDir);
+    expect(await second.exit, 'a second demo on the same folder').toBe(73);
     const family = demo.processes().flatMap((pid) => [pid, ...descendants(pid)]);
     expect(family.length).toBeGreaterThanOrEqual(4);
     await demo.program.end('SIGKILL');
