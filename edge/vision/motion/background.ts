@@ -11,6 +11,8 @@ const DEVIATION_TAU_MS = 10_000;
 const DEVIATION_TAU_CHANGED_MS = 60_000;
 const RECENT_TAU_MS = 250;
 const ACTIVE_FOR_MS = 700;
+// The background moves by under 5 % of a difference in this time; measuring its surroundings is a quarter of the work.
+const SURROUNDINGS_EVERY_MS = 450;
 
 /** How much change counts this frame, grey levels, and how time passed. */
 export type BackgroundStep = {
@@ -43,6 +45,7 @@ export class Background {
   readonly #high: Float32Array;
   readonly #scratchLow: Float32Array;
   readonly #scratchHigh: Float32Array;
+  #sinceSurroundingsMs = 0;
 
   constructor(widthCells: number, heightCells: number) {
     const cells = widthCells * heightCells;
@@ -88,23 +91,25 @@ export class Background {
    */
   classify(now: Float32Array, step: BackgroundStep, shift: Shift, ignored: Uint8Array): void {
     const { gain, offset } = step.light;
+    const { thresholdLevels } = step;
+    const { dx, dy } = shift;
     const width = this.#width;
-    for (let y = 0; y < this.#height; y++) {
-      const fromY = y - shift.dy;
-      const rowInside = fromY >= 0 && fromY < this.#height;
-      for (let x = 0; x < width; x++) {
+    const height = this.#height;
+    // Fields in locals: the loops run over 19,200 cells twice a frame and take half the time so.
+    const changed = this.changed;
+    const low = this.#low;
+    const high = this.#high;
+    const deviation = this.#deviation;
+    changed.fill(0);
+    for (let y = Math.max(0, dy); y < Math.min(height, height + dy); y++) {
+      for (let x = Math.max(0, dx); x < Math.min(width, width + dx); x++) {
         const i = y * width + x;
-        const fromX = x - shift.dx;
-        this.changed[i] = 0;
-        if (!rowInside || fromX < 0 || fromX >= width || ignored[i] === 1) continue;
-        const from = fromY * width + fromX;
+        if (ignored[i] === 1) continue;
+        const from = i - dy * width - dx;
         const level = now[i] ?? 0;
-        const beyond = Math.max(
-          gain * (this.#low[from] ?? 0) + offset - level,
-          level - gain * (this.#high[from] ?? 0) - offset,
-        );
-        if (beyond > step.thresholdLevels + DEVIATION_GAIN * (this.#deviation[from] ?? 0)) {
-          this.changed[i] = 1;
+        const limit = thresholdLevels + DEVIATION_GAIN * (deviation[from] ?? 0);
+        if (gain * (low[from] ?? 0) + offset - level > limit || level - gain * (high[from] ?? 0) - offset > limit) {
+          changed[i] = 1;
         }
       }
     }
@@ -119,30 +124,38 @@ export class Background {
     const alphaDeviationChanged = 1 - Math.exp(-dtMs / DEVIATION_TAU_CHANGED_MS);
     // Two and a half frames at least: at 1 frame/s a mover would else count as still between its frames.
     const activeForMs = Math.max(ACTIVE_FOR_MS, 2.5 * dtMs);
+    const { gain, offset } = light;
+    const { mean, changed, active } = this;
+    const deviation = this.#deviation;
+    const recent = this.#recent;
+    const quietMs = this.#quietMs;
+    const candidate = this.#candidate;
+    const candidateMs = this.#candidateMs;
     for (let i = 0; i < now.length; i++) {
       const level = now[i] ?? 0;
-      const mean = this.mean[i] ?? 0;
-      const expected = light.gain * mean + light.offset;
-      const deviation = this.#deviation[i] ?? 0;
-      const recent = this.#recent[i] ?? 0;
+      const meanBefore = mean[i] ?? 0;
+      const recentBefore = recent[i] ?? 0;
+      const deviationBefore = deviation[i] ?? 0;
+      const expected = gain * meanBefore + offset;
       const difference = Math.min(DEVIATION_LEVELS_MAX, Math.abs(level - expected));
-      const quietMs = Math.abs(level - recent) > thresholdLevels ? 0 : (this.#quietMs[i] ?? 0) + dtMs;
-      this.#quietMs[i] = quietMs;
-      this.active[i] = quietMs <= activeForMs ? 1 : 0;
-      this.#recent[i] = recent + alphaRecent * (level - recent);
-      if (this.changed[i] === 1) {
-        this.#deviation[i] = deviation + alphaDeviationChanged * (difference - deviation);
+      const quiet = Math.abs(level - recentBefore) > thresholdLevels ? 0 : (quietMs[i] ?? 0) + dtMs;
+      quietMs[i] = quiet;
+      active[i] = quiet <= activeForMs ? 1 : 0;
+      recent[i] = recentBefore + alphaRecent * (level - recentBefore);
+      if (changed[i] === 1) {
+        deviation[i] = deviationBefore + alphaDeviationChanged * (difference - deviationBefore);
         // The hidden background follows the light, or it would be wrong when the object has left.
-        this.mean[i] = mean + alphaMean * (expected - mean);
+        mean[i] = meanBefore + alphaMean * (expected - meanBefore);
         this.#rememberCandidate(i, level, step);
       } else {
-        this.#deviation[i] = deviation + alphaDeviation * (difference - deviation);
-        this.mean[i] = mean + alphaMean * (level - mean);
-        this.#candidateMs[i] = 0;
-        this.#candidate[i] = level;
+        deviation[i] = deviationBefore + alphaDeviation * (difference - deviationBefore);
+        mean[i] = meanBefore + alphaMean * (level - meanBefore);
+        candidateMs[i] = 0;
+        candidate[i] = level;
       }
     }
-    this.#measureSurroundings();
+    this.#sinceSurroundingsMs += dtMs;
+    if (this.#sinceSurroundingsMs >= SURROUNDINGS_EVERY_MS) this.#measureSurroundings();
   }
 
   #rememberCandidate(i: number, level: number, step: BackgroundStep): void {
@@ -164,35 +177,29 @@ export class Background {
 
   // Smallest and largest mean of each cell's 3x3 surroundings, rows first, then columns.
   #measureSurroundings(): void {
+    this.#sinceSurroundingsMs = 0;
     const width = this.#width;
-    const cells = this.mean.length;
-    for (let start = 0; start < cells; start += width) {
+    const mean = this.mean;
+    const rowLow = this.#scratchLow;
+    const rowHigh = this.#scratchHigh;
+    for (let start = 0; start < mean.length; start += width) {
       const end = start + width - 1;
-      let left = this.mean[start] ?? 0;
+      let left = mean[start] ?? 0;
       let at = left;
       for (let i = start; i <= end; i++) {
-        const right = i < end ? (this.mean[i + 1] ?? 0) : at;
-        this.#scratchLow[i] = Math.min(left, at, right);
-        this.#scratchHigh[i] = Math.max(left, at, right);
+        const right = i < end ? (mean[i + 1] ?? 0) : at;
+        rowLow[i] = Math.min(left, at, right);
+        rowHigh[i] = Math.max(left, at, right);
         left = at;
         at = right;
       }
     }
-    for (let start = 0; start < cells; start += width) {
-      const up = start > 0 ? start - width : start;
-      const down = start + width < cells ? start + width : start;
-      for (let x = 0; x < width; x++) {
-        this.#low[start + x] = Math.min(
-          this.#scratchLow[up + x] ?? 0,
-          this.#scratchLow[start + x] ?? 0,
-          this.#scratchLow[down + x] ?? 0,
-        );
-        this.#high[start + x] = Math.max(
-          this.#scratchHigh[up + x] ?? 0,
-          this.#scratchHigh[start + x] ?? 0,
-          this.#scratchHigh[down + x] ?? 0,
-        );
-      }
+    const last = mean.length - width;
+    for (let i = 0; i < mean.length; i++) {
+      const up = i >= width ? i - width : i;
+      const down = i < last ? i + width : i;
+      this.#low[i] = Math.min(rowLow[up] ?? 0, rowLow[i] ?? 0, rowLow[down] ?? 0);
+      this.#high[i] = Math.max(rowHigh[up] ?? 0, rowHigh[i] ?? 0, rowHigh[down] ?? 0);
     }
   }
 }

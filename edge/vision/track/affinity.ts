@@ -48,7 +48,10 @@ export function tentativeAffinity(track: Track, detection: FilteredDetection): n
  * is expected or was last seen, the better. The reach grows with the time it is missed for.
  */
 export function revivalAffinity(missed: Track, young: Track, monoMs: number): number {
-  if (missed.missedMonoMs === undefined || missed.family !== young.family) return NEVER;
+  if (missed.missedMonoMs === undefined) return NEVER;
+  // Under another name it must stand just there; the two names may have taken turns.
+  if (missed.family !== young.family)
+    return Math.max(iou(missed.expectedBox, young.box), iou(missed.box, young.box)) >= STRANGER_IOU_MIN ? 0 : NEVER;
   if (young.firstSeenMonoMs < missed.missedMonoMs || sizeRatio(missed.box, young.box) > REVIVAL_SIZE_RATIO_MAX)
     return NEVER;
   const size = Math.sqrt(Math.max(1, boxArea(missed.box)));

@@ -34,7 +34,6 @@ const GONE_VISIBLE_MAX = 0.35;
 
 /** One object over time. */
 export class Track implements TrackView {
-  readonly family: string;
   readonly firstSeenMonoMs: number;
   id = 0;
   label: string;
@@ -54,7 +53,6 @@ export class Track implements TrackView {
   readonly #votes: Map<string, number>;
 
   constructor(detection: FilteredDetection, monoMs: number) {
-    this.family = familyOf(detection.label);
     this.firstSeenMonoMs = monoMs;
     this.lookedMonoMs = monoMs;
     this.label = detection.label;
@@ -66,6 +64,11 @@ export class Track implements TrackView {
     this.#stillness = new Stillness(detection.box, monoMs);
     this.#scores = [detection.score];
     this.#votes = new Map([[detection.label, detection.score]]);
+  }
+
+  /** Family of the label most saw. */
+  get family(): string {
+    return familyOf(this.label);
   }
 
   get isTold(): boolean {
@@ -126,6 +129,8 @@ export class Track implements TrackView {
     this.missedMonoMs = other.missedMonoMs;
     this.#filter = other.#filter;
     this.#stillness = other.#stillness;
+    for (const [label, votes] of other.#votes) this.#votes.set(label, votes + (this.#votes.get(label) ?? 0));
+    this.#settleLabel();
   }
 
   miss(monoMs: number): void {
@@ -164,11 +169,13 @@ export class Track implements TrackView {
 
   #vote(detection: FilteredDetection): void {
     for (const [label, votes] of this.#votes) this.#votes.set(label, votes * VOTE_KEEP);
-    const votes = (this.#votes.get(detection.label) ?? 0) + detection.score;
-    this.#votes.set(detection.label, votes);
+    this.#votes.set(detection.label, (this.#votes.get(detection.label) ?? 0) + detection.score);
+    this.#settleLabel();
+  }
+
+  #settleLabel(): void {
     const lead = this.isTold ? LABEL_LEAD : 1;
-    if (detection.label !== this.label && votes > lead * (this.#votes.get(this.label) ?? 0))
-      this.label = detection.label;
+    for (const [label, votes] of this.#votes) if (votes > lead * (this.#votes.get(this.label) ?? 0)) this.label = label;
   }
 }
 

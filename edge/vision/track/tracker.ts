@@ -35,7 +35,7 @@ const OCCLUDED_SHARE_MIN = 0.35;
 /**
  * Follows objects from frame to frame: one id for one object. Association in the manner of ByteTrack: certain
  * detections to told tracks, uncertain ones to the told tracks left over, then certain ones to untold tracks, then
- * whatever overlaps a told track well under another name. Missing is measured in time and only where somebody looked.
+ * whatever overlaps a track well under another name. Missing is measured in time and only where somebody looked.
  */
 export class Tracker {
   readonly #settings: TrackerSettings;
@@ -81,6 +81,7 @@ export class Tracker {
     this.#match((track) => track.isTold, weak, weakAffinity, input.monoMs);
     this.#match((track) => !track.isTold, strong, tentativeAffinity, input.monoMs);
     this.#match((track) => track.isTold, strong, strangerAffinity, input.monoMs);
+    this.#match((track) => !track.isTold, strong, strangerAffinity, input.monoMs);
     for (const track of this.#tracks) if (!track.isSeen && wasLookedFor(track, input)) track.miss(input.monoMs);
     for (const detection of strong) this.#begin(detection, input.monoMs);
     for (const track of this.#tracks.filter((track) => this.#isCredible(track, input.monoMs)))

@@ -138,6 +138,20 @@ describe('an object that is missed', () => {
     expect(bench.told).toEqual(['1 dog']);
   });
 
+  test('is continued by what proves real on its place under another name', () => {
+    const bench = new Bench();
+    bench.frames(4, [{ box: BOX, label: 'cat' }]);
+    expect(bench.told).toEqual(['1 cat']);
+    for (let i = 0; i < 10; i++) bench.frame([{ box: BOX, label: i === 0 ? 'cat' : 'person' }]);
+    expect(bench.told).toEqual(['1 person']);
+  });
+
+  test('is one object from the start although its name changes from frame to frame', () => {
+    const bench = new Bench();
+    for (let i = 0; i < 12; i++) bench.frame([{ box: BOX, label: i % 3 === 0 ? 'cat' : 'person' }]);
+    expect(bench.told).toEqual(['1 person']);
+  });
+
   test('is not pulled away by a single false alarm beside it', () => {
     const bench = told();
     bench.frames(2, []);
