@@ -17,6 +17,7 @@ import { ClientState, ClientStates } from './client-state.js';
 import type { BrokerConfig } from './config.js';
 import { BROKER_COUNTERS, type BrokerCounter } from './counter-names.js';
 import { Emitter } from './emitter.js';
+import { HeldPublishes } from './held-publishes.js';
 import { Hooks, type Report } from './hooks.js';
 import { type Incoming, type Listener, openListeners } from './listeners.js';
 import { Login } from './login.js';
@@ -90,6 +91,7 @@ class OpenBroker implements Broker {
   readonly #disk: RetainedFolder;
   readonly #journal: RetainedJournal;
   readonly #sessions: SessionStore;
+  readonly #held: HeldPublishes;
   readonly #users: UserDirectory;
   readonly #aedes: Aedes;
   readonly #stall: StallGuard;
@@ -128,6 +130,7 @@ class OpenBroker implements Broker {
       counters: this.#counters,
       ownerOf: (clientId) => this.#states.ownerOf(clientId) ?? '',
     });
+    this.#held = new HeldPublishes(clock);
     this.#users = new UserDirectory({
       path: config.passwordFile ?? join(stateDir, 'passwords'),
       clock,
@@ -168,6 +171,7 @@ class OpenBroker implements Broker {
   async #close(): Promise<void> {
     this.#cancelStats?.();
     this.#stall.close();
+    this.#held.close();
     await this.#users.close();
     if (this.#listeners.length > 0) {
       // First the news, then the silence: the wills that follow are void (rule K6).
@@ -210,6 +214,7 @@ class OpenBroker implements Broker {
       states: this.#states,
       login,
       keeper: new RetainedKeeper(this.#retained, this.#journal),
+      held: this.#held,
       retained: this.#retained,
       limits,
       counters: this.#counters,

@@ -8,6 +8,7 @@ import { judgePublish, type PublishFacts } from './admission.js';
 import type { AskedFilter, ClientState, ClientStates } from './client-state.js';
 import type { BrokerLimits } from './config.js';
 import type { BrokerCounter } from './counter-names.js';
+import type { HeldPublishes } from './held-publishes.js';
 import { type Login, publishFactsOf } from './login.js';
 import type { RetainedKeeper } from './retained-keeper.js';
 import type { RetainedStore } from './retained-store.js';
@@ -26,6 +27,7 @@ export type HooksOptions = {
   readonly states: ClientStates;
   readonly login: Login;
   readonly keeper: RetainedKeeper;
+  readonly held: HeldPublishes;
   readonly retained: RetainedStore;
   readonly limits: Pick<BrokerLimits, 'subscriptionsPerClient'>;
   readonly counters: Counters<BrokerCounter>;
@@ -112,7 +114,7 @@ export class Hooks {
   };
 
   #admit(client: Client | null, packet: PublishPacket, callback: Done): void {
-    const { states, counters, keeper } = this.#options;
+    const { states, counters, keeper, held } = this.#options;
     const state = client === null ? undefined : states.get(client);
     if (client === null || state?.writer === undefined) {
       callback(new Error('not logged in'));
@@ -149,7 +151,11 @@ export class Hooks {
       return;
     }
     const retained = { topic: message.topic, payload: message.payload, qos: message.qos === 0 ? 0 : 1 } as const;
+    let isSafe = false;
+    let release = () => {};
     const change = keeper.keep(verdict.matched, retained, (error) => {
+      isSafe = true;
+      release();
       if (isWill) return;
       // A take-over's will may have been passed on meanwhile; what it overtook must not follow it.
       callback(error ?? (client.closed ? new Error('connection closed') : null));
@@ -161,7 +167,7 @@ export class Hooks {
     } else if (isWill) {
       // A will waits for no disk: the new session's birth would be told before the old one's death.
       callback();
-    }
+    } else if (!isSafe) release = held.add(client);
   }
 
   // The PUBACK goes out as if nothing had happened. Without it MQTT.js sends the same message at every reconnect, before

@@ -1,42 +1,11 @@
-import { type ChildProcess, spawn } from 'node:child_process';
-import { resolve } from 'node:path';
-import { pathToFileURL } from 'node:url';
 import type { MqttClient } from 'mqtt';
 import { describe, expect, it } from 'vitest';
 import { Random } from '../../base/random.js';
-import { atEnd, collect, connectAs, sensorPayload, temporaryFolder, until, writeTestUsers } from './broker-fixture.js';
+import { collect, connectAs, sensorPayload, temporaryFolder, until, writeTestUsers } from './broker-fixture.js';
+import { spawnBroker } from './broker-process.js';
 
 const R = 'vedette/1';
 const TOPICS = 12;
-
-/** A broker in a process of its own, from the compiled files, as `vedette broker` runs it. */
-async function spawnBroker(stateDir: string, journal: object): Promise<{ child: ChildProcess; url: string }> {
-  const dist = (path: string) => JSON.stringify(pathToFileURL(resolve('dist', path)).href);
-  const script = `
-    import { BrokerConfig } from ${dist('broker/config.js')};
-    import { runBrokerMain } from ${dist('broker/main.js')};
-    const config = BrokerConfig.parse(${JSON.stringify({ stateDir, journal, tcp: { host: '127.0.0.1', port: 0 } })});
-    await runBrokerMain(config, new AbortController().signal, ({ ports }) => console.log(ports.tcp));
-  `;
-  const child = spawn(process.execPath, ['--input-type=module', '-e', script], { stdio: ['ignore', 'pipe', 'pipe'] });
-  atEnd(() => kill(child));
-  let errors = '';
-  child.stderr?.on('data', (chunk: Buffer) => {
-    errors += chunk.toString();
-  });
-  const port = await new Promise<string>((done, fail) => {
-    child.stdout?.once('data', (chunk: Buffer) => done(chunk.toString().trim()));
-    child.once('exit', () => fail(new Error(`the broker ended: ${errors}`)));
-  });
-  return { child, url: `mqtt://127.0.0.1:${port}` };
-}
-
-async function kill(child: ChildProcess): Promise<void> {
-  if (child.exitCode !== null || child.signalCode !== null) return;
-  const gone = new Promise((done) => child.once('exit', done));
-  child.kill('SIGKILL');
-  await gone;
-}
 
 const topicOf = (node: string, i: number) => `${R}/node/${node}/sensor/s${i}`;
 
