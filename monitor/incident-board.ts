@@ -23,6 +23,8 @@ export type IncidentBoardOptions = {
 export class IncidentBoard {
   readonly #options: IncidentBoardOptions;
   readonly #incidents = new Map<string, Incident>();
+  /** Subjects whose incident is of an earlier life: nobody but us can close it. */
+  readonly #inherited = new Set<string>();
 
   constructor(options: IncidentBoardOptions) {
     this.#options = options;
@@ -33,15 +35,20 @@ export class IncidentBoard {
     const { link, monitor, subjects } = this.#options;
     link.subscribe(routes.incident, { monitor }, ({ params, payload, retained }) => {
       if (!retained || this.#incidents.has(params.node)) return;
-      if (subjects.has(params.node)) this.#incidents.set(params.node, payload);
+      if (subjects.has(params.node)) {
+        this.#incidents.set(params.node, payload);
+        this.#inherited.add(params.node);
+        return;
+      }
       // The inventory no longer lists it: its last incident would stand there for ever.
-      else this.#send(link.publishEmpty(routes.incident, { monitor, node: params.node }));
+      this.#send(link.publishEmpty(routes.incident, { monitor, node: params.node }));
     });
   }
 
   /** Publishes how an incident stands. */
   post(subject: string, state: NodeState, incident: IncidentNotes): void {
     const { clock } = this.#options;
+    this.#inherited.delete(subject);
     const wallOfMonoMs = clock.nowMs() - clock.monoMs();
     const wall = (monoMs: number) => Math.max(0, Math.round(wallOfMonoMs + monoMs));
     this.#put(subject, {
@@ -58,7 +65,7 @@ export class IncidentBoard {
   /** A node is well: closes an incident that an earlier life of this monitor left open. */
   closeInherited(subject: string, state: NodeState): void {
     const incident = this.#incidents.get(subject);
-    if (incident === undefined || incident.closedAtMs !== undefined) return;
+    if (!this.#inherited.delete(subject) || incident === undefined || incident.closedAtMs !== undefined) return;
     const atMs = this.#options.clock.nowMs();
     const what = `the monitor was restarted and found it ${state}`;
     const evidence = [...incident.evidence.slice(0, 63), { atMs, what }];

@@ -81,6 +81,11 @@ describe('a monitor on a real broker', () => {
   const incidents: Incident[] = [];
   const statuses: Status[] = [];
 
+  /** How often an incident was told as closed. */
+  function closings(node: string): number {
+    return incidents.filter((incident) => incident.node === node && incident.closedAtMs !== undefined).length;
+  }
+
   function lastIncident(node: string): Incident | undefined {
     return incidents.findLast((incident) => incident.node === node);
   }
@@ -139,6 +144,8 @@ describe('a monitor on a real broker', () => {
     cam1 = new BareNode(broker.ports.tcp ?? 0, 'cam1', 2);
     await expect.poll(() => lastIncident('cam1')?.closedAtMs, { timeout: 5_000 }).toBeDefined();
     expect(lastIncident('cam1')?.state).toBe('up');
+    expect(lastIncident('cam1')?.evidence.at(-1)?.what).toBe('birth of generation 2');
+    expect(closings('cam1')).toBe(1);
   });
 
   it('reads the retained statuses again over a second session, and misses nothing', async () => {
@@ -166,6 +173,7 @@ describe('a monitor on a real broker', () => {
     await expect.poll(() => lastIncident('cam2')?.closedAtMs, { timeout: 5_000 }).toBeDefined();
     expect(lastIncident('cam2')?.state).toBe('up');
     expect(lastIncident('cam2')?.evidence[0]?.what).toContain('listed, not heard');
+    expect(lastIncident('cam2')?.evidence.at(-1)?.what).toBe('the monitor was restarted and found it up');
     cam2.crash();
     secondStop.abort();
     await second;
