@@ -104,8 +104,8 @@ function sensorsLine(terminal: Terminal, sensors: readonly SensorStatus[]): stri
   return sensors
     .map(({ sensor, value, unit, ok, reason }) =>
       ok && value !== null
-        ? `${sensor} ${rounded(value)} ${unit}`
-        : terminal.paint('yellow', `${sensor} ${reason ?? 'no reading'}`),
+        ? `${sensor} ${rounded(value)} ${printable(unit)}`
+        : terminal.paint('yellow', `${sensor} ${printable(reason ?? 'no reading')}`),
     )
     .join('  ');
 }

@@ -51,7 +51,14 @@ describe('the table of the demo', () => {
     view.onLive('cam1', { v: 1, e: EPOCH, r: [track(3, 'end', 4_000)] }, NOW_MS);
     view.onCount('cam1', 'front', 'person', 2);
     view.onCount('cam1', 'front', 'dog', 0);
-    view.onSensor('sensors', 'light', { v: 1, value: null, unit: 'lx', atMs: NOW_MS, ok: false, reason: 'stuck' });
+    view.onSensor('sensors', 'light', {
+      v: 1,
+      value: null,
+      unit: 'lx',
+      atMs: NOW_MS,
+      ok: false,
+      reason: 'stuck\u001b[2J',
+    });
     view.onSensor('sensors', 'humidity', { v: 1, value: 56.25, unit: '%', atMs: NOW_MS, ok: true });
     return view;
   }
@@ -90,7 +97,7 @@ describe('the table of the demo', () => {
     const terminal = new Terminal({ write: (text) => lines.push(String(text)) > 0 }, {});
     const text = renderDemo(terminal, buildDemoStatus(plan, heard(), new Map(), moment), 'cam1 ended by \u001b[2J');
     expect(text).toContain('00:01:05');
-    expect(text).toContain('light stuck');
+    expect(text).toContain('light stuck\ufffd[2J');
     expect(text).toContain('humidity 56.3 %');
     expect(text).toContain("mosquitto_sub -h 127.0.0.1 -p 1883 -v -t 'vedette/#'");
     expect(text).not.toContain('\u001b');
