@@ -1,7 +1,6 @@
 import type { Socket } from 'node:net';
 import { join } from 'node:path';
 import { Aedes, type Client } from 'aedes';
-import type { z } from 'zod';
 import type { Clock } from '../base/clock.js';
 import { Counters } from '../base/counters.js';
 import { messageOf, OperationError } from '../base/errors.js';
@@ -10,7 +9,7 @@ import type { Random } from '../base/random.js';
 import { softwareVersion } from '../base/software-version.js';
 import { encodePayload } from '../protocol/codec.js';
 import { buildEpoch } from '../protocol/ids.js';
-import { buildTopic, DEFAULT_ROOT, matchTopic, type Route, routes } from '../protocol/routes.js';
+import { buildTopic, DEFAULT_ROOT, matchTopic, type PayloadOf, routes } from '../protocol/routes.js';
 import { SCHEMA_MINOR } from '../protocol/status.js';
 import type { PublishFacts } from './admission.js';
 import { ClientState, ClientStates } from './client-state.js';
@@ -35,6 +34,12 @@ import { UserDirectory } from './user-directory.js';
 const STATS_PERIOD_MS = 10_000;
 /** How long a graceful stop waits for clients to take the news and go. */
 const CLOSE_MS = 2000;
+
+type OwnRoute =
+  | typeof routes.brokerEpoch
+  | typeof routes.brokerStall
+  | typeof routes.brokerStats
+  | typeof routes.brokerQuarantine;
 
 export type BrokerParts = { readonly clock: Clock; readonly log: Log; readonly random: Random };
 
@@ -397,11 +402,11 @@ class OpenBroker implements Broker {
     };
   }
 
-  #ownTopic(route: Route<`broker/<broker>/${string}`>): string {
+  #ownTopic(route: OwnRoute): string {
     return buildTopic(this.#root, route, { broker: this.#config.name });
   }
 
-  #publish<S extends z.ZodType>(route: Route<`broker/<broker>/${string}`, S>, value: z.infer<S>): Promise<void> {
+  #publish<R extends OwnRoute>(route: R, value: PayloadOf<R>): Promise<void> {
     const topic = this.#ownTopic(route);
     const payload = Buffer.from(encodePayload(route, value));
     if (route.retain) this.#retained.apply({ topic, payload, qos: route.qos });
