@@ -5,6 +5,7 @@ import { Random } from '../../base/random.js';
 import { CameraConfig } from '../config.js';
 import { loadDetector } from '../vision/detect/load-detector.js';
 import { CameraLoop } from './camera-loop.js';
+import { guardAgainstOrphanhood } from './orphan-guard.js';
 import { SerialDetector } from './serial-detector.js';
 import { type StartVision, TICK_MS, VisionCommand, type VisionReport } from './vision-message.js';
 
@@ -78,6 +79,7 @@ function fail(error: unknown): void {
   process.exitCode = 1;
 }
 
+guardAgainstOrphanhood();
 process.on('message', (message) => {
   const command = VisionCommand.parse(message);
   if (command.type === 'stop') {
