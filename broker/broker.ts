@@ -6,21 +6,18 @@ import { Counters } from '../base/counters.js';
 import { messageOf, OperationError } from '../base/errors.js';
 import type { Log } from '../base/log.js';
 import type { Random } from '../base/random.js';
-import { softwareVersion } from '../base/software-version.js';
-import { encodePayload } from '../protocol/codec.js';
 import { buildEpoch } from '../protocol/ids.js';
-import { buildTopic, DEFAULT_ROOT, matchTopic, type PayloadOf, routes } from '../protocol/routes.js';
-import { SCHEMA_MINOR } from '../protocol/status.js';
-import type { PublishFacts } from './admission.js';
+import { DEFAULT_ROOT, matchTopic } from '../protocol/routes.js';
 import { ClientState, ClientStates } from './client-state.js';
 import type { BrokerConfig } from './config.js';
 import { BROKER_COUNTERS, type BrokerCounter } from './counter-names.js';
 import { Emitter } from './emitter.js';
 import { HeldPublishes } from './held-publishes.js';
-import { Hooks, type Report } from './hooks.js';
+import { Hooks } from './hooks.js';
 import { type Incoming, type Listener, openListeners } from './listeners.js';
 import { Login } from './login.js';
 import { ConnectionLimits, type Ticket } from './login-limits.js';
+import { OwnMessages } from './own-messages.js';
 import { RetainedFolder } from './retained-disk.js';
 import { RetainedJournal } from './retained-journal.js';
 import { isJournaled, RetainedKeeper } from './retained-keeper.js';
@@ -34,12 +31,6 @@ import { UserDirectory } from './user-directory.js';
 const STATS_PERIOD_MS = 10_000;
 /** How long a graceful stop waits for clients to take the news and go. */
 const CLOSE_MS = 2000;
-
-type OwnRoute =
-  | typeof routes.brokerEpoch
-  | typeof routes.brokerStall
-  | typeof routes.brokerStats
-  | typeof routes.brokerQuarantine;
 
 export type BrokerParts = { readonly clock: Clock; readonly log: Log; readonly random: Random };
 
@@ -100,8 +91,7 @@ class OpenBroker implements Broker {
   readonly #users: UserDirectory;
   readonly #aedes: Aedes;
   readonly #stall: StallGuard;
-  readonly #startedAtMs: number;
-  readonly #startedMonoMs: number;
+  readonly #own: OwnMessages;
   readonly #sockets = new Set<{ destroy(): unknown }>();
   #listeners: Listener[] = [];
   #cancelStats: (() => void) | undefined;
@@ -116,8 +106,6 @@ class OpenBroker implements Broker {
     const { clock, log, random } = parts;
     const { limits } = config;
     this.epoch = buildEpoch(Uint8Array.from({ length: 12 }, () => random.int(256)));
-    this.#startedAtMs = clock.nowMs();
-    this.#startedMonoMs = clock.monoMs();
     this.#connections = new ConnectionLimits(limits);
     this.#retained = new RetainedStore(this.#root, limits);
     this.#disk = new RetainedFolder(stateDir);
@@ -143,6 +131,15 @@ class OpenBroker implements Broker {
       onRevoked: (names) => this.#revoke(names),
     });
     this.#stall = new StallGuard(clock, (lagMs) => this.#onStall(lagMs));
+    this.#own = new OwnMessages({
+      root: this.#root,
+      name: config.name,
+      epoch: this.epoch,
+      clock,
+      counters: this.#counters,
+      retained: this.#retained,
+      aedes: () => this.#aedes,
+    });
     this.#aedes = new Aedes(this.#aedesOptions());
   }
 
@@ -152,7 +149,7 @@ class OpenBroker implements Broker {
     await this.#aedes.listen();
     this.#wireEvents();
     // Before listening: nobody may see this broker without its epoch.
-    this.#publish(routes.brokerEpoch, this.#epochPayload('up'));
+    this.#own.publishEpoch('up');
     this.#publishStats();
     this.#listeners = await openListeners(this.#config, {
       accept: (socket) => this.#accept(socket),
@@ -180,7 +177,7 @@ class OpenBroker implements Broker {
     await this.#users.close();
     if (this.#listeners.length > 0) {
       // First the news, then the silence: the wills that follow are void (rule K6).
-      await this.#publish(routes.brokerEpoch, this.#epochPayload('stopping'));
+      await this.#own.publishEpoch('stopping');
       // One turn for the guards to hand it to the system.
       await new Promise((resolve) => setImmediate(() => setImmediate(resolve)));
     }
@@ -225,8 +222,8 @@ class OpenBroker implements Broker {
       counters: this.#counters,
       clock,
       log,
-      report: (clientId, message, reason) => this.#report(clientId, message, reason),
-      tell: ({ topic, payload }) => this.#emit({ topic, payload, qos: 1, retain: false }),
+      report: (clientId, message, reason) => this.#own.report(clientId, message, reason),
+      tell: (report) => this.#own.tell(report),
     });
     return {
       id: this.epoch,
@@ -358,74 +355,17 @@ class OpenBroker implements Broker {
     });
   }
 
-  #epochPayload(state: 'up' | 'stopping') {
-    return { v: SCHEMA_MINOR, epoch: this.epoch, state, startedAtMs: this.#startedAtMs, version: softwareVersion() };
-  }
-
   #onStall(lagMs: number): void {
     this.#counters.add('stalls');
     this.#parts.log.warn('broker stood still', { lagMs: Math.round(lagMs) });
-    this.#publish(routes.brokerStall, {
-      v: SCHEMA_MINOR,
-      lagMs: Math.round(lagMs),
-      atMs: this.#parts.clock.nowMs(),
-    });
+    this.#own.publishStall(lagMs);
   }
 
   #publishStats(): void {
-    const { clock } = this.#parts;
-    this.#publish(routes.brokerStats, {
-      v: SCHEMA_MINOR,
-      atMs: clock.nowMs(),
-      upS: Math.round((clock.monoMs() - this.#startedMonoMs) / 1000),
-      clients: this.#states.count,
-      retained: { topics: this.#retained.topics, bytes: this.#retained.bytes },
-      rssMiB: Math.round(process.memoryUsage.rss() / 1024 ** 2),
-      loopLagMs: Math.round(this.#stall.takeLargestMs()),
-      counters: this.#counters.snapshot(),
-    });
-  }
-
-  #report(clientId: string, message: PublishFacts, reason: string): Report {
-    return {
-      topic: this.#ownTopic(routes.brokerQuarantine),
-      payload: Buffer.from(
-        encodePayload(routes.brokerQuarantine, {
-          v: SCHEMA_MINOR,
-          client: printable(clientId, 128),
-          topic: printable(message.topic, 512),
-          reason: printable(reason, 300),
-          bytes: message.payload.byteLength,
-          atMs: this.#parts.clock.nowMs(),
-        }),
-      ),
-    };
-  }
-
-  #ownTopic(route: OwnRoute): string {
-    return buildTopic(this.#root, route, { broker: this.#config.name });
-  }
-
-  #publish<R extends OwnRoute>(route: R, value: PayloadOf<R>): Promise<void> {
-    const topic = this.#ownTopic(route);
-    const payload = Buffer.from(encodePayload(route, value));
-    if (route.retain) this.#retained.apply({ topic, payload, qos: route.qos });
-    return this.#emit({ topic, payload, qos: route.qos, retain: route.retain });
-  }
-
-  #emit(message: { topic: string; payload: Buffer; qos: 0 | 1; retain: boolean }): Promise<void> {
-    return new Promise((resolve) => {
-      this.#aedes.publish({ cmd: 'publish', dup: false, ...message }, () => resolve());
-    });
+    this.#own.publishStats(this.#states.count, this.#stall.takeLargestMs());
   }
 }
 
 function isLoopback(address: string): boolean {
   return address === '::1' || /^(::ffff:)?127\./.test(address);
-}
-
-// Someone else's text in our log of bad input: cut, and without control characters.
-function printable(text: string, charactersMax: number): string {
-  // biome-ignore lint/suspicious/noControlCharactersInRegex: they are what is taken out.
-  return text.slice(0, charactersMax).replace(/[\u0000-\u001f\u007f-\u009f\u2028-\u202f]/g, '?');
 }

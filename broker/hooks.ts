@@ -10,6 +10,7 @@ import type { BrokerLimits } from './config.js';
 import type { BrokerCounter } from './counter-names.js';
 import type { HeldPublishes } from './held-publishes.js';
 import { type Login, publishFactsOf } from './login.js';
+import type { Report } from './own-messages.js';
 import type { RetainedKeeper } from './retained-keeper.js';
 import type { RetainedStore } from './retained-store.js';
 import type { Rights } from './rights.js';
@@ -19,9 +20,6 @@ import { malformedText, overLimit } from './topic-filter.js';
 const FAREWELL_MS = 1000;
 
 type Done = (error?: Error | null) => void;
-
-/** What a diverted message is told as: topic and payload on the quarantine topic. */
-export type Report = { readonly topic: string; readonly payload: Buffer };
 
 export type HooksOptions = {
   readonly states: ClientStates;
