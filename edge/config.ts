@@ -48,6 +48,36 @@ const TimingConfig = z.strictObject({
   healthMs: z.int().min(1000).max(3_600_000).default(60_000).describe('health interval'),
 });
 
+const RecordsConfig = z.strictObject({
+  retentionMiB: z
+    .int()
+    .min(1)
+    .max(1_048_576)
+    .default(256)
+    .describe('closed segments kept; the oldest go first. 256 MiB hold ten million records'),
+  retentionDays: z.number().min(0.01).max(3650).default(30).describe('records kept this long at most'),
+  indexDocumentsMax: z
+    .int()
+    .min(0)
+    .max(200_000)
+    .default(50_000)
+    .describe('newest records held in memory for queries, about 2 kB each; older ones are read from disk. 0: no index'),
+  fsyncMs: z
+    .int()
+    .min(50)
+    .max(60_000)
+    .default(1000)
+    .describe('records reach the disk for good this long after they were made'),
+  fsyncRefillMs: z
+    .int()
+    .min(0)
+    .max(600_000)
+    .default(15_000)
+    .describe(
+      'spares the card: 20 fsyncs at fsyncMs, then one in this time; every 64 records in any case. 0: always fsyncMs',
+    ),
+});
+
 /** The `edge` section: one node. */
 export const EdgeConfig = z.strictObject({
   node: Id.describe('name of the node, its MQTT identity and client id'),
@@ -61,6 +91,7 @@ export const EdgeConfig = z.strictObject({
     .refine((cameras) => Object.keys(cameras).length <= 16, 'allowed: at most 16 cameras on one node')
     .describe('by camera id'),
   cameraEvents: z.boolean().default(false).describe('also publish each track event on camera/<camera>/event'),
+  records: RecordsConfig.prefault({}),
   limits: LimitsConfig.prefault({}),
   timing: TimingConfig.prefault({}),
   logLevel: z.enum(['debug', 'info', 'warn', 'error', 'silent']).default('info'),

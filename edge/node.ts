@@ -68,6 +68,13 @@ export class EdgeNode {
       random,
       log,
       isClockSynchronised,
+      indexDocumentsMax: config.records.indexDocumentsMax,
+      limits: {
+        retentionBytes: config.records.retentionMiB * 1024 * 1024,
+        retentionMs: config.records.retentionDays * 86_400_000,
+        fsyncMs: config.records.fsyncMs,
+        fsyncRefillMs: config.records.fsyncRefillMs,
+      },
       opening: () => ({
         sw: version,
         model: this.#model === undefined ? null : { id: this.#model.id, sha256: this.#model.sha256 },
