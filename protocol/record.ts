@@ -56,8 +56,9 @@ export type AnyRecord = z.infer<typeof AnyRecord>;
 
 /** What is checked at admission: the exact shape of the kinds known here, the common fields of the others. */
 export const LogRecord = z.union([
-  OpenRecord,
+  // The commonest first: alternatives are tried in order, and a track behind `open` cost a broker half as much again.
   TrackRecord,
+  OpenRecord,
   LossRecord,
   AnyRecord.refine((record) => !['open', 'track', 'loss'].includes(record.k), 'malformed record of a known kind'),
 ]);
