@@ -24,4 +24,14 @@ Examples:
       const { runConfigCheck } = await import('./config/config-check.js');
       await runConfigCheck(file, options.json === true, context);
     });
+  config
+    .command('reference')
+    .description('every setting with its default, what is allowed and why, as Markdown')
+    .option('--json', 'one JSON object: [{section, settings: [{path, defaultValue, allowed, description}]}]')
+    .addHelpText('after', '\nExamples:\n  vedette config reference | less\n  vedette config reference | grep zones')
+    .action(async ({ json }: { readonly json?: boolean }) => {
+      const { listSettings, renderReference } = await import('./config/config-reference.js');
+      if (json === true) context.out.writeJson(listSettings());
+      else context.out.write(renderReference(listSettings()));
+    });
 }
