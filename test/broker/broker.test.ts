@@ -48,4 +48,28 @@ describe('a broker', () => {
     await until(() => seen.length === 1, 'the reading');
     expect(seen[0]?.payload).toBe(sensorPayload(21));
   });
+
+  it('writes no pictures to its journal, and keeps them over a graceful stop', async () => {
+    const first = await startBroker();
+    const node = await connectAs(first.url, 'cam1');
+    const topic = `${R}/node/cam1/camera/front/snapshot/person`;
+    for (let i = 0; i < 20; i++) await node.publishAsync(topic, `${i}`.padEnd(50_000), { qos: 1, retain: true });
+    expect(first.broker.counters()['journal-bytes']).toBe(0);
+    await first.broker.close();
+    const second = await startBroker({ stateDir: first.stateDir });
+    const reader = await connectAs(second.url, 'alice');
+    const seen = collect(reader);
+    await reader.subscribeAsync(topic);
+    await until(() => seen.length === 1, 'the picture');
+    expect(seen[0]?.payload.trim()).toBe('19');
+  });
+
+  it('does not write the same value twice', async () => {
+    const { url, broker } = await startBroker();
+    const node = await connectAs(url, 'cam1');
+    for (let i = 0; i < 20; i++) {
+      await node.publishAsync(`${R}/node/cam1/camera/front/count/person`, '2', { qos: 1, retain: true });
+    }
+    expect(broker.counters()).toMatchObject({ 'journal-entries': 1, 'journal-bytes': 57, published: 20 });
+  });
 });
