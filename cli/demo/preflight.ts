@@ -1,8 +1,8 @@
-import { access, constants, mkdir, stat } from 'node:fs/promises';
+import { stat } from 'node:fs/promises';
 import { createServer } from 'node:net';
 import { messageOf, OperationError, systemCodeOf } from '../../base/errors.js';
+import { makeStateFolder } from '../../base/state-folder.js';
 import { parseSource } from '../../edge/capture/config.js';
-import { unwritable } from './credentials.js';
 import type { DemoOptions } from './demo-plan.js';
 
 /**
@@ -11,19 +11,10 @@ import type { DemoOptions } from './demo-plan.js';
  * @throws OperationError `state-unwritable` (73), `model-missing` or `config-invalid` (78), `port-busy` (69)
  */
 export async function checkDemo(options: DemoOptions): Promise<number> {
-  await checkStateFolder(options.stateDir);
+  await makeStateFolder(options.stateDir);
   await checkModel(options.model);
   if (options.camera !== undefined) await checkCamera(options.camera);
   return options.brokerUrl === undefined ? takePort(options.port) : 0;
-}
-
-async function checkStateFolder(stateDir: string): Promise<void> {
-  try {
-    await mkdir(stateDir, { recursive: true, mode: 0o700 });
-    await access(stateDir, constants.W_OK | constants.X_OK);
-  } catch (error) {
-    throw unwritable(stateDir, error);
-  }
 }
 
 async function checkModel(given: string | undefined): Promise<void> {

@@ -1,12 +1,12 @@
-import { mkdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { Clock } from '../../base/clock.js';
-import { messageOf, OperationError } from '../../base/errors.js';
+import { messageOf } from '../../base/errors.js';
 import { FolderLock } from '../../base/folder-lock.js';
 import type { Link } from '../../base/link/link.js';
 import { publicKeyText } from '../../base/listener/head-signature.js';
 import type { Log } from '../../base/log.js';
 import type { Random } from '../../base/random.js';
+import { makeStateFolder } from '../../base/state-folder.js';
 import { parseJson } from '../../protocol/codec.js';
 import { LogRecord } from '../../protocol/record.js';
 import { CursorFile } from './cursor-file.js';
@@ -88,7 +88,7 @@ export class RecordStore {
   async open(): Promise<void> {
     const { stateDir } = this.#options;
     const dir = join(stateDir, 'records');
-    await makeFolder(dir);
+    await makeStateFolder(dir);
     const lock = await FolderLock.acquire(dir, 'records');
     try {
       this.#parts = await this.#openParts(dir, lock);
@@ -263,19 +263,4 @@ function answer(documents: readonly IndexDocument[], isWhole: boolean): QueryAns
 
 function prefixed(prefix: string, counters: Record<string, number>): Record<string, number> {
   return Object.fromEntries(Object.entries(counters).map(([name, count]) => [`${prefix}.${name}`, count]));
-}
-
-async function makeFolder(dir: string): Promise<void> {
-  try {
-    await mkdir(dir, { recursive: true, mode: 0o700 });
-  } catch (error) {
-    throw new OperationError({
-      code: 'state-unwritable',
-      op: 'make folder',
-      subject: dir,
-      message: messageOf(error),
-      hint: 'check the owner and mode of the state folder, and that its disk is writable',
-      cause: error,
-    });
-  }
 }
