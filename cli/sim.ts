@@ -51,8 +51,8 @@ function registerExport(sim: Command, context: CommandContext): void {
     .option('--seed <seed>', 'what the scenes are made from; same seed, same pictures', '1')
     .option('--size <WxH>', 'size of a picture', pictureSize, { widthPx: 640, heightPx: 480 })
     .addOption(
-      new Option('--mix <kind>', 'demo: as the live camera; training: hard; mixed: both')
-        .choices(['demo', 'training', 'mixed'])
+      new Option('--mix <kind>', 'demo: as the live camera; training: hard; mixed: both; regions: parts cut from both')
+        .choices(['demo', 'training', 'mixed', 'regions'])
         .default('mixed'),
     )
     .addOption(
