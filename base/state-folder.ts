@@ -31,6 +31,22 @@ export async function makeStateFolder(path: string): Promise<void> {
   }
 }
 
+/**
+ * The same for a service that can do its work without its disk: where the folder is there already, a disk that is full
+ * or read-only is no reason not to start.
+ * @returns what it does not take writes for; undefined where all is well.
+ * @throws OperationError as `makeStateFolder`, where there is no such folder yet.
+ */
+export async function openStateFolder(path: string): Promise<OperationError | undefined> {
+  try {
+    await makeStateFolder(path);
+    return undefined;
+  } catch (error) {
+    if (!(error instanceof OperationError) || !(await isFolder(resolve(path)).catch(() => false))) throw error;
+    return error;
+  }
+}
+
 async function makeWithParents(folder: string): Promise<void> {
   const missing: string[] = [];
   for (let at = folder; !(await isFolder(at)); at = dirname(at)) missing.push(at);

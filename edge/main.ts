@@ -5,7 +5,7 @@ import { siteLinkOptions } from '../base/link/site-link.js';
 import type { Log } from '../base/log.js';
 import { Presence, type StopReason } from '../base/presence/presence.js';
 import type { Random } from '../base/random.js';
-import { makeStateFolder } from '../base/state-folder.js';
+import { openStateFolder } from '../base/state-folder.js';
 import type { EdgeFile } from './config.js';
 import { EdgeNode } from './node.js';
 
@@ -36,7 +36,9 @@ export const BUILT_IN_MODEL = new URL('../../edge/models/vedette-sim.onnx', impo
 export async function runEdge(file: DeepReadonly<EdgeFile>, context: EdgeContext): Promise<void> {
   const { site, edge: config } = file;
   const { clock, random, log, signal, stateDir, version } = context;
-  await makeStateFolder(stateDir);
+  // A board whose card has become full or read-only still has eyes and a network.
+  const trouble = await openStateFolder(stateDir);
+  if (trouble !== undefined) log.error('state folder takes no writes, going on in memory', { error: trouble.message });
   const credentials = await siteLinkOptions(site, config.node, config, { clock, random, log });
   const link = new Link({ ...credentials, clientId: config.node });
   const presence = new Presence({

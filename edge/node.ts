@@ -68,6 +68,7 @@ export class EdgeNode {
       random,
       log,
       isClockSynchronised,
+      onDisk: () => this.#health.reportNow(),
       indexDocumentsMax: config.records.indexDocumentsMax,
       limits: {
         retentionBytes: config.records.retentionMiB * 1024 * 1024,

@@ -47,6 +47,11 @@ export class HealthReporter {
     void this.#report();
   }
 
+  /** Something changed that others should hear of at once. */
+  reportNow(): void {
+    this.#judge();
+  }
+
   close(): void {
     for (const cancel of this.#cancels) cancel();
     this.#cancels = [];
@@ -81,7 +86,8 @@ export class HealthReporter {
     const { disk, rssMiB, queues, drops } = this.#options.read();
     return {
       v: SCHEMA_MINOR,
-      load: this.#load,
+      // Judged every few seconds; a disk that fails is told by the first report that shows it.
+      load: disk.ok ? this.#load : 'overloaded',
       cpu: board.cpu,
       temperatureC: board.temperatureC,
       memory: { usedMiB: board.usedMiB, totalMiB: board.totalMiB, rssMiB: Math.round(rssMiB) },

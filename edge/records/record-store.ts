@@ -6,7 +6,7 @@ import type { Link } from '../../base/link/link.js';
 import { publicKeyText } from '../../base/listener/head-signature.js';
 import type { Log } from '../../base/log.js';
 import type { Random } from '../../base/random.js';
-import { makeStateFolder } from '../../base/state-folder.js';
+import { openStateFolder } from '../../base/state-folder.js';
 import { parseJson } from '../../protocol/codec.js';
 import { LogRecord } from '../../protocol/record.js';
 import { CursorFile } from './cursor-file.js';
@@ -88,7 +88,8 @@ export class RecordStore {
   async open(): Promise<void> {
     const { stateDir } = this.#options;
     const dir = join(stateDir, 'records');
-    await makeStateFolder(dir);
+    // The log itself tells of a disk that takes no writes, and keeps its records in memory.
+    await openStateFolder(dir);
     const lock = await FolderLock.acquire(dir, 'records');
     try {
       this.#parts = await this.#openParts(dir, lock);

@@ -2,7 +2,7 @@ import { mkdtemp, readdir, stat, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
-import { makeStateFolder } from '../../base/state-folder.js';
+import { makeStateFolder, openStateFolder } from '../../base/state-folder.js';
 
 describe('a state folder', () => {
   it('is made with its parents, for its owner alone, and left empty', async () => {
@@ -27,5 +27,12 @@ describe('a state folder', () => {
       code: 'state-unwritable',
       exitCode: 73,
     });
+  });
+
+  it('that is there but takes no writes is opened all the same, with what is wrong', async () => {
+    // /proc takes no folder of ours, whoever asks.
+    expect(await openStateFolder('/proc/self')).toMatchObject({ code: 'state-unwritable' });
+    await expect(openStateFolder('/proc/nowhere/state')).rejects.toMatchObject({ code: 'state-unwritable' });
+    expect(await openStateFolder(await mkdtemp(join(tmpdir(), 'vedette-')))).toBeUndefined();
   });
 });

@@ -1,7 +1,8 @@
 import { copyFileSync, rmSync } from 'node:fs';
 import { resolve } from 'node:path';
 import sharp from 'sharp';
-import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { afterAll, beforeAll, expect, it } from 'vitest';
+import { describeWithProgram } from '../fixtures.js';
 import { field, isAlive, type Program, until } from './demo-run.js';
 import type { Listener } from './listener.js';
 import { childrenOf, endProgram, Site } from './site.js';
@@ -18,7 +19,7 @@ function simulated(seed: string, fault?: string): unknown {
 }
 
 // The model sees one person in every picture, so whoever has a picture has exactly one person in view.
-describe('cameras that fail, on one node', () => {
+describeWithProgram('mosquitto_sub', 'cameras that fail, on one node', () => {
   let site: Site;
   let listener: Listener;
   let edge: Program;
@@ -29,7 +30,7 @@ describe('cameras that fail, on one node', () => {
     listener.heard('count', { camera, label: 'person' }).map(({ payload }) => `${payload}`);
   /** Waits for what a camera says after its first `seen` states. */
   const nextState = (camera: string, what: string, has: (state: unknown) => boolean, seen = 0, timeoutMs = 60_000) =>
-    listener.waitFor(`${camera}: ${what}\n${site.said()}`, () => states(camera).slice(seen).find(has), timeoutMs);
+    listener.waitFor(`${camera}: ${what}`, () => states(camera).slice(seen).find(has), timeoutMs);
   const isOk = (state: unknown) => field(state, 'ok') === true;
   const isFailed = (reason: string) => (state: unknown) => field(state, 'reason') === reason;
 

@@ -42,7 +42,7 @@ function expectWholeLog(listener: Listener, camera: string): void {
   expect(listener.payloads('status', { node: 'cam1' }).map((status) => field(status, 'state'))).toEqual(['online']);
 }
 
-describe('the vision process of a node', () => {
+describeWithProgram('mosquitto_sub', 'the vision process of a node', () => {
   it('is ended at the deadline when a model never returns, and started again, as often as it takes', async () => {
     site = await Site.open('cam1');
     const listener = site.listen();

@@ -18,10 +18,15 @@ export type HeardRecord = Json & { readonly epoch: string };
 export class Listener {
   readonly program: Program;
   readonly #heard: Heard[] = [];
+  readonly #said: () => string;
   #read = 0;
 
-  /** @param connection arguments that say where and as whom. */
-  constructor(connection: readonly string[], filter = 'vedette/#') {
+  /**
+   * @param connection arguments that say where and as whom.
+   * @param said what those who are listened to have logged: for messages of failed tests.
+   */
+  constructor(connection: readonly string[], said: () => string = () => '', filter = 'vedette/#') {
+    this.#said = said;
     this.program = new Program('mosquitto_sub', [...connection, '-q', '1', '-F', '%r %t %x', '-t', filter]);
   }
 
@@ -73,7 +78,7 @@ export class Listener {
   waitFor<T>(what: string, look: () => T | undefined | false, timeoutMs = 60_000): Promise<T> {
     const told = () => {
       const last = this.messages.slice(-12).map(({ topic, payload }) => `${topic} ${payload}`.slice(0, 300));
-      return `${what}; heard ${this.messages.length} messages, the last:\n${last.join('\n')}\n${this.program.errors.join('\n')}`;
+      return `${what}; heard ${this.messages.length} messages, the last:\n${last.join('\n')}\n${this.program.errors.join('\n')}\n${this.#said()}`;
     };
     return until(told, look, timeoutMs);
   }

@@ -15,6 +15,7 @@ const QUICK_TIMING = { beatMs: 500, healthMs: 1000 };
 export class Site {
   readonly dir: string;
   readonly #programs: { readonly name: string; readonly program: Program }[] = [];
+  readonly #atEnd: (() => Promise<unknown>)[] = [];
   #port = 0;
 
   constructor() {
@@ -130,9 +131,14 @@ export class Site {
   }
 
   listen(): Listener {
-    const listener = new Listener(['-h', '127.0.0.1', '-p', `${this.#port}`]);
+    const listener = new Listener(['-h', '127.0.0.1', '-p', `${this.#port}`], () => this.said());
     this.#keep('listener', listener.program);
     return listener;
+  }
+
+  /** Something to do once every program has ended, before the folder is removed. */
+  atEnd(action: () => Promise<unknown>): void {
+    this.#atEnd.push(action);
   }
 
   folder(name: string): string {
@@ -152,6 +158,7 @@ export class Site {
   /** Ends everything that still runs, in the reverse order of its start, and removes the folder. */
   async close(): Promise<void> {
     for (const { program } of this.#programs.toReversed()) await endProgram(program);
+    for (const action of this.#atEnd.toReversed()) await action();
     rmSync(this.dir, { recursive: true, force: true });
   }
 
