@@ -16,7 +16,7 @@ export class Site {
   readonly dir: string;
   readonly #programs: { readonly name: string; readonly program: Program }[] = [];
   readonly #atEnd: (() => Promise<unknown>)[] = [];
-  #port = 0;
+  #ports: Readonly<Record<string, number>> = {};
 
   constructor() {
     this.dir = mkdtempSync(join(tmpdir(), 'vedette-site-'));
@@ -39,12 +39,18 @@ export class Site {
     return join(this.dir, ...names);
   }
 
+  /** Of the broker: its TCP port. */
   get port(): number {
-    return this.#port;
+    return this.#ports.tcp ?? 0;
+  }
+
+  /** Of the broker, by kind of listener. */
+  get ports(): Readonly<Record<string, number>> {
+    return this.#ports;
   }
 
   get brokerUrl(): string {
-    return `mqtt://127.0.0.1:${this.#port}`;
+    return `mqtt://127.0.0.1:${this.port}`;
   }
 
   /** Runs a command to its end; what a person would see. */
@@ -68,12 +74,12 @@ export class Site {
   /** Starts the broker, on the port it had before if it had one. */
   async startBroker(section: Section = {}): Promise<Program> {
     const { program, ports } = await this.listeningBroker({
-      tcp: { host: '127.0.0.1', port: this.#port },
+      tcp: { host: '127.0.0.1', port: this.port },
       passwordFile: this.path('users'),
       anonymousRead: true,
       ...section,
     });
-    this.#port = ports.tcp ?? 0;
+    this.#ports = ports;
     return program;
   }
 
@@ -131,7 +137,7 @@ export class Site {
   }
 
   listen(): Listener {
-    const listener = new Listener(['-h', '127.0.0.1', '-p', `${this.#port}`], () => this.said());
+    const listener = new Listener(['-h', '127.0.0.1', '-p', `${this.port}`], () => this.said());
     this.#keep('listener', listener.program);
     return listener;
   }
