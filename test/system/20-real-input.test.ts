@@ -86,6 +86,10 @@ describeWithFixtures('a node on real footage', (fixtures) => {
     expect(numbers).toEqual(numbers.map((_, i) => i + 1));
     const counts = listener.heard('count', { camera: 'room', label: 'person' }).map(({ payload }) => `${payload}`);
     expect(counts).toEqual(['0', '1', '0', '1', '0']);
+    // The detector is busy all the time, the main process never waits for it: each heartbeat tells its worst delay. The
+    // median of those leaves room for a machine that does other things as well.
+    const lags = listener.payloads('beat', { node: 'cam1' }).map((beat) => Number(field(beat, 'loopLagMs')));
+    expect(lags.toSorted((a, b) => a - b)[Math.floor(lags.length / 2)]).toBeLessThan(30);
   }, 120_000);
 
   it('tells the same of the .mp4 in real time, through ffmpeg, and of two cameras at once', async () => {
