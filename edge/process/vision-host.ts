@@ -24,6 +24,11 @@ type Life = { readonly child: ChildProcess; readonly ended: Promise<string>; ver
 
 // First retry after half a second: a crash costs few frames. The ceiling spares a board whose model always crashes.
 const RETRY = { firstMs: 500, maxMs: 30_000, factor: 2 };
+/**
+ * Pictures live outside the JavaScript heap; what is inside it is small and short-lived, and a leak should show early.
+ * Small young generations and one helper thread of the engine save 20 to 35 MiB of the 175 the process has without.
+ */
+const CHILD_FLAGS = ['--max-old-space-size=128', '--max-semi-space-size=2', '--v8-pool-size=1'];
 const STOP_DEADLINE_MS = 3000;
 /** A life that lasted this long was a good one: the next failure starts the backoff anew. */
 const GOOD_LIFE_MS = 60_000;
@@ -92,8 +97,7 @@ export class VisionHost {
     const child = fork(new URL('./vision-child.js', import.meta.url), {
       serialization: 'advanced',
       stdio: ['ignore', 'ignore', 'inherit', 'ipc'],
-      // Pictures live outside the JavaScript heap; what is inside it is small, and a leak should show early.
-      execArgv: ['--max-old-space-size=128'],
+      execArgv: [...CHILD_FLAGS],
     });
     const ended = new Promise<string>((resolve) => {
       child.once('error', (error) => resolve(`could not start: ${error.message}`));
