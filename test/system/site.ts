@@ -184,9 +184,13 @@ export async function endProgram(program: Program): Promise<number | null> {
   program.child.kill('SIGCONT');
   program.child.kill('SIGTERM');
   const force = setTimeout(() => program.child.kill('SIGKILL'), END_MS);
-  const code = await program.exit;
+  // A child it left behind may hold its standard error open: that is for a test to find, not to hang on.
+  const isGone = new Promise<void>((done) => {
+    program.child.once('exit', () => setTimeout(done, 2000));
+  });
+  await Promise.race([program.exit, isGone]);
   clearTimeout(force);
-  return code;
+  return program.child.exitCode;
 }
 
 /** Processes below a program whose command line holds a text. */
