@@ -255,7 +255,7 @@ test("the driver's own drops are added up over its lives", async () => {
     { steps: [steady()] },
   ]);
   await clock.advance(5000);
-  expect(camera.counters()['skipped']).toBe(4);
+  expect(camera.counters().skipped).toBe(4);
 });
 
 test('a driver that cannot even be made is a camera refused, and the loop goes on', async () => {
@@ -277,5 +277,5 @@ test('a driver that cannot even be made is a camera refused, and the loop goes o
   running.push({ stop, clock, done });
   await clock.advance(100_000);
   expect(told).toEqual(['refused']);
-  expect(camera.counters()['restarts']).toBeGreaterThan(3);
+  expect(camera.counters().restarts).toBeGreaterThan(3);
 });

@@ -89,11 +89,11 @@ describe('what is refused', () => {
   // Made before anything is decoded: the decoder switches the other loaders of the process off.
   const bad: Record<string, Buffer> = {};
   beforeAll(async () => {
-    bad['gif'] = await plain().gif().toBuffer();
-    bad['tiff'] = await plain().tiff().toBuffer();
-    bad['svg'] = Buffer.from('<?xml version="1.0"?><svg xmlns="http://www.w3.org/2000/svg" width="9" height="9"/>');
-    bad['pdf'] = Buffer.from('%PDF-1.4 ');
-    bad['bmp'] = Buffer.from('BM            ');
+    bad.gif = await plain().gif().toBuffer();
+    bad.tiff = await plain().tiff().toBuffer();
+    bad.svg = Buffer.from('<?xml version="1.0"?><svg xmlns="http://www.w3.org/2000/svg" width="9" height="9"/>');
+    bad.pdf = Buffer.from('%PDF-1.4 ');
+    bad.bmp = Buffer.from('BM            ');
   });
 
   test.each(['gif', 'tiff', 'svg', 'pdf', 'bmp'])('a %s, by its name', async (name) => {
@@ -155,7 +155,7 @@ describe('what is refused', () => {
   });
 
   test('an SVG that wears the first bytes of a JPEG', async () => {
-    const dressed = Buffer.concat([Buffer.from([0xff, 0xd8, 0xff]), bad['svg'] ?? Buffer.alloc(0)]);
+    const dressed = Buffer.concat([Buffer.from([0xff, 0xd8, 0xff]), bad.svg ?? Buffer.alloc(0)]);
     expect(await refused(dressed)).toContain('broken jpeg');
   });
 

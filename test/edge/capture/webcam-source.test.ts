@@ -16,7 +16,7 @@ import { isRunning } from './processes.js';
 // No camera was there when this was written: the stand-in behaves like fswebcam as its source and its runs without a
 // camera show; what a real camera does beyond that has not been seen.
 const never = new AbortController().signal;
-const pathBefore = process.env['PATH'];
+const pathBefore = process.env.PATH;
 let dir = '';
 let picture: Uint8Array = Buffer.alloc(0);
 
@@ -25,11 +25,11 @@ beforeAll(async () => {
   picture = await jpegPicture(1, 320, 240);
   await writeFile(join(dir, 'picture.jpg'), picture);
   await writeFile(join(dir, 'mode'), 'picture');
-  process.env['FSWEBCAM_STANDIN_DIR'] = dir;
-  process.env['PATH'] = `${resolve('test/data/bin')}${delimiter}${pathBefore}`;
+  process.env.FSWEBCAM_STANDIN_DIR = dir;
+  process.env.PATH = `${resolve('test/data/bin')}${delimiter}${pathBefore}`;
 });
 afterAll(async () => {
-  process.env['PATH'] = pathBefore;
+  process.env.PATH = pathBefore;
   await rm(dir, { recursive: true });
 });
 
