@@ -109,7 +109,7 @@ def pad(rows):
     return out
 
 
-def is_asked(rows):
+def is_asked(rows, visible_min=VISIBLE_MIN):
     """True for rows that must be found; the others that exist are ignored."""
     w, h = rows[..., 2] - rows[..., 0], rows[..., 3] - rows[..., 1]
-    return (rows[..., 4] >= 0) & (h >= HEIGHT_MIN_PX) & (w >= WIDTH_MIN_PX) & (rows[..., 5] >= VISIBLE_MIN)
+    return (rows[..., 4] >= 0) & (h >= HEIGHT_MIN_PX) & (w >= WIDTH_MIN_PX) & (rows[..., 5] >= visible_min)

@@ -3,7 +3,7 @@
 import numpy as np
 import torch
 
-from dataset import is_asked
+from dataset import VISIBLE_MIN, is_asked
 from network import LABELS, cells, decode
 
 
@@ -53,7 +53,7 @@ def detect(model, scenes, score_min=0.03, iou_max=0.55):
     return found
 
 
-def match(found, rows, height_min, iou_min=0.5):
+def match(found, rows, height_min, iou_min=0.5, visible_min=VISIBLE_MIN):
     """-> per class (scores, hit flags, number of objects asked for); detections on ignored objects are dropped."""
     result = []
     for c in range(len(LABELS)):
@@ -62,7 +62,7 @@ def match(found, rows, height_min, iou_min=0.5):
             d = det[det[:, 5] == c]
             d = d[np.argsort(-d[:, 4])]
             g = gt[gt[:, 4] == c]
-            asked = is_asked(torch.from_numpy(g)).numpy() & (g[:, 3] - g[:, 1] >= height_min)
+            asked = is_asked(torch.from_numpy(g), visible_min).numpy() & (g[:, 3] - g[:, 1] >= height_min)
             asked_count += int(asked.sum())
             inter, iou = iou_matrix(d[:, :4], g[:, :4])
             free = asked.copy()
@@ -101,9 +101,9 @@ def mean_ap(found, rows, height_min=7.0, iou_min=0.5):
     return float(np.mean(each)), each
 
 
-def precision_recall(found, rows, threshold, height_min=7.0):
+def precision_recall(found, rows, threshold, visible_min):
     tp = fp = asked = 0
-    for scores, hits, count in match(found, rows, height_min):
+    for scores, hits, count in match(found, rows, 7.0, visible_min=visible_min):
         over = scores >= threshold
         tp += int(hits[over].sum())
         fp += int((1 - hits[over]).sum())
@@ -111,25 +111,38 @@ def precision_recall(found, rows, threshold, height_min=7.0):
     return tp / max(1, tp + fp), tp / max(1, asked)
 
 
-def summary(model, hard, demo):
-    """Figures of a model on both held-out sets, ready for the log and the manifest."""
-    found = detect(model, hard)
-    all_ap, each = mean_ap(found, hard.rows)
-    out = {
-        "mAP50": round(all_ap, 4),
-        "mAP50_24px": round(mean_ap(found, hard.rows, 24.0)[0], 4),
-        "mAP75": round(mean_ap(found, hard.rows, 7.0, 0.75)[0], 4),
+def average_precisions(found, rows):
+    """mAP at IoU 0.5 over objects of 7 and of 24 pixels and more, at IoU 0.75, and AP per label."""
+    ap, each = mean_ap(found, rows)
+    return {
+        "pictures": len(rows),
+        "objects": int(sum(is_asked(torch.from_numpy(r)).sum() for r in rows)),
+        "mAP50": round(ap, 4),
+        "mAP50From24Px": round(mean_ap(found, rows, 24.0)[0], 4),
+        "mAP75": round(mean_ap(found, rows, 7.0, 0.75)[0], 4),
         "AP50": {label: round(v, 4) for label, v in zip(LABELS, each)},
     }
-    live = detect(model, demo)
-    best = max((min(precision_recall(live, demo.rows, t)), t) for t in np.arange(0.2, 0.7, 0.05))
-    p, r = precision_recall(live, demo.rows, best[1])
-    out["demo"] = {
-        "mAP50": round(mean_ap(live, demo.rows)[0], 4),
-        "threshold": round(float(best[1]), 2),
-        "precision": round(p, 4),
-        "recall": round(r, 4),
-    }
+
+
+def operating_point(found, rows):
+    """The score threshold at which the worse of precision and recall is best, for objects at least half visible."""
+    thresholds = np.arange(0.2, 0.7, 0.025)
+    best = max(thresholds, key=lambda t: min(precision_recall(found, rows, t, 0.5)))
+    out = {"threshold": round(float(best), 3)}
+    for name, visible_min in (("halfVisible", 0.5), ("quarterVisible", 0.25)):
+        precision, recall = precision_recall(found, rows, best, visible_min)
+        out[name] = {"precision": round(precision, 4), "recall": round(recall, 4)}
+    return out
+
+
+def summary(model, sets):
+    """Figures of a model on held-out sets by name; those of `demo` with its best threshold. For the log and the manifest."""
+    out = {}
+    for name, scenes in sets.items():
+        found = detect(model, scenes)
+        out[name] = average_precisions(found, scenes.rows)
+        if name == "demo":
+            out[name].update(operating_point(found, scenes.rows))
     return out
 
 
@@ -142,16 +155,16 @@ def main():
 
     p = argparse.ArgumentParser(description=__doc__)
     p.add_argument("--checkpoint", required=True)
-    p.add_argument("--hard", required=True)
-    p.add_argument("--demo", required=True)
+    p.add_argument("--sets", required=True, nargs="+", help="NAME=FOLDER of held-out exports; one is named demo")
+    p.add_argument("--limit", type=int, help="pictures of each set, default all")
     p.add_argument("--out", help="JSON file for export.py")
     args = p.parse_args()
     saved = torch.load(args.checkpoint, map_location="cpu")
     model = Detector().eval()
     model.load_state_dict(saved["ema"])
-    figures = {"seen": saved["state"]["seen"], "scenes": saved["state"].get("scenes")}
-    figures.update(summary(model, Scenes(args.hard), Scenes(args.demo)))
-    print(json.dumps(figures))
+    sets = {name: Scenes(folder, args.limit) for name, folder in (item.split("=", 1) for item in args.sets)}
+    figures = summary(model, sets)
+    print(json.dumps(figures, indent=2))
     if args.out:
         with open(args.out, "w") as file:
             json.dump(figures, file)

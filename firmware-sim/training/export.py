@@ -201,9 +201,9 @@ def main():
         "steps": saved["state"]["step"],
         "seed": 1,
         "data": {
-            "scenesSeeds": ["train-a", "train-b", "train-c", "train-d"],
-            "scenes": figures.pop("scenes", None),
-            "mix": "mixed: 35 % as the demo's cameras show, 65 % hard",
+            "seeds": ["train-a", "train-b", "train-c", "train-r"],
+            "pictures": saved["state"].get("scenes"),
+            "mix": "35 % as the demo's cameras show, 65 % hard; of train-r parts cut from both",
             "heldOutSeed": "heldout",
         },
         "heldOut": figures,

@@ -28,8 +28,7 @@ from network import Detector, cells
 def arguments():
     p = argparse.ArgumentParser(description=__doc__)
     p.add_argument("--data", required=True, help="glob of folders with images.u8 and annotations.json; read anew in each leg")
-    p.add_argument("--hard", required=True, help="held-out export, difficulty training")
-    p.add_argument("--demo", required=True, help="held-out export, difficulty demo")
+    p.add_argument("--sets", required=True, nargs="+", help="NAME=FOLDER of held-out exports; one is named demo")
     p.add_argument("--out", required=True, help="folder of checkpoints and log")
     p.add_argument("--budget-s", type=float, required=True, help="seconds of training over all legs")
     p.add_argument("--leg-s", type=float, default=300, help="seconds between checkpoints with evaluation")
@@ -85,7 +84,8 @@ def train(rank, args, model, saved, steps):
             ema.load_state_dict(saved["ema"])
     if rank == 0:
         print(json.dumps({"parameters": sum(p.numel() for p in model.parameters()), "elapsed": elapsed}), flush=True)
-        hard, demo = Scenes(args.hard, args.evaluate_on), Scenes(args.demo, args.evaluate_on)
+        named = (item.split("=", 1) for item in args.sets)
+        sets = {name: Scenes(folder, args.evaluate_on) for name, folder in named}
     centres, strides = cells()
     started = time.monotonic() - elapsed
     leg = 0
@@ -102,9 +102,7 @@ def train(rank, args, model, saved, steps):
         os.replace(os.path.join(args.out, "last.tmp"), os.path.join(args.out, "last.pt"))
         figures = {"leg": leg, "seen": seen, "scenes": len(batches)}
         if elapsed >= args.budget_s or leg % args.evaluate_every == 0:
-            figures.update(summary(ema, hard, demo))
-            with open(os.path.join(args.out, "figures.json"), "w") as file:
-                json.dump(figures, file)
+            figures.update(summary(ema, sets))
         print(json.dumps(figures), flush=True)
 
 
