@@ -36,7 +36,6 @@ export class LiveEpoch {
   #tailFirst = 1;
   #syncedSeq = 0;
   #lastT = 0;
-  #isBroken = false;
   #isFileTrusted = true;
   #syncing: Promise<void> = Promise.resolve();
 
@@ -72,7 +71,7 @@ export class LiveEpoch {
 
   /** Records were lost between the disk and the tail: this epoch can never be whole on disk again. */
   get isBroken(): boolean {
-    return this.#isBroken;
+    return this.#tailFirst > this.writtenSeq + 1;
   }
 
   /** Time of the first record of the open segment; undefined while it is empty. */
@@ -88,9 +87,7 @@ export class LiveEpoch {
 
   /** Drops the oldest record that is only in memory, to make room. */
   dropOldestUnwritten(): void {
-    if (this.#tail.shift() === undefined) return;
-    this.#tailFirst++;
-    this.#isBroken = true;
+    if (this.#tail.shift() !== undefined) this.#tailFirst++;
   }
 
   /**
@@ -99,7 +96,7 @@ export class LiveEpoch {
    */
   async writeTail(): Promise<void> {
     if (!this.#isFileTrusted) await this.#rewrite();
-    while (this.#tail.length > 0 && !this.#isBroken) {
+    while (this.#tail.length > 0 && !this.isBroken) {
       const chunk = this.#nextChunk();
       if (chunk.length === 0) {
         if (this.#closings.length >= CLOSINGS_MAX) await this.seal();
@@ -107,12 +104,14 @@ export class LiveEpoch {
         continue;
       }
       const bytes = encodeLines(chunk);
+      const chunkEnd = this.#tailFirst + chunk.length;
       const file = await this.#openFile();
       await file.writeAt(bytes, this.#writtenBytes);
       this.#writtenBytes += bytes.length;
       this.#written.push(...chunk);
-      this.#tail.splice(0, chunk.length);
-      this.#tailFirst += chunk.length;
+      // Memory may have given up some of them, or more, while they were being written.
+      this.#tail.splice(0, Math.max(0, chunkEnd - this.#tailFirst));
+      this.#tailFirst = Math.max(this.#tailFirst, chunkEnd);
     }
     if (this.#isFull()) this.#roll();
   }

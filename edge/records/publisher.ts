@@ -153,7 +153,7 @@ export class Publisher {
   async #pumpOlder(): Promise<boolean> {
     const { records } = this.#options;
     for (const stream of [...this.#streams.values()].reverse()) {
-      if (stream.epoch === records.liveEpoch) continue;
+      if (stream.epoch === records.liveEpoch || records.isEnding(stream.epoch)) continue;
       if (stream.underWay > 0) return false;
       if (stream.nextSeq <= records.publishableSeq(stream.epoch)) return this.#sendNext(stream);
       this.#confirmed.set(stream.epoch, stream.confirmedSeq);
@@ -171,7 +171,10 @@ export class Publisher {
   async #sendNext(stream: EpochStream): Promise<boolean> {
     const { records, limits } = this.#options;
     const until = records.publishableSeq(stream.epoch);
+    const { nextSeq } = stream;
     const lines = await this.#readAhead(stream, until);
+    // A batch may have failed while we read: what comes next is then before what was read.
+    if (stream.nextSeq !== nextSeq) return true;
     const run = takeRun(lines, limits.batchRecords, routes.live.payloadBytesMax);
     const first = run[0];
     const last = run.at(-1);

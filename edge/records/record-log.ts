@@ -98,7 +98,8 @@ export class RecordLog {
   #cancelTimers: (() => void)[] = [];
   #troubleSinceMonoMs: number | undefined;
   #lastTrouble = '';
-  #lostInEpoch = 0;
+  /** Epochs that are over and not closed on disk; where that failed, until the next life. */
+  readonly #ending = new Set<string>();
   #isClosed = false;
 
   constructor(options: RecordLogOptions) {
@@ -202,6 +203,11 @@ export class RecordLog {
     return this.#folder(epoch)?.closedSeq ?? 0;
   }
 
+  /** True while an epoch that is over may still grow on disk, up to what it was given. */
+  isEnding(epoch: string): boolean {
+    return this.#ending.has(epoch);
+  }
+
   /**
    * Lines of one epoch with seq from `from`, in order, at most `max`. Rotten and expired ones are missing; an empty
    * answer means that there is nothing at or behind `from`.
@@ -263,11 +269,36 @@ export class RecordLog {
   #endEpoch(live: LiveEpoch): void {
     this.#prev = { e: live.folder.epoch, s: live.seq };
     this.#live = undefined;
-    void this.#enqueue(async () => {
+    this.#ending.add(live.folder.epoch);
+    void this.#enqueue(() => this.#finishEpoch(live));
+  }
+
+  // What the disk does not take now is lost: memory is kept for the epoch that goes on. The next life closes what is written.
+  async #finishEpoch(live: LiveEpoch): Promise<void> {
+    try {
       await live.writeTail();
-      await live.closeSegment();
+      this.#noteClosed(await live.closeSegment());
+      this.#ending.delete(live.folder.epoch);
+      this.#settleWaiters();
+      this.#options.onAppended();
+    } finally {
+      const lost = live.seq - live.writtenSeq;
+      if (lost > 0) this.#noteUnwritable(live, lost);
       await live.close();
+    }
+  }
+
+  #noteUnwritable(live: LiveEpoch, lost: number): void {
+    const { epoch } = live.folder;
+    this.#counters.add('recordsLost', live.unwritten);
+    this.#options.log.error('end of an epoch not written', { epoch, records: lost });
+    this.append({ k: 'loss', why: this.#whyLost(), n: lost, e: epoch }).catch((error) => {
+      this.#options.log.error('loss not recorded', { epoch, records: lost, error: messageOf(error) });
     });
+  }
+
+  #whyLost(): 'disk-full' | 'io' {
+    return this.#lastTrouble === 'ENOSPC' || this.#lastTrouble === 'EDQUOT' ? 'disk-full' : 'io';
   }
 
   #beginEpoch(wallMs: number): LiveEpoch {
@@ -317,13 +348,20 @@ export class RecordLog {
   }
 
   async #write(): Promise<void> {
-    const live = this.#live;
-    if (live === undefined) return;
-    await live.writeTail();
+    await this.#writeOut();
     this.#settleWaiters();
     this.#options.onAppended();
+    const live = this.#live;
+    if (live === undefined) return;
     if (live.isSealDue) this.#startSeal(live);
     this.#armSync(live);
+  }
+
+  // Memory may run over while a slow disk takes what waits: then the rest goes to a new epoch.
+  async #writeOut(): Promise<void> {
+    const live = this.#live;
+    await live?.writeTail();
+    if (live !== undefined && live === this.#live && live.isBroken) await this.#replaceBroken(live);
   }
 
   #startSeal(live: LiveEpoch): void {
@@ -419,7 +457,8 @@ export class RecordLog {
         this.#counters.add('recordsExpired', meta.count);
         this.#options.onExpired(folder.epoch, meta.first, meta.first + meta.count - 1);
       }
-      if (folder !== this.#live?.folder && folder.isSpent) await this.#forget(folder);
+      const isOver = folder !== this.#live?.folder && !this.#ending.has(folder.epoch);
+      if (isOver && folder.isSpent) await this.#forget(folder);
     }
   }
 
@@ -473,7 +512,6 @@ export class RecordLog {
     // Memory holds what the disk owes for a while; after it only the newest, so that live viewers still see all.
     while (live.unwritten > this.#limits.memoryRecordsMax || (isOverdue && !live.isBroken)) {
       live.dropOldestUnwritten();
-      this.#lostInEpoch++;
       this.#counters.add('recordsLost');
     }
     this.#settleWaiters();
@@ -484,8 +522,7 @@ export class RecordLog {
     const live = this.#live;
     if (live === undefined || this.#troubleSinceMonoMs === undefined) return;
     await live.seal();
-    if (live.isBroken) await this.#replaceBroken(live);
-    else await live.writeTail();
+    await this.#writeOut();
     await this.#live?.sync();
     this.#troubleSinceMonoMs = undefined;
     this.#options.log.info('log is written again');
@@ -496,15 +533,13 @@ export class RecordLog {
   // The broken epoch ends with what the disk has; the next one begins by saying how much is gone.
   async #replaceBroken(broken: LiveEpoch): Promise<void> {
     await broken.closeSegment();
-    const lost = this.#lostInEpoch + broken.unwritten;
+    const lost = broken.seq - broken.writtenSeq;
     this.#counters.add('recordsLost', broken.unwritten);
     this.#prev = { e: broken.folder.epoch, s: broken.folder.closedSeq };
     if (broken.folder.segments.length === 0) this.#prev = this.#prevOf(broken.folder);
     const wallMs = this.#options.clock.nowMs();
     const next = this.#beginEpoch(wallMs);
-    const why = this.#lastTrouble === 'ENOSPC' || this.#lastTrouble === 'EDQUOT' ? 'disk-full' : 'io';
-    this.#push(next, { k: 'loss', why, n: lost, e: broken.folder.epoch }, wallMs);
-    this.#lostInEpoch = 0;
+    this.#push(next, { k: 'loss', why: this.#whyLost(), n: lost, e: broken.folder.epoch }, wallMs);
     await next.writeTail();
   }
 

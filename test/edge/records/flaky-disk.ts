@@ -7,12 +7,15 @@ export class FlakyDisk implements RecordDisk {
   syncFails = false;
   /** Replacing a file begins and never ends: what a kill in the middle of it looks like. */
   replaceHangs = false;
+  /** Called before each write to a segment, which waits for it: a card that stalls. */
+  beforeWrite: () => Promise<void> = async () => {};
 
   async openSegment(path: string): Promise<SegmentFile> {
     this.#failIfFull();
     const file = await localDisk.openSegment(path);
     return {
       writeAt: async (bytes, position) => {
+        await this.beforeWrite();
         const fits = this.bytesLeft === undefined ? bytes.length : Math.min(this.bytesLeft, bytes.length);
         if (this.bytesLeft !== undefined) this.bytesLeft -= fits;
         await file.writeAt(bytes.subarray(0, fits), position);

@@ -391,6 +391,65 @@ describe('RecordLog', () => {
       expect(records[1]).toMatchObject({ k: 'loss', why: 'disk-full', e: epoch, n: 23 - kept.length });
     });
 
+    it.each([
+      ['rewriting the open segment', 1, 'is told of the loss'],
+      ['writing what waited', 2, 'loses nothing that was being written'],
+    ] as const)('goes on when memory runs over while a slow disk is %s', async (_, nthWrite, outcome) => {
+      const log = await openLog({ limits: { ...DEFAULT_RECORD_LIMITS, memoryRecordsMax: 5 } });
+      await appendMany(log, 3);
+      const epoch = log.liveEpoch ?? '';
+      disk.bytesLeft = 0;
+      await appendMany(log, 4);
+      disk.bytesLeft = undefined;
+      let writes = 0;
+      let goOn = () => {};
+      const isWriting = new Promise<void>((begun) => {
+        disk.beforeWrite = async () => {
+          if (++writes !== nthWrite) return;
+          begun();
+          await new Promise<void>((resolve) => {
+            goOn = resolve;
+          });
+        };
+      });
+      await clock.advance(DEFAULT_RECORD_LIMITS.diskRetryMs + 1);
+      await isWriting;
+      await appendMany(log, 3);
+      goOn();
+      await log.flush();
+      const record = await log.append(track(99));
+      expect(log.diskState).toEqual({ ok: true });
+      expect(log.unwritten).toBe(0);
+      const records = await readAll(log, log.liveEpoch ?? '');
+      expect(records.at(-1)).toEqual(record);
+      const kept = await readAll(log, epoch);
+      expect(kept.map(({ s }) => s)).toEqual(kept.map((_record, i) => i + 1));
+      if (outcome === 'is told of the loss') {
+        expect(records[1]).toMatchObject({ k: 'loss', e: epoch, n: 11 - kept.length });
+      } else expect(kept).toHaveLength(12);
+    });
+
+    it('tells what it could not write of an epoch that a set-back clock ended', async () => {
+      const log = await openLog();
+      await appendMany(log, 3);
+      const ended = log.liveEpoch ?? '';
+      disk.bytesLeft = 0;
+      await appendMany(log, 4);
+      clock.jumpWall(-DEFAULT_RECORD_LIMITS.clockStepMs * 2);
+      await log.append(track(1));
+      await log.flush();
+      disk.bytesLeft = undefined;
+      await clock.advance(DEFAULT_RECORD_LIMITS.diskRetryMs + 1);
+      await log.append(track(2));
+      expect(log.counters().recordsLost).toBe(4);
+      expect(await readAll(log, log.liveEpoch ?? '')).toContainEqual(
+        expect.objectContaining({ k: 'loss', why: 'disk-full', n: 4, e: ended }),
+      );
+      await log.close();
+      const again = await openLog();
+      expect(await readAll(again, ended)).toHaveLength(4);
+    });
+
     it('publishes from memory for as long as the disk is away', async () => {
       const log = await openLog();
       disk.bytesLeft = 0;
