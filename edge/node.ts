@@ -56,7 +56,7 @@ export class EdgeNode {
   constructor(options: EdgeNodeOptions) {
     const { config, link, presence, clock, random, log, stateDir, version } = options;
     this.#options = options;
-    this.#documents = new RetainedDocuments(link, log);
+    this.#documents = new RetainedDocuments(link, clock, log);
     this.#boards = new Map(
       Object.keys(config.cameras).map((camera) => [camera, new CameraBoard(this.#documents, config.node, camera)]),
     );

@@ -340,10 +340,12 @@ export class Link {
   #becomeDown(end: SessionEnd): void {
     this.#session = undefined;
     this.#isUp = false;
-    this.#lastError = end.error;
+    this.#lastError = end.byPeer ? end.error : undefined;
     if (end.byPeer) this.#counters.add('sessionsLost');
     if (end.error.cause instanceof OversizedPacketError) this.#counters.add('oversizedPackets');
-    this.#options.log.info('link down', { broker: this.brokerUrl, error: end.error.message });
+    // What a connection says while it is ended on purpose (a write after its end, a reset) is no fault.
+    if (end.byPeer) this.#options.log.info('link down', { broker: this.brokerUrl, error: end.error.message });
+    else this.#options.log.info('link ended', { broker: this.brokerUrl });
     for (const callback of [...this.#downCallbacks]) callback(end);
   }
 

@@ -174,7 +174,10 @@ export class MqttSession {
     const client = this.#client;
     if (client === undefined || this.#isOver) return;
     this.#endedByUs = true;
-    for (const settle of [...this.#pending]) settle(this.#unreachable('the session was ended'));
+    const ended = this.#unreachable('the session was ended');
+    // First those that wait: a place that becomes free would only send them into the end.
+    this.#window.clear(ended);
+    for (const settle of [...this.#pending]) settle(ended);
     // MQTT.js waits for every PUBACK and SUBACK before its DISCONNECT; a stuck one must not turn our end into a death.
     for (const messageId of Object.keys(client.outgoing)) client.removeOutgoingMessage(Number(messageId));
     const cancelTimer = this.#options.clock.after(this.#options.limits.endTimeoutMs, () => client.stream.destroy());

@@ -1,11 +1,14 @@
 import type { z } from 'zod';
 import { buildTopic, type Params, type PayloadOf, type Route } from '../../protocol/routes.js';
+import type { Clock } from '../clock.js';
 import { messageOf, OperationError } from '../errors.js';
 import type { Log } from '../log.js';
 import type { Link } from './link.js';
 
 /** How many retained topics one process may own: 64 cameras with a dozen labels and sensors each. */
 const DOCUMENTS_MAX = 4_096;
+/** What a link that is up did not take (a full window, a missing PUBACK) is tried again after this. */
+const RETRY_MS = 1_000;
 
 type Entry = { isConfirmed: boolean; isSending: boolean; send: () => Promise<void> };
 
@@ -15,12 +18,16 @@ type Entry = { isConfirmed: boolean; isSending: boolean; send: () => Promise<voi
  */
 export class RetainedDocuments {
   readonly #link: Link;
+  readonly #clock: Clock;
   readonly #log: Log;
   readonly #entries = new Map<string, Entry>();
   readonly #stop: () => void;
+  #cancelRetry: (() => void) | undefined;
+  #isClosed = false;
 
-  constructor(link: Link, log: Log) {
+  constructor(link: Link, clock: Clock, log: Log) {
     this.#link = link;
+    this.#clock = clock;
     this.#log = log;
     this.#stop = link.onUp(() => this.#sendUnconfirmed());
   }
@@ -56,7 +63,9 @@ export class RetainedDocuments {
   }
 
   close(): void {
+    this.#isClosed = true;
     this.#stop();
+    this.#cancelRetry?.();
     this.#entries.clear();
   }
 
@@ -79,6 +88,15 @@ export class RetainedDocuments {
     for (const [topic, entry] of this.#entries) if (!entry.isConfirmed) void this.#send(topic, entry);
   }
 
+  // A link that is down sends all when it is up again.
+  #retryLater(): void {
+    if (this.#isClosed || !this.#link.isUp) return;
+    this.#cancelRetry ??= this.#clock.after(RETRY_MS, () => {
+      this.#cancelRetry = undefined;
+      this.#sendUnconfirmed();
+    });
+  }
+
   async #send(topic: string, entry: Entry): Promise<void> {
     if (!this.#link.isUp || entry.isSending) return;
     entry.isSending = true;
@@ -91,7 +109,7 @@ export class RetainedDocuments {
         // It will never pass; sent again at every reconnect it would only fill the log.
         entry.isConfirmed = true;
         this.#log.error('document refused', { topic, error: messageOf(error) });
-      }
+      } else this.#retryLater();
     } finally {
       entry.isSending = false;
     }

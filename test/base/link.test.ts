@@ -3,7 +3,7 @@ import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { SystemClock } from '../../base/clock.js';
 import { parseBrokerUrl } from '../../base/link/broker-stream.js';
 import { Link, type LinkOptions } from '../../base/link/link.js';
-import { silentLog } from '../../base/log.js';
+import { type Log, silentLog } from '../../base/log.js';
 import { Random } from '../../base/random.js';
 import { routes } from '../../protocol/routes.js';
 import { eventually } from '../eventually.js';
@@ -255,6 +255,36 @@ describe('Link', () => {
     await link.close();
     expect(seen.filter((topic) => topic.startsWith('vedette'))).toEqual(['vedette/1/maintenance/cam7']);
     expect(link.isUp).toBe(false);
+  });
+
+  it('tells an end that was asked for as one, whatever the connection says of it', async () => {
+    const lines: string[] = [];
+    const note = (message: string, fields?: object) => lines.push(`${message} ${JSON.stringify(fields ?? {})}`);
+    const log: Log = { debug() {}, info: note, warn: note, error: note, child: () => log };
+    const link = await openLink({ log });
+    link.subscribe(routes.maintenance, {}, () => {});
+    // Each message under way when the session ends makes MQTT.js acknowledge it behind its own end.
+    const speaker = await openLink({ clientId: 'speaker' });
+    await link.close(async () => {
+      for (let i = 0; i < 200; i++) void speaker.publish(routes.maintenance, { node: 'cam7' }, maintenance('ann'));
+      await speaker.publish(routes.maintenance, { node: 'cam7' }, maintenance('eve'));
+    });
+    expect(lines.at(-1)).toMatch(/^link ended/);
+    expect(lines.filter((line) => line.includes('error'))).toEqual([]);
+    expect(link.lastError).toBeUndefined();
+  });
+
+  it('sends nothing of what still waits into its own end', async () => {
+    const seen: string[] = [];
+    const link = await openLink({ limits: { inFlightMax: 1 } });
+    broker.aedes.authorizePublish = (_client, packet) => seen.push(packet.topic);
+    const publishing = ['cam1', 'cam2', 'cam3'].map((node) =>
+      link.publish(routes.maintenance, { node }, maintenance('ann')).catch((error) => error.code),
+    );
+    await eventually(() => seen.length === 1, 'the first');
+    await link.close();
+    expect(await Promise.all(publishing)).toEqual(['unreachable', 'unreachable', 'unreachable']);
+    expect(seen).toEqual(['vedette/1/maintenance/cam1']);
   });
 });
 

@@ -25,9 +25,16 @@ describe('RetainedDocuments', () => {
       clock: new SystemClock(),
       random: new Random('documents'),
       log: silentLog,
-      limits: { reconnectFirstMs: 20, reconnectMaxMs: 50, stableMs: 50 },
+      limits: {
+        reconnectFirstMs: 20,
+        reconnectMaxMs: 50,
+        stableMs: 50,
+        pubackTimeoutMs: 200,
+        inFlightMax: 4,
+        waitingMax: 8,
+      },
     });
-    documents = new RetainedDocuments(link, silentLog);
+    documents = new RetainedDocuments(link, new SystemClock(), silentLog);
   });
 
   afterEach(async () => {
@@ -86,5 +93,27 @@ describe('RetainedDocuments', () => {
     documents.set(routes.maintenance, { node: 'cam7' }, maintenance('x'.repeat(10_000)));
     await eventually(() => link.isUp && documents.unconfirmed === 0, 'given up');
     expect(seen).toEqual([]);
+  });
+
+  it('sends in time what one window of the link does not take, without a reconnect', async () => {
+    link.open();
+    await eventually(() => link.isUp, 'link up');
+    const nodes = Array.from({ length: 40 }, (_, i) => `cam${i}`);
+    for (const node of nodes) documents.set(routes.maintenance, { node }, maintenance('ann'));
+    await eventually(() => documents.unconfirmed === 0, 'confirmed');
+    expect(seen.sort()).toEqual(nodes.map((node) => `${node} ann`).sort());
+  });
+
+  it('sends again what got no PUBACK, though the session lives on', async () => {
+    link.open();
+    await eventually(() => link.isUp, 'link up');
+    let isStuck = true;
+    broker.aedes.authorizePublish = (_client, _packet, done) => {
+      if (!isStuck) done(null);
+      isStuck = false;
+    };
+    documents.set(routes.maintenance, { node: 'cam7' }, maintenance('ann'));
+    await eventually(() => documents.unconfirmed === 0, 'confirmed');
+    expect(link.stats().counters.connects).toBe(1);
   });
 });
