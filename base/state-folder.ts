@@ -5,14 +5,12 @@ import { messageOf, OperationError, systemCodeOf } from './errors.js';
 
 /**
  * Makes a folder of state, parents included, for its owner alone, and proves that something can be written in it.
- * Not by `mkdir(path, { recursive: true })`: in a file system that refuses names it does not know, such as /proc, that
- * call never returns (seen in Node 20.20: it retries on ENOENT as if a parent were missing).
  * @throws OperationError `state-unwritable` or `disk-full`, naming the folder.
  */
 export async function makeStateFolder(path: string): Promise<void> {
   const folder = resolve(path);
   try {
-    await makeWithParents(folder);
+    await makeFolder(folder);
     const probe = join(folder, `.probe-${randomBytes(6).toString('hex')}`);
     await mkdir(probe);
     await rmdir(probe);
@@ -47,11 +45,18 @@ export async function openStateFolder(path: string): Promise<OperationError | un
   }
 }
 
-async function makeWithParents(folder: string): Promise<void> {
+/**
+ * Makes a folder, parents included; nothing happens if it is there.
+ * Not by `mkdir(path, { recursive: true })`: in a file system that refuses names it does not know, such as /proc, that
+ * call never returns (seen in Node 20.20: it retries on ENOENT as if a parent were missing).
+ * @param mode permission bits of what is made; for its owner alone unless told.
+ * @throws the system's error.
+ */
+export async function makeFolder(folder: string, mode = 0o700): Promise<void> {
   const missing: string[] = [];
-  for (let at = folder; !(await isFolder(at)); at = dirname(at)) missing.push(at);
+  for (let at = resolve(folder); !(await isFolder(at)); at = dirname(at)) missing.push(at);
   for (const path of missing.reverse()) {
-    await mkdir(path, { mode: 0o700 }).catch((error) => {
+    await mkdir(path, { mode }).catch((error) => {
       // Made by somebody else since we looked.
       if (systemCodeOf(error) !== 'EEXIST') throw error;
     });

@@ -4,8 +4,10 @@ import { Aedes, type Client } from 'aedes';
 import type { Clock } from '../base/clock.js';
 import { Counters } from '../base/counters.js';
 import { messageOf, OperationError } from '../base/errors.js';
+import { FolderLock } from '../base/folder-lock.js';
 import type { Log } from '../base/log.js';
 import type { Random } from '../base/random.js';
+import { makeStateFolder } from '../base/state-folder.js';
 import { buildEpoch } from '../protocol/ids.js';
 import { DEFAULT_ROOT, matchTopic } from '../protocol/routes.js';
 import { ClientState, ClientStates } from './client-state.js';
@@ -25,7 +27,6 @@ import { RetainedStore } from './retained-store.js';
 import { SessionStore } from './session-store.js';
 import { SocketGuard } from './socket-guard.js';
 import { StallGuard } from './stall-guard.js';
-import { lockStateFolder, type StateLock } from './state-lock.js';
 import { UserDirectory } from './user-directory.js';
 
 const STATS_PERIOD_MS = 10_000;
@@ -61,7 +62,8 @@ export async function openBroker(config: BrokerConfig, parts: BrokerParts): Prom
       hint: 'set stateDir or give --state DIR',
     });
   }
-  const lock = await lockStateFolder(stateDir);
+  await makeStateFolder(stateDir);
+  const lock = await FolderLock.acquire(stateDir, 'broker');
   const broker = new OpenBroker(config, stateDir, parts, lock);
   try {
     await broker.open();
@@ -78,7 +80,7 @@ class OpenBroker implements Broker {
   readonly #config: BrokerConfig;
   readonly #parts: BrokerParts;
   readonly #root: string;
-  readonly #lock: StateLock;
+  readonly #lock: FolderLock;
   readonly #counters = new Counters<BrokerCounter>(BROKER_COUNTERS);
   readonly #states = new ClientStates();
   readonly #connections: ConnectionLimits;
@@ -98,7 +100,7 @@ class OpenBroker implements Broker {
   #closing: Promise<void> | undefined;
   #journalOpen = false;
 
-  constructor(config: BrokerConfig, stateDir: string, parts: BrokerParts, lock: StateLock) {
+  constructor(config: BrokerConfig, stateDir: string, parts: BrokerParts, lock: FolderLock) {
     this.#config = config;
     this.#parts = parts;
     this.#lock = lock;

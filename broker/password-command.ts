@@ -1,7 +1,7 @@
 import { randomBytes } from 'node:crypto';
-import { mkdir } from 'node:fs/promises';
 import { dirname } from 'node:path';
 import { OperationError } from '../base/errors.js';
+import { makeFolder } from '../base/state-folder.js';
 import { refusedIdentityName } from './identity.js';
 import { hashPassword } from './password-check.js';
 import { readUsers, type User, writeUsers } from './password-file.js';
@@ -52,7 +52,7 @@ export async function setUser({ path, name, role, password }: SetUser): Promise<
   const hash = password === undefined ? undefined : await hashPassword(password);
   const user: User = { name, role: newRole, hash };
   users.set(name, user);
-  await mkdir(dirname(path), { recursive: true, mode: 0o700 });
+  await makeFolder(dirname(path));
   await writeUsers(path, users);
   return known === undefined ? 'added' : 'changed';
 }

@@ -1,7 +1,8 @@
-import { mkdir, open, readdir, readFile, rename, unlink } from 'node:fs/promises';
+import { open, readdir, readFile, rename, unlink } from 'node:fs/promises';
 import { join } from 'node:path';
 import { syncFolder } from '../base/atomic-file.js';
 import { OperationError, systemCodeOf } from '../base/errors.js';
+import { makeFolder } from '../base/state-folder.js';
 import { decodeEntries, decodeHeader, encodeEntry, encodeHeader, HEADER_BYTES } from './journal-entry.js';
 import type { Retained } from './retained-store.js';
 
@@ -51,7 +52,7 @@ export class RetainedFolder implements RetainedDisk {
   }
 
   async load(): Promise<Loaded> {
-    await mkdir(this.#path, { recursive: true, mode: 0o700 });
+    await makeFolder(this.#path);
     const snapshot = await this.#read(SNAPSHOT);
     const entries: Retained[] = [...snapshot.entries];
     let { badBytes, generation } = snapshot;

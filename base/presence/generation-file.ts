@@ -1,7 +1,8 @@
-import { mkdir, readFile } from 'node:fs/promises';
+import { readFile } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { writeFileAtomic } from '../atomic-file.js';
 import { systemCodeOf } from '../errors.js';
+import { makeFolder } from '../state-folder.js';
 
 /** Keeps the generation of one identity over restarts: one decimal number in a file, fsynced at every change. */
 export class GenerationFile {
@@ -25,7 +26,7 @@ export class GenerationFile {
 
   /** Survives a power cut once resolved. @throws what the disk throws. */
   async write(gen: number): Promise<void> {
-    await mkdir(dirname(this.#path), { recursive: true, mode: 0o700 });
+    await makeFolder(dirname(this.#path));
     await writeFileAtomic(this.#path, `${gen}\n`);
   }
 }

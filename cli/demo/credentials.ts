@@ -1,7 +1,8 @@
-import { chmod, mkdir, readFile, stat } from 'node:fs/promises';
+import { chmod, readFile, stat } from 'node:fs/promises';
 import { dirname } from 'node:path';
 import { writeFileAtomic } from '../../base/atomic-file.js';
 import { messageOf, OperationError, systemCodeOf } from '../../base/errors.js';
+import { makeFolder } from '../../base/state-folder.js';
 import { generatePassword, setUser } from '../../broker/password-command.js';
 import { readUsers } from '../../broker/password-file.js';
 import type { DemoPlan } from './demo-plan.js';
@@ -15,7 +16,7 @@ import type { DemoPlan } from './demo-plan.js';
 export async function writeDemoState(plan: DemoPlan): Promise<void> {
   try {
     for (const folder of plan.folders) {
-      await mkdir(folder, { recursive: true, mode: 0o700 });
+      await makeFolder(folder);
       // Made by somebody else before, or under a loose umask: secrets are about to go into it.
       await chmod(folder, 0o700);
     }
@@ -46,7 +47,7 @@ async function makeCredentials(plan: DemoPlan, usersFile: string): Promise<void>
     const isKept = users?.get(name)?.role === role && (await exists(passwordFile));
     if (isKept) continue;
     const password = generatePassword();
-    await mkdir(dirname(passwordFile), { recursive: true, mode: 0o700 });
+    await makeFolder(dirname(passwordFile));
     await writeFileAtomic(passwordFile, `${password}\n`, 0o600);
     await setUser({ path: usersFile, name, role, password });
   }

@@ -1,6 +1,7 @@
-import { mkdir, readFile } from 'node:fs/promises';
+import { readFile } from 'node:fs/promises';
 import { basename, dirname, extname, join } from 'node:path';
 import { messageOf, OperationError, systemCodeOf } from '../../base/errors.js';
+import { makeFolder } from '../../base/state-folder.js';
 import { renderTable } from '../../base/terminal/table.js';
 import { printable } from '../../base/terminal/terminal.js';
 import type { RgbPicture } from '../../edge/capture/frame.js';
@@ -37,7 +38,7 @@ export async function runModelRun(
     ...(options.score === undefined ? {} : { scoreMin: options.score }),
   });
   try {
-    if (options.out !== undefined) await makeFolder(options.out);
+    if (options.out !== undefined) await makeOutFolder(options.out);
     for (const path of pictures) {
       context.signal.throwIfAborted();
       try {
@@ -122,9 +123,9 @@ async function draw(
   return target;
 }
 
-async function makeFolder(dir: string): Promise<void> {
+async function makeOutFolder(dir: string): Promise<void> {
   try {
-    await mkdir(dir, { recursive: true });
+    await makeFolder(dir, 0o777);
   } catch (cause) {
     throw new OperationError({
       code: 'state-unwritable',

@@ -1,5 +1,6 @@
-import { type FileHandle, mkdir, open, readdir, readFile, rename, rm } from 'node:fs/promises';
+import { type FileHandle, open, readdir, readFile, rename, rm } from 'node:fs/promises';
 import { syncFolder, writeFileAtomic } from '../../base/atomic-file.js';
+import { makeFolder } from '../../base/state-folder.js';
 
 /** An open segment file, written at places its owner keeps: a retry after a torn write overwrites the torn part. */
 export interface SegmentFile {
@@ -31,7 +32,7 @@ export const localDisk: RecordDisk = {
   replace: (path, bytes) => writeFileAtomic(path, bytes),
   read: (path) => readFile(path),
   async makeFolder(path) {
-    await mkdir(path, { recursive: true, mode: 0o700 });
+    await makeFolder(path);
     await syncFolder(path);
   },
   list: (path) => readdir(path),

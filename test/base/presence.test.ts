@@ -153,4 +153,9 @@ describe('Presence', () => {
     heartbeat.close();
     expect(seen.filter(({ topic }) => topic.endsWith('/beat'))).toHaveLength(1);
   });
+
+  it('comes up where its folder can never be made', async () => {
+    const { link } = await start('/proc/nowhere/state');
+    await eventually(() => link.isUp, 'link up');
+  });
 });

@@ -1,10 +1,15 @@
 import { execFileSync } from 'node:child_process';
-import { writeFile } from 'node:fs/promises';
 import { createServer } from 'node:net';
 import { describe, expect, it } from 'vitest';
 import { WebSocket } from 'ws';
+import { SystemClock } from '../../base/clock.js';
+import { silentLog } from '../../base/log.js';
+import { Random } from '../../base/random.js';
+import { openBroker } from '../../broker/broker.js';
+import { BrokerConfig } from '../../broker/config.js';
 import { describeWithProgram } from '../fixtures.js';
 import { atEnd, collect, connectAs, startBroker, statusPayload, temporaryFolder, until } from './broker-fixture.js';
+import { killBroker, spawnBroker } from './broker-process.js';
 
 const R = 'vedette/1';
 
@@ -36,19 +41,27 @@ describe('a state folder', () => {
     const first = await startBroker();
     await expect(startBroker({ stateDir: first.stateDir })).rejects.toMatchObject({
       code: 'state-locked',
-      message: expect.stringContaining(`process ${process.pid}`),
+      message: expect.stringContaining(first.stateDir),
     });
     await first.broker.close();
     await startBroker({ stateDir: first.stateDir });
   });
 
-  it('left locked by a process that is gone is taken over, also when its number lives again', async () => {
+  it('of a broker in another process is refused while that lives, and free at once when it is killed', async () => {
     const stateDir = await temporaryFolder();
-    for (const lock of ['999999999 1234\n', `${process.pid} 1\n`, 'rubbish', '']) {
-      await writeFile(`${stateDir}/lock`, lock);
-      const { broker } = await startBroker({ stateDir });
-      await broker.close();
-    }
+    const { child } = await spawnBroker(stateDir, {});
+    await expect(startBroker({ stateDir })).rejects.toMatchObject({ code: 'state-locked' });
+    await killBroker(child);
+    await startBroker({ stateDir });
+  });
+
+  it('that cannot be made is refused by name, not waited for', async () => {
+    const config = BrokerConfig.parse({ name: 'main', stateDir: '/proc/nowhere/state' });
+    const parts = { clock: new SystemClock(), log: silentLog, random: new Random('nowhere') };
+    await expect(openBroker(config, parts)).rejects.toMatchObject({
+      code: 'state-unwritable',
+      message: expect.stringContaining('/proc/nowhere/state'),
+    });
   });
 });
 
