@@ -24,6 +24,7 @@ class Scenes:
             coco = json.load(file)
         count = len(coco["images"])
         self.pictures = np.memmap(os.path.join(folder, "images.u8"), np.uint8, "r").reshape(-1, INPUT_H, INPUT_W, 3)
+        self.is_demo = [image["difficulty"] == "demo" for image in coco["images"]]
         rows = [[] for _ in range(count)]
         for a in coco["annotations"]:
             x, y, w, h = a["bbox"]
@@ -34,25 +35,44 @@ class Scenes:
         return len(self.rows)
 
 
-class Batches:
-    """Draws shuffled batches from several exports without end."""
+class Joined:
+    """Several held-out exports as one, as many pictures of each."""
 
-    def __init__(self, folders, batch, seed):
-        self.sets = [Scenes(folder) for folder in folders]
-        self.index = [(s, i) for s in range(len(self.sets)) for i in range(len(self.sets[s]))]
-        self.batch = batch
-        self.random = np.random.default_rng(seed)
-        self.order = []
+    def __init__(self, folders, limit=None):
+        sets = [Scenes(folder) for folder in folders]
+        each = min([len(s) for s in sets] + ([limit] if limit else []))
+        self.pictures = np.concatenate([s.pictures[:each] for s in sets])
+        self.rows = [row for s in sets for row in s.rows[:each]]
 
     def __len__(self):
-        return len(self.index)
+        return len(self.rows)
+
+
+class Batches:
+    """Draws shuffled batches from several exports without end, a share of them from the live cameras' scenes."""
+
+    def __init__(self, folders, batch, demo_share, seed):
+        self.sets = [Scenes(folder) for folder in folders]
+        pairs = [(s, i) for s in range(len(self.sets)) for i in range(len(self.sets[s]))]
+        self.kinds = [[p for p in pairs if self.sets[p[0]].is_demo[p[1]] == demo] for demo in (False, True)]
+        self.orders = [[], []]
+        self.demo_share = demo_share
+        self.batch = batch
+        self.random = np.random.default_rng(seed)
+
+    def __len__(self):
+        return len(self.kinds[0]) + len(self.kinds[1])
+
+    def draw(self):
+        kind = int(self.random.random() < self.demo_share)
+        if not self.orders[kind]:
+            self.orders[kind] = list(self.random.permutation(len(self.kinds[kind])))
+        return self.kinds[kind][self.orders[kind].pop()]
 
     def next(self):
         pictures, rows = [], []
         for _ in range(self.batch):
-            if not self.order:
-                self.order = list(self.random.permutation(len(self.index)))
-            s, i = self.index[self.order.pop()]
+            s, i = self.draw()
             pictures.append(self.sets[s].pictures[i])
             rows.append(self.sets[s].rows[i])
         x = torch.from_numpy(np.stack(pictures)).permute(0, 3, 1, 2).float().div_(255)

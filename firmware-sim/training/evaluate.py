@@ -33,7 +33,7 @@ def nms(boxes, scores, limit):
 
 
 @torch.no_grad()
-def detect(model, scenes, score_min=0.03, iou_max=0.55):
+def detect(model, scenes, score_min=0.03, iou_max=0.45):
     """-> per picture rows [x1, y1, x2, y2, score, class]."""
     centres, strides = cells()
     found = []
@@ -150,19 +150,19 @@ def main():
     import argparse
     import json
 
-    from dataset import Scenes
+    from dataset import Joined
     from network import Detector
 
     p = argparse.ArgumentParser(description=__doc__)
     p.add_argument("--checkpoint", required=True)
-    p.add_argument("--sets", required=True, nargs="+", help="NAME=FOLDER of held-out exports; one is named demo")
+    p.add_argument("--sets", required=True, nargs="+", help="NAME=FOLDER or NAME=FOLDER+FOLDER of held-out exports")
     p.add_argument("--limit", type=int, help="pictures of each set, default all")
     p.add_argument("--out", help="JSON file for export.py")
     args = p.parse_args()
     saved = torch.load(args.checkpoint, map_location="cpu")
     model = Detector().eval()
     model.load_state_dict(saved["ema"])
-    sets = {name: Scenes(folder, args.limit) for name, folder in (item.split("=", 1) for item in args.sets)}
+    sets = {name: Joined(folders.split("+"), args.limit) for name, folders in (item.split("=", 1) for item in args.sets)}
     figures = summary(model, sets)
     print(json.dumps(figures, indent=2))
     if args.out:

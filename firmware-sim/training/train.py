@@ -19,7 +19,7 @@ import time
 import torch
 import torch.multiprocessing as multiprocessing
 
-from dataset import Batches, Scenes
+from dataset import Batches, Joined
 from evaluate import summary
 from loss import detection_loss
 from network import Detector, cells
@@ -28,11 +28,13 @@ from network import Detector, cells
 def arguments():
     p = argparse.ArgumentParser(description=__doc__)
     p.add_argument("--data", required=True, help="glob of folders with images.u8 and annotations.json; read anew in each leg")
-    p.add_argument("--sets", required=True, nargs="+", help="NAME=FOLDER of held-out exports; one is named demo")
+    p.add_argument("--sets", required=True, nargs="+", help="NAME=FOLDER or NAME=FOLDER+FOLDER of held-out exports")
     p.add_argument("--out", required=True, help="folder of checkpoints and log")
     p.add_argument("--budget-s", type=float, required=True, help="seconds of training over all legs")
     p.add_argument("--leg-s", type=float, default=300, help="seconds between checkpoints with evaluation")
     p.add_argument("--batch", type=int, default=8, help="pictures per process and step")
+    p.add_argument("--demo-share", type=float, default=0.36, help="share of pictures as the live cameras show")
+    p.add_argument("--restart", action="store_true", help="begin a new schedule, up to --budget-s, from the checkpoint")
     p.add_argument("--processes", type=int, default=2)
     p.add_argument("--evaluate-on", type=int, default=300, help="pictures of each held-out set; evaluate.py does all")
     p.add_argument("--evaluate-every", type=int, default=2, help="legs between evaluations")
@@ -60,6 +62,7 @@ def main():
     if os.path.exists(checkpoint):
         saved = torch.load(checkpoint)
         model.load_state_dict(saved["model"])
+        saved["state"]["from"] = saved["state"]["elapsed"] if args.restart else saved["state"].get("from", 0.0)
     model.share_memory()
     # Steps taken by each process, over all legs.
     steps = torch.zeros(args.processes, dtype=torch.int64).share_memory_()
@@ -76,27 +79,28 @@ def train(rank, args, model, saved, steps):
         {"params": [p for p in model.parameters() if p.dim() <= 1], "weight_decay": 0.0},
     ]
     optimizer = torch.optim.AdamW(groups, lr=args.lr)
-    elapsed = 0.0
+    # Seconds of training so far, and at which of them the present schedule began.
+    elapsed = begins = 0.0
     if saved is not None:
         optimizer.load_state_dict(saved["optimizer"])
-        elapsed = saved["state"]["elapsed"]
+        elapsed, begins = saved["state"]["elapsed"], saved["state"]["from"]
         if rank == 0:
             ema.load_state_dict(saved["ema"])
     if rank == 0:
         print(json.dumps({"parameters": sum(p.numel() for p in model.parameters()), "elapsed": elapsed}), flush=True)
         named = (item.split("=", 1) for item in args.sets)
-        sets = {name: Scenes(folder, args.evaluate_on) for name, folder in named}
+        sets = {name: Joined(folders.split("+"), args.evaluate_on) for name, folders in named}
     centres, strides = cells()
     started = time.monotonic() - elapsed
     leg = 0
     while elapsed < args.budget_s:
         leg += 1
-        batches = Batches(folders_ready(args.data), args.batch, [args.seed, int(elapsed), rank])
-        elapsed = run_leg(args, rank, model, ema, optimizer, batches, steps, started, centres, strides)
+        batches = Batches(folders_ready(args.data), args.batch, args.demo_share, [args.seed, int(elapsed), rank])
+        elapsed = run_leg(args, rank, model, ema, optimizer, batches, steps, started, begins, centres, strides)
         if rank > 0:
             continue
         seen = int(steps.sum()) * args.batch
-        state = {"elapsed": elapsed, "seen": seen, "step": int(steps.sum()), "scenes": len(batches)}
+        state = {"elapsed": elapsed, "from": begins, "seen": seen, "step": int(steps.sum()), "scenes": len(batches)}
         last = {"model": model.state_dict(), "ema": ema.state_dict(), "optimizer": optimizer.state_dict(), "state": state}
         torch.save(last, os.path.join(args.out, "last.tmp"))
         os.replace(os.path.join(args.out, "last.tmp"), os.path.join(args.out, "last.pt"))
@@ -106,7 +110,7 @@ def train(rank, args, model, saved, steps):
         print(json.dumps(figures), flush=True)
 
 
-def run_leg(args, rank, model, ema, optimizer, batches, steps, started, centres, strides):
+def run_leg(args, rank, model, ema, optimizer, batches, steps, started, begins, centres, strides):
     """Trains for --leg-s seconds or to the end of the budget; returns the seconds trained in all."""
     model.train()
     begun = time.monotonic()
@@ -116,7 +120,7 @@ def run_leg(args, rank, model, ema, optimizer, batches, steps, started, centres,
     while elapsed < args.budget_s and time.monotonic() - begun < args.leg_s:
         x, rows = batches.next()
         for group in optimizer.param_groups:
-            group["lr"] = rate_at(elapsed / args.budget_s, int(steps.sum()), args.lr)
+            group["lr"] = rate_at((elapsed - begins) / (args.budget_s - begins), int(steps.sum()), args.lr)
         with torch.autocast("cpu", dtype=torch.bfloat16):
             logits, distances = model(x)
         loss, box = detection_loss(logits.float(), distances.float(), rows, centres, strides)
