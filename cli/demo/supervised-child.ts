@@ -3,6 +3,7 @@ import { closeSync, openSync, readFileSync, renameSync, statSync } from 'node:fs
 import { join } from 'node:path';
 import { backoffDelayMs } from '../../base/backoff.js';
 import type { Clock } from '../../base/clock.js';
+import { messageOf } from '../../base/errors.js';
 import type { DemoService } from './demo-plan.js';
 
 /** As systemd's TimeoutStopSec: then the process and what it started are killed. */
@@ -65,15 +66,28 @@ export class SupervisedChild {
   }
 
   start(): void {
+    try {
+      this.#spawn();
+    } catch (error) {
+      // Short of memory, processes or files: as any other end, it is tried again.
+      this.#afterExit({ code: null, signal: `no start: ${messageOf(error)}` }, 0);
+    }
+  }
+
+  #spawn(): void {
     const log = openLogFile(this.logPath);
-    const [program, entry] = this.#options.self;
-    const child = spawn(program, [entry, ...this.service.args], {
-      // A group of its own: Ctrl-C in the terminal reaches the demo alone, which then ends all in order.
-      detached: true,
-      // The channel tethers it: the kernel closes it when the demo is killed, and the role ends by itself.
-      stdio: ['ignore', log, log, 'ipc'],
-    });
-    closeSync(log);
+    let child: ChildProcess;
+    try {
+      const [program, entry] = this.#options.self;
+      child = spawn(program, [entry, ...this.service.args], {
+        // A group of its own: Ctrl-C in the terminal reaches the demo alone, which then ends all in order.
+        detached: true,
+        // The channel tethers it: the kernel closes it when the demo is killed, and the role ends by itself.
+        stdio: ['ignore', log, log, 'ipc'],
+      });
+    } finally {
+      closeSync(log);
+    }
     // A life must not hold the demo open after it has decided to end.
     child.channel?.unref();
     this.#process = child;
@@ -88,7 +102,7 @@ export class SupervisedChild {
         resolve();
         this.#afterExit(exit, this.#options.clock.monoMs() - startedMonoMs);
       };
-      child.once('error', () => over({ code: null, signal: 'spawn failed' }));
+      child.on('error', () => over({ code: null, signal: 'spawn failed' }));
       child.once('exit', (code, signal) => over({ code, signal }));
     });
   }

@@ -2,6 +2,7 @@ import { type ChildProcess, fork } from 'node:child_process';
 import { backoffDelayMs } from '../../base/backoff.js';
 import type { Clock } from '../../base/clock.js';
 import { Counters } from '../../base/counters.js';
+import { messageOf } from '../../base/errors.js';
 import type { Log } from '../../base/log.js';
 import type { Random } from '../../base/random.js';
 import { describeIssues } from '../../protocol/codec.js';
@@ -74,7 +75,8 @@ export class VisionHost {
   }
 
   async #runOnce(signal: AbortSignal): Promise<string> {
-    const life = this.#start();
+    const life = this.#tryStart();
+    if (typeof life === 'string') return life;
     const cancelWatch = this.#options.clock.every(TICK_MS, () => this.#check(life));
     const onAbort = () => void this.#stop(life);
     signal.addEventListener('abort', onAbort, { once: true });
@@ -89,6 +91,16 @@ export class VisionHost {
     }
   }
 
+  // A board that is short of memory, processes or files cannot start a process just now: that is no end of the node.
+  #tryStart(): Life | string {
+    try {
+      return this.#start();
+    } catch (error) {
+      this.counters.add('visionCrashes');
+      return `could not start: ${messageOf(error)}`;
+    }
+  }
+
   #start(): Life {
     const { clock, log } = this.#options;
     const nowMonoMs = clock.monoMs();
@@ -100,7 +112,7 @@ export class VisionHost {
       execArgv: [...CHILD_FLAGS],
     });
     const ended = new Promise<string>((resolve) => {
-      child.once('error', (error) => resolve(`could not start: ${error.message}`));
+      child.on('error', (error) => resolve(`could not start: ${error.message}`));
       child.once('exit', (code, signalName) => resolve(signalName ?? `exit code ${code}`));
     });
     child.on('message', (message) => this.#onMessage(message));

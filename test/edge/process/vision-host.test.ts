@@ -1,0 +1,47 @@
+import { afterEach, describe, expect, it } from 'vitest';
+import { SystemClock } from '../../../base/clock.js';
+import { silentLog } from '../../../base/log.js';
+import { Random } from '../../../base/random.js';
+import { VisionHost } from '../../../edge/process/vision-host.js';
+import { eventually } from '../../eventually.js';
+
+const TOO_MUCH = 'VEDETTE_TEST_TOO_MUCH';
+
+afterEach(() => {
+  delete process.env[TOO_MUCH];
+});
+
+describe('VisionHost', () => {
+  it('tries again when the system cannot start a process, and keeps its node alive', async () => {
+    const causes: string[] = [];
+    const host = new VisionHost({
+      clock: new SystemClock(),
+      random: new Random('host'),
+      log: silentLog,
+      limits: { frameDeadlineMs: 5_000, startDeadlineMs: 60_000, memoryMaxMiB: 400 },
+      buildStart: () => ({
+        type: 'start',
+        node: 'cam1',
+        modelPath: '/nowhere.onnx',
+        threads: 1,
+        frameDeadlineMs: 5_000,
+        simCommand: [],
+        logLevel: 'silent',
+        cameras: {},
+        firstTrackIds: {},
+      }),
+      onReport: () => {},
+      onLost: (cause) => causes.push(cause),
+    });
+    const stop = new AbortController();
+    // More than Linux hands to a new process: fork throws, as it does without memory.
+    process.env[TOO_MUCH] = 'x'.repeat(256 * 1024);
+    const running = host.run(stop.signal);
+    await eventually(() => causes.length === 1, 'the first attempt');
+    delete process.env[TOO_MUCH];
+    await eventually(() => (host.counters.snapshot().visionStarts ?? 0) > 1, 'the second attempt');
+    stop.abort();
+    await running;
+    expect(causes[0]).toMatch(/E2BIG/);
+  });
+});
