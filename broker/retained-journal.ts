@@ -124,9 +124,19 @@ export class RetainedJournal {
       );
       for (const { bytes, onSafe } of group) {
         this.#heldBytes -= bytes.byteLength;
-        onSafe(error);
+        this.#tell(onSafe, error);
       }
       if (error !== undefined) this.#refuseWaiting(error);
+    }
+  }
+
+  // What follows a PUBACK runs in here: its fault must end neither the journal nor the process.
+  #tell(onSafe: OnSafe, error: Error | undefined): void {
+    try {
+      onSafe(error);
+    } catch (cause) {
+      this.#options.counters.add('hook-failures');
+      this.#options.log.error('message not passed on', { cause: messageOf(cause) });
     }
   }
 
@@ -247,7 +257,7 @@ export class RetainedJournal {
   }
 
   #refuseWaiting(error: Error): void {
-    for (const { onSafe } of this.#waiting.splice(0)) onSafe(error);
+    for (const { onSafe } of this.#waiting.splice(0)) this.#tell(onSafe, error);
     this.#heldBytes = 0;
   }
 }

@@ -148,6 +148,20 @@ async function openJournal(config: object) {
 }
 
 describe('the journal of retained messages', () => {
+  it('goes on when what follows a message fails', async () => {
+    const { clock, counters, memory, journal, safe, keep } = await openJournal({ fsync: 'off' });
+    memory.set('a', message('a', '1'));
+    journal.append(message('a', '1'), () => {
+      throw new Error('fault of a subscriber');
+    });
+    keep('b', '1');
+    await clock.advance(0);
+    keep('b', '2');
+    await clock.advance(0);
+    expect(safe).toEqual(['b=1', 'b=2']);
+    expect(counters.snapshot()['hook-failures']).toBe(1);
+  });
+
   it('calls nothing safe before it is written, and keeps the order', async () => {
     const { disk, clock, journal, safe, keep } = await openJournal({ fsync: 'off' });
     for (let i = 0; i < 5; i++) keep('t', String(i));
