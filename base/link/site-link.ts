@@ -1,6 +1,7 @@
 import { readFile } from 'node:fs/promises';
 import type { Clock } from '../clock.js';
 import { type DeepReadonly, readSecretFile, type SiteConfig } from '../config.js';
+import { messageOf, OperationError } from '../errors.js';
 import type { Log } from '../log.js';
 import type { Random } from '../random.js';
 import type { LinkOptions } from './link.js';
@@ -16,7 +17,7 @@ export type LinkParts = { readonly clock: Clock; readonly random: Random; readon
 
 /**
  * What a link of one identity to its site's brokers needs, secrets read; the client id is the caller's to add.
- * @throws OperationError `credentials-invalid` if a secret cannot be read.
+ * @throws OperationError `credentials-invalid` if a secret or a certificate cannot be read.
  */
 export async function siteLinkOptions(
   site: DeepReadonly<SiteConfig>,
@@ -26,8 +27,8 @@ export async function siteLinkOptions(
 ): Promise<Omit<LinkOptions, 'clientId'>> {
   const [password, ca, cert, key] = await Promise.all([
     files.passwordFile === undefined ? undefined : readSecretFile(files.passwordFile),
-    site.caFile === undefined ? undefined : readFile(site.caFile),
-    files.certFile === undefined ? undefined : readFile(files.certFile),
+    site.caFile === undefined ? undefined : readPublicFile(site.caFile),
+    files.certFile === undefined ? undefined : readPublicFile(files.certFile),
     files.keyFile === undefined ? undefined : readSecretFile(files.keyFile),
   ]);
   return {
@@ -42,4 +43,18 @@ export async function siteLinkOptions(
       ...(key === undefined ? {} : { key }),
     },
   };
+}
+
+async function readPublicFile(path: string): Promise<Buffer> {
+  try {
+    return await readFile(path);
+  } catch (cause) {
+    throw new OperationError({
+      code: 'credentials-invalid',
+      op: 'read',
+      subject: `certificate file ${path}`,
+      message: messageOf(cause),
+      cause,
+    });
+  }
 }
