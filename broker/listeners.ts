@@ -189,7 +189,7 @@ function listenError(error: Error, host: string, port: number): OperationError {
     subject: `${host}:${port}`,
     message: code === 'EADDRINUSE' ? 'the port is in use' : (code ?? messageOf(error)),
     hint: busy
-      ? 'another broker may be running; choose another port with --port'
+      ? 'another broker may be running; choose another port in broker.tcp, broker.tls or broker.websocket'
       : 'is this an address of this machine?',
     cause: error,
   });
