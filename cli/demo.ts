@@ -20,7 +20,10 @@ export function registerDemo(program: Command, context: CommandContext): void {
     .option('--camera <source>', 'what every node watches: sim:SEED, file:PATH or webcam:/dev/video0')
     .option('--model <file>', 'an .onnx file with its manifest (default: the built-in model of the simulated world)')
     .option('--broker <url>', 'use a broker that runs already')
-    .option('--credentials <dir>', 'folder of NAME.password files for that broker')
+    .option(
+      '--credentials <dir>',
+      'folder of NAME.password files for that broker: operator (what the demo reads as), monitor, sensors, cam1, ...',
+    )
     .option('--seed <seed>', 'what the simulated scenes and sensors are made from', '1')
     .option('--state <dir>', STATE_HELP)
     .option('--json', 'one JSON object per second and a summary at the end')
@@ -31,7 +34,7 @@ Examples:
   vedette demo
   vedette demo --nodes 1 --duration 30 --json
   vedette demo --camera file:clip.mp4 --model yolox_nano.onnx
-  mosquitto_sub -v -t 'vedette/#'                      in another window: see it all`,
+  mosquitto_sub -v -t 'vedette/#' -T '+/+/+/+/+/+/snapshot/#'   in another window: see all but the pictures`,
     )
     .action(async (options: import('./service/demo-run.js').DemoCommandOptions) => {
       const { runDemoCommand } = await import('./service/demo-run.js');

@@ -23,7 +23,11 @@ function registerCamera(sim: Command, context: CommandContext): void {
     .option('--pipe', 'write raw frames to standard output, as a node reads them')
     .option('--fault <KIND@S>', 'with --pipe: unplug, freeze or garbage after so many seconds, e.g. freeze@10')
     .option('--seed <seed>', 'what the scene is made from; same seed, same pictures', '1')
-    .option('--size <WxH>', 'size of a frame', pictureSize, { widthPx: 640, heightPx: 480 })
+    .addOption(
+      new Option('--size <WxH>', 'size of a frame')
+        .argParser(pictureSize)
+        .default({ widthPx: 640, heightPx: 480 }, '640x480'),
+    )
     .option('--fps <n>', 'frames per second', numberBetween(0.1, 60), 10)
     .option('--family <name>', 'kind of scene: street, yard, park or room (default: by the seed)')
     .option('--quality <n>', 'JPEG quality', wholeNumber(1, 100), 85)
@@ -49,7 +53,11 @@ function registerExport(sim: Command, context: CommandContext): void {
     .requiredOption('--out <dir>', 'folder to write; made if absent')
     .option('--count <n>', 'number of pictures', wholeNumber(1, 1_000_000), 100)
     .option('--seed <seed>', 'what the scenes are made from; same seed, same pictures', '1')
-    .option('--size <WxH>', 'size of a picture', pictureSize, { widthPx: 640, heightPx: 480 })
+    .addOption(
+      new Option('--size <WxH>', 'size of a picture')
+        .argParser(pictureSize)
+        .default({ widthPx: 640, heightPx: 480 }, '640x480'),
+    )
     .addOption(
       new Option('--mix <kind>', 'demo: as the live camera; training: hard; mixed: both; regions: parts cut from both')
         .choices(['demo', 'training', 'mixed', 'regions'])

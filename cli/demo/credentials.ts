@@ -62,7 +62,7 @@ async function requireCredentials(plan: DemoPlan): Promise<void> {
       op: 'read',
       subject: `password file ${passwordFile}`,
       message: `no password of ${name} for broker ${plan.brokerUrl}`,
-      hint: 'give the folder that has NAME.password for each node, sensors and monitor: --credentials DIR',
+      hint: 'give the folder that has NAME.password for each node, sensors, monitor and operator: --credentials DIR',
     });
   }
 }

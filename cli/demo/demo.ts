@@ -177,7 +177,7 @@ class Demo {
       message: this.#link.lastError?.message ?? 'no answer',
       hint:
         this.#plan.usersFile === undefined
-          ? 'is it running, and are the credentials its own?'
+          ? 'is it running, and are the credentials its own? The demo reads as operator, by operator.password in --credentials'
           : `look into ${this.#plan.logsDir}`,
       cause: this.#link.lastError,
     });
