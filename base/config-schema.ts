@@ -32,7 +32,8 @@ export function schemaAt(root: SchemaNode, path: ConfigPath): SchemaNode | undef
 
 function childOf(node: SchemaNode, step: string | number): SchemaNode[] {
   const candidates: unknown[] = [];
-  if (typeof step === 'number') candidates.push(node.items);
+  // A pair such as a corner of a polygon has its own schema for each place.
+  if (typeof step === 'number') candidates.push(Array.isArray(node.prefixItems) ? node.prefixItems[step] : node.items);
   else if (isTree(node.properties) && Object.hasOwn(node.properties, step)) {
     candidates.push(node.properties[step]);
   } else candidates.push(node.additionalProperties);
