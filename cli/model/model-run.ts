@@ -72,7 +72,9 @@ async function lookAt(path: string, detector: Detector, options: RunOptions, con
     });
     return;
   }
-  context.out.writeLine(`${printable(path)}  ${widthPx}x${heightPx}, ${inferenceMs} ms, ${detections.length} objects`);
+  context.out.writeLine(
+    `${printable(path)}  ${widthPx}x${heightPx}, ${inferenceMs} ms, ${detections.length} ${detections.length === 1 ? 'object' : 'objects'}`,
+  );
   if (detections.length > 0) context.out.write(boxTable(detections, context));
   if (drawn !== undefined) context.out.writeLine(`drawn: ${printable(drawn)}`);
 }
