@@ -9,7 +9,9 @@ export type BrokerRunOptions = { readonly config?: string; readonly state?: stri
 /** Runs the broker until it is told to stop. */
 export async function runBrokerCommand(options: BrokerRunOptions, context: CommandContext): Promise<void> {
   const path = requireConfig('broker', options.config);
-  const file = await loadConfig({ path, schema: serviceSchema({ broker: BrokerConfig }), env: context.env });
+  // The section must be there, if only as `broker: {}`: a file of another service would else open a listener to all.
+  const schema = serviceSchema({ broker: BrokerConfig.unwrap() });
+  const file = await loadConfig({ path, schema, env: context.env });
   const { name } = file.broker;
   // Through the schema once more: what the site and the command line add is held to the same rules.
   const config = BrokerConfig.parse({

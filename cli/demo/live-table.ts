@@ -1,7 +1,7 @@
 import { type Column, renderTable } from '../../base/terminal/table.js';
 import type { Colour, Terminal } from '../../base/terminal/terminal.js';
 import { printable } from '../../base/terminal/terminal.js';
-import { buildRootFilter, DEFAULT_ROOT } from '../../protocol/routes.js';
+import { buildFilter, buildRootFilter, DEFAULT_ROOT, routes } from '../../protocol/routes.js';
 import type { CameraStatus, DemoStatus, SensorStatus } from './demo-status.js';
 
 const COLUMNS: readonly Column<CameraStatus>[] = [
@@ -51,7 +51,10 @@ export function renderDemo(terminal: Terminal, status: DemoStatus, notice: strin
 /** The command that shows everything on a broker: ours lets anybody on this machine read. */
 export function tryLine(brokerUrl: string): string {
   const { hostname, port } = new URL(brokerUrl);
-  return `mosquitto_sub -h ${hostname} -p ${port === '' ? '1883' : port} -v -t '${buildRootFilter(DEFAULT_ROOT)}'`;
+  const all = buildRootFilter(DEFAULT_ROOT);
+  // A terminal is no place for the bytes of a JPEG.
+  const pictures = buildFilter(DEFAULT_ROOT, routes.snapshot);
+  return `mosquitto_sub -h ${hostname} -p ${port === '' ? '1883' : port} -v -t '${all}' -T '${pictures}'`;
 }
 
 /** Draws over what it drew before. Only for terminals. */

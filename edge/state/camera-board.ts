@@ -4,8 +4,11 @@ import { routes } from '../../protocol/routes.js';
 import { SCHEMA_MINOR } from '../../protocol/status.js';
 import type { CameraReport } from '../process/vision-message.js';
 
-/** A camera's state is told when it changes; its rate and ages at most this often, so that the card of a persistent broker is spared. */
-const REPEAT_MS = 30_000;
+/** A camera's state is told when it changes; a rate that moved clearly at most this often, everything else this often. */
+const RATE_MS = 5000;
+const REPEAT_MS = 60_000;
+/** Share by which a rate must have moved to be news. */
+const RATE_CHANGE = 0.2;
 
 /** The retained topics of one camera: state, motion, counts, snapshots. */
 export class CameraBoard {
@@ -13,7 +16,7 @@ export class CameraBoard {
   readonly #node: string;
   readonly #camera: string;
   readonly #counts = new Map<string, number>();
-  #last: { readonly key: string; readonly atMonoMs: number } | undefined;
+  #last: { readonly key: string; readonly fps: number; readonly atMonoMs: number } | undefined;
 
   constructor(documents: RetainedDocuments, node: string, camera: string) {
     this.#documents = documents;
@@ -28,8 +31,8 @@ export class CameraBoard {
 
   showState(report: CameraReport, nowMs: number, nowMonoMs: number): void {
     const key = `${report.ok} ${report.reason ?? ''} ${report.detail ?? ''}`;
-    if (this.#last?.key === key && nowMonoMs - this.#last.atMonoMs < REPEAT_MS) return;
-    this.#last = { key, atMonoMs: nowMonoMs };
+    if (this.#last?.key === key && !this.#isDue(report.fps, nowMonoMs)) return;
+    this.#last = { key, fps: report.fps, atMonoMs: nowMonoMs };
     this.#documents.set(routes.cameraState, this.#params(), {
       v: SCHEMA_MINOR,
       ok: report.ok,
@@ -62,6 +65,14 @@ export class CameraBoard {
     for (const label of this.#counts.keys()) this.showCount(label, 0);
     this.showMotion(false);
     this.showState({ ok: false, reason, detail, fps: 0, frameAgeMs: null }, nowMs, nowMonoMs);
+  }
+
+  // Sparing: a broker may keep its retained messages on a card.
+  #isDue(fps: number, nowMonoMs: number): boolean {
+    if (this.#last === undefined) return true;
+    const ageMs = nowMonoMs - this.#last.atMonoMs;
+    const hasMoved = Math.abs(fps - this.#last.fps) > RATE_CHANGE * Math.max(fps, this.#last.fps);
+    return ageMs >= REPEAT_MS || (hasMoved && ageMs >= RATE_MS);
   }
 
   #params(): { node: string; camera: string } {

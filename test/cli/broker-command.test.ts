@@ -122,3 +122,13 @@ describe('vedette broker', () => {
     expect(stderr).toContain(join(dir, 'file', 'x'));
   });
 });
+
+describe('vedette broker', () => {
+  it("does not listen for a file that is another service's", async () => {
+    const path = join(dir, 'node.yaml');
+    await writeFile(path, 'site: { name: farm }\nedge: { node: cam1, cameras: {} }\n');
+    const { code, stderr } = await runVedette(['broker', '--config', path, '--state', dir]);
+    expect(code).toBe(78);
+    expect(stderr).toContain('broker: ');
+  });
+});

@@ -115,7 +115,9 @@ describe('the table of the demo', () => {
   });
 
   it('names the default port where an address has none', () => {
-    expect(tryLine('mqtt://broker.lan')).toBe("mosquitto_sub -h broker.lan -p 1883 -v -t 'vedette/#'");
+    expect(tryLine('mqtt://broker.lan')).toBe(
+      "mosquitto_sub -h broker.lan -p 1883 -v -t 'vedette/#' -T 'vedette/1/node/+/camera/+/snapshot/+'",
+    );
   });
 
   it('forgets no node it shows and remembers no more than it can', () => {
