@@ -74,6 +74,14 @@ describe('vedette broker check-acl', () => {
 });
 
 describe('vedette broker', () => {
+  it("does not listen for a file that is another service's", async () => {
+    const path = join(dir, 'node.yaml');
+    await writeFile(path, 'site: { name: farm }\nedge: { node: cam1, cameras: {} }\n');
+    const { code, stderr } = await runVedette(['broker', '--config', path, '--state', dir]);
+    expect(code).toBe(78);
+    expect(stderr).toContain('broker: ');
+  });
+
   it('says where it listens, and ends with 0 when told to stop', async () => {
     await runVedette(['broker', 'passwd', users(), 'cam1', '--role', 'node', '--generate']);
     await writeFile(join(dir, 'b.yaml'), `broker: {tcp: {host: 127.0.0.1, port: 0}, passwordFile: ${users()}}\n`);
@@ -120,15 +128,5 @@ describe('vedette broker', () => {
     ]);
     expect(code).toBe(73);
     expect(stderr).toContain(join(dir, 'file', 'x'));
-  });
-});
-
-describe('vedette broker', () => {
-  it("does not listen for a file that is another service's", async () => {
-    const path = join(dir, 'node.yaml');
-    await writeFile(path, 'site: { name: farm }\nedge: { node: cam1, cameras: {} }\n');
-    const { code, stderr } = await runVedette(['broker', '--config', path, '--state', dir]);
-    expect(code).toBe(78);
-    expect(stderr).toContain('broker: ');
   });
 });
