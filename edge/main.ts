@@ -21,6 +21,8 @@ export type EdgeContext = {
   readonly version: string;
   /** systemd's INVOCATION_ID, where there is one. */
   readonly invocation?: string;
+  /** systemd's RuntimeDirectory, where there is one. */
+  readonly runtimeDir?: string;
   /** Program and first arguments of the built-in simulated camera. */
   readonly simCommand: readonly string[];
 };
@@ -57,6 +59,7 @@ export async function runEdge(file: DeepReadonly<EdgeFile>, context: EdgeContext
     stateDir,
     version,
     simCommand: context.simCommand,
+    ...(context.runtimeDir === undefined ? {} : { runtimeDir: context.runtimeDir }),
     link,
     presence,
     clock,

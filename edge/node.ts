@@ -11,6 +11,7 @@ import { routes } from '../protocol/routes.js';
 import { type Beat, SCHEMA_MINOR } from '../protocol/status.js';
 import type { EdgeConfig } from './config.js';
 import { isClockSynchronised } from './health/clock-sync.js';
+import { HealthFile, type NodePulse } from './health/health-file.js';
 import { HealthReporter } from './health/health-reporter.js';
 import { TrackLedger } from './process/track-ledger.js';
 import { VisionHost } from './process/vision-host.js';
@@ -25,6 +26,8 @@ export type EdgeNodeOptions = {
   readonly stateDir: string;
   readonly version: string;
   readonly simCommand: readonly string[];
+  /** systemd's RuntimeDirectory, where there is one: the node's pulse is shown there. */
+  readonly runtimeDir?: string;
   readonly link: Link;
   readonly presence: Presence;
   readonly clock: Clock;
@@ -46,6 +49,7 @@ export class EdgeNode {
   readonly #host: VisionHost;
   readonly #heartbeat: Heartbeat;
   readonly #health: HealthReporter;
+  readonly #healthFile: HealthFile | undefined;
   readonly #boards: ReadonlyMap<string, CameraBoard>;
   readonly #ledger = new TrackLedger();
   readonly #giveUp = new AbortController();
@@ -113,6 +117,7 @@ export class EdgeNode {
       read: () => this.#readNode(),
       publish: (health) => this.#documents.set(routes.health, { node: config.node }, health),
     });
+    this.#healthFile = options.runtimeDir === undefined ? undefined : new HealthFile(options.runtimeDir, clock, log);
     presence.onRepublish(() => {
       this.#documents.republishAll();
       this.#store.republish();
@@ -175,11 +180,30 @@ export class EdgeNode {
         return;
       case 'tick':
         this.#tick = report;
-        if (this.#isProgress(report)) this.#heartbeat.progress();
+        if (this.#isProgress(report)) this.#onProgress();
         return;
       default:
         this.#onCameraReport(report);
     }
+  }
+
+  #onProgress(): void {
+    this.#heartbeat.progress();
+    this.#healthFile?.progress(() => this.#pulse());
+  }
+
+  #pulse(): NodePulse {
+    const { presence, link } = this.#options;
+    const well = Object.entries(this.#tick?.cameras ?? {}).filter(([camera]) => this.#boards.get(camera)?.isOk);
+    const oldest = (ages: readonly (number | null)[]) =>
+      ages.reduce<number | null>((max, age) => (age === null ? max : Math.max(max ?? 0, age)), null);
+    return {
+      invocation: presence.invocation,
+      gen: presence.session.gen,
+      isConnected: link.isUp,
+      frameAgeMs: oldest(well.map(([, { frameAgeMs }]) => frameAgeMs)),
+      inferAgeMs: oldest(well.map(([, { inferAgeMs }]) => inferAgeMs)),
+    };
   }
 
   #onCameraReport(report: Extract<VisionReport, { type: 'camera' | 'count' | 'motion' | 'snapshot' }>): void {

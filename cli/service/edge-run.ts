@@ -17,6 +17,7 @@ export async function runEdgeCommand(
   const file = await loadConfig({ path, schema: EdgeFile, env: context.env });
   const { node, logLevel } = file.edge;
   const invocation = context.env.INVOCATION_ID;
+  const runtimeDir = context.env.RUNTIME_DIRECTORY?.split(':')[0];
   await runEdge(file, {
     signal: context.signal,
     log: openLog('edge', logLevel),
@@ -26,5 +27,6 @@ export async function runEdgeCommand(
     version: softwareVersion(),
     simCommand: [...context.self, 'sim', 'camera'],
     ...(invocation === undefined ? {} : { invocation }),
+    ...(runtimeDir === undefined || runtimeDir === '' ? {} : { runtimeDir }),
   });
 }

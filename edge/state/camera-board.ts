@@ -16,6 +16,7 @@ export class CameraBoard {
   readonly #node: string;
   readonly #camera: string;
   readonly #counts = new Map<string, number>();
+  #isOk = false;
   #last: { readonly key: string; readonly fps: number; readonly atMonoMs: number } | undefined;
 
   constructor(documents: RetainedDocuments, node: string, camera: string) {
@@ -29,7 +30,13 @@ export class CameraBoard {
     return this.#counts;
   }
 
+  /** As the camera last said of itself. */
+  get isOk(): boolean {
+    return this.#isOk;
+  }
+
   showState(report: CameraReport, nowMs: number, nowMonoMs: number): void {
+    this.#isOk = report.ok;
     const key = `${report.ok} ${report.reason ?? ''} ${report.detail ?? ''}`;
     if (this.#last?.key === key && !this.#isDue(report.fps, nowMonoMs)) return;
     this.#last = { key, fps: report.fps, atMonoMs: nowMonoMs };
