@@ -21,7 +21,8 @@ function everyFilter(root: string, list: readonly (typeof routes)[keyof typeof r
 }
 
 function messagesFrom(root: string, me: string): string[] {
-  return [routes.need, routes.fill, routes.result].map((route) => buildFilter(root, route, { sender: me }));
+  const kinds = [routes.need, routes.fill, routes.poll, routes.vote, routes.query, routes.answer, routes.result];
+  return kinds.map((route) => buildFilter(root, route, { sender: me }));
 }
 
 // One entry per role; each filter is a line of the table in `broker/README.md`.
@@ -42,6 +43,10 @@ const GRANTS: Readonly<Record<Identity['role'], (root: string, me: string) => Gr
         routes.live,
         routes.head,
         routes.segment,
+        routes.keptHead,
+        routes.keptSegment,
+        routes.frontier,
+        routes.replica,
         routes.monitorStatus,
       ]),
     ],
@@ -63,7 +68,7 @@ const GRANTS: Readonly<Record<Identity['role'], (root: string, me: string) => Gr
     read: [buildRootFilter(root)],
   }),
   reader: (root, me) => ({
-    write: [buildFilter(root, routes.need, { sender: me })],
+    write: [routes.need, routes.query].map((route) => buildFilter(root, route, { sender: me })),
     read: [buildRootFilter(root)],
   }),
   source: (root, me) => ({

@@ -1,5 +1,6 @@
 import { z } from 'zod';
 import { Epoch, Id } from './ids.js';
+import { SegmentHeader } from './segment.js';
 
 const V = z.int().min(0);
 const Seq = z.int().min(1).describe('sequence number in the epoch, from 1 without gaps');
@@ -85,6 +86,9 @@ export const Head = z.object({
         seq: z.int().min(0).describe('largest seq fsynced by the writer'),
         H: z.string().max(64).describe('chain hash of the last closed segment, hex; empty before the first'),
         seg: z.int().min(0).describe('number of closed segments'),
+        tail: SegmentHeader.optional().describe(
+          'header of the last closed segment, whose hash is H: who has its records can close the same segment',
+        ),
       }),
     )
     .max(64),
@@ -104,6 +108,10 @@ export const Need = z.object({
     .max(64)
     .describe('closed intervals of seq'),
   max: z.int().min(1).max(4096).describe('records the asker takes at most'),
+  as: z
+    .enum(['records', 'segments'])
+    .optional()
+    .describe('segments: what lies in closed segments may come as these, in `g`; absent: records'),
 });
 export type Need = z.infer<typeof Need>;
 
@@ -117,6 +125,7 @@ export const Fill = z.object({
   more: z.boolean(),
   first: z.int().min(1).describe('smallest seq the giver still has of this epoch; asking below it is of no use'),
   r: z.array(LogRecord).max(256),
+  g: z.base64().max(60_000).optional().describe('a closed segment that overlaps the ranges, gzip, instead of `r`'),
 });
 export type Fill = z.infer<typeof Fill>;
 

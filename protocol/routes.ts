@@ -1,6 +1,8 @@
 import { z } from 'zod';
 import { EPOCH_PATTERN, ID_PATTERN } from './ids.js';
+import { Answer, Query } from './query.js';
 import { CameraEvent, Command, CommandResult, Fill, Head, Live, Need } from './record.js';
+import { Frontier, Poll, ReplicaState, Vote } from './replica.js';
 import {
   Beat,
   BrokerEpoch,
@@ -96,6 +98,13 @@ export const routes = {
   live: json('node/<node>/live', 'node', Live, { payloadBytesMax: 64 * KIB }),
   head: json('node/<node>/head', 'node', Head, { retain: true, payloadBytesMax: 16 * KIB }),
   segment: bytes('node/<node>/segment/<epoch>/<n>', 'node', { retain: true, payloadBytesMax: 64 * KIB }),
+  keptHead: json('node/<node>/kept/<other>/head', 'node', Head, { retain: true, payloadBytesMax: 16 * KIB }),
+  keptSegment: bytes('node/<node>/kept/<other>/segment/<epoch>/<n>', 'node', {
+    retain: true,
+    payloadBytesMax: 64 * KIB,
+  }),
+  frontier: json('node/<node>/frontier', 'node', Frontier, { payloadBytesMax: 64 * KIB }),
+  replica: json('node/<node>/replica', 'node', ReplicaState, { retain: true, payloadBytesMax: 16 * KIB }),
   cameraEvent: json('node/<node>/camera/<camera>/event', 'node', CameraEvent),
   cameraState: json('node/<node>/camera/<camera>/state', 'node', CameraState, { retain: true }),
   motion: text('node/<node>/camera/<camera>/motion', z.enum(['ON', 'OFF'])),
@@ -108,6 +117,10 @@ export const routes = {
   maintenance: json('maintenance/<node>', 'operator', Maintenance, { retain: true }),
   need: json('to/<recipient>/need/<sender>', 'sender', Need, { payloadBytesMax: 16 * KIB }),
   fill: json('to/<recipient>/fill/<sender>', 'sender', Fill, { payloadBytesMax: 64 * KIB }),
+  poll: json('to/<recipient>/poll/<sender>', 'sender', Poll),
+  vote: json('to/<recipient>/vote/<sender>', 'sender', Vote, { payloadBytesMax: 16 * KIB }),
+  query: json('to/<recipient>/query/<sender>', 'sender', Query, { payloadBytesMax: 64 * KIB }),
+  answer: json('to/<recipient>/answer/<sender>', 'sender', Answer, { payloadBytesMax: 64 * KIB }),
   result: json('to/<recipient>/result/<sender>', 'sender', CommandResult, { payloadBytesMax: 64 * KIB }),
   command: json('to/<recipient>/cmd/<verb>/<sender>', 'sender', Command, { payloadBytesMax: 16 * KIB }),
 } as const;

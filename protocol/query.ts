@@ -1,0 +1,90 @@
+import { z } from 'zod';
+import { Epoch, Id } from './ids.js';
+
+const V = z.int().min(0);
+const TimeMs = z.int().min(0);
+
+/** Rows one answer gives at most; a list that matches more says so. */
+export const QUERY_ROWS_MAX = 10_000;
+/** Logs of one cut: 64 nodes with 16 epochs. */
+export const CUT_LOGS_MAX = 1_024;
+
+/** What is asked of everybody's records. All conditions hold together; those that are absent do not count. */
+export const QueryFilter = z.strictObject({
+  node: Id.optional(),
+  camera: Id.optional(),
+  kind: z.string().min(1).max(16).optional().describe('kind of record: track, alert, ...'),
+  label: z.string().max(64).optional(),
+  zone: Id.optional(),
+  event: z.string().max(16).optional().describe('of a track: new, update, end'),
+  fromMs: TimeMs.optional().describe('wall clock, inclusive'),
+  toMs: TimeMs.optional().describe('wall clock, inclusive'),
+  scoreMin: z.number().min(0).max(1).optional(),
+});
+export type QueryFilter = z.infer<typeof QueryFilter>;
+
+export const QUERY_SHAPES = ['count', 'list', 'histogram'] as const;
+
+/** What is to be made of the records that match: their number, they themselves (newest first), or their number by hour. */
+export const QuerySpec = z.strictObject({
+  shape: z.enum(QUERY_SHAPES),
+  filter: QueryFilter.default({}),
+  limit: z.int().min(1).max(QUERY_ROWS_MAX).default(100).describe('rows of a list'),
+  bucketMs: z.int().min(60_000).default(3_600_000).describe('width of a bar of a histogram'),
+});
+export type QuerySpec = z.infer<typeof QuerySpec>;
+
+/** A position in every log: of each, all records up to a seq. */
+export const Cut = z.array(z.tuple([Id, Epoch, z.int().min(0)])).max(CUT_LOGS_MAX);
+export type Cut = z.infer<typeof Cut>;
+
+/** A question to one replica: answered on exactly this cut, whatever else it holds. */
+export const Query = z.object({
+  v: V,
+  id: z.string().min(1).max(64),
+  q: QuerySpec,
+  cut: Cut,
+  want: z.enum(['full', 'digest']),
+  waitMs: z.int().min(0).max(30_000).describe('how long a replica that is behind may fetch first'),
+});
+export type Query = z.infer<typeof Query>;
+
+/** Why records up to the cut are not in an answer. */
+export const Missing = z.object({
+  n: Id.describe('node whose log it is'),
+  e: Epoch,
+  from: z.int().min(1),
+  to: z.int().min(1),
+  why: z.enum(['behind', 'expired', 'frozen', 'unknown']),
+});
+export type Missing = z.infer<typeof Missing>;
+
+/** A row of a list: the record, and whose it is. */
+export const QueryRow = z.object({
+  n: Id,
+  e: Epoch,
+  r: z.looseObject({ s: z.int().min(1), t: TimeMs, k: z.string() }),
+});
+export type QueryRow = z.infer<typeof QueryRow>;
+
+/** One replica's answer, in parts: `part` of `parts`. Digests of answers on the same cut are equal on honest replicas. */
+export const Answer = z.object({
+  v: V,
+  id: z.string().min(1).max(64),
+  part: z.int().min(0),
+  parts: z.int().min(1).max(1_024),
+  ok: z.boolean().describe('false: it does not answer now; `code` says why'),
+  code: z.enum(['syncing', 'overloaded', 'quarantined', 'bad-query', 'failed']).optional(),
+  message: z.string().max(300).optional(),
+  digest: z.string().max(64).describe('hex SHA-256 of the canonical whole answer; empty when not ok'),
+  count: z.int().min(0).describe('records that match, whatever the shape'),
+  rows: z.array(QueryRow).max(1_000).optional(),
+  buckets: z
+    .array(z.tuple([TimeMs, z.int().min(0)]))
+    .max(10_000)
+    .optional()
+    .describe('start of the bar, records in it'),
+  missing: z.array(Missing).max(256).describe('what this replica lacks of the cut; empty: the answer is complete'),
+  tookMs: z.number().min(0),
+});
+export type Answer = z.infer<typeof Answer>;
