@@ -13,6 +13,17 @@ export type BoardReading = {
   readonly throttled: boolean | null;
 };
 
+/** Before the first reading. */
+export const UNKNOWN_BOARD: BoardReading = {
+  cpu: 0,
+  temperatureC: null,
+  usedMiB: 0,
+  totalMiB: 0,
+  diskFreeMiB: 0,
+  diskTotalMiB: 0,
+  throttled: null,
+};
+
 const MIB = 1024 * 1024;
 
 // Raspberry Pi firmware: bit 0 under-voltage now, 1 frequency capped now, 2 throttled now (vcgencmd get_throttled).

@@ -1,8 +1,9 @@
 import type { Clock } from '../../base/clock.js';
-import { messageOf } from '../../base/errors.js';
+import { messageOf, OperationError } from '../../base/errors.js';
 import type { Log } from '../../base/log.js';
 import { type Health, SCHEMA_MINOR } from '../../protocol/status.js';
-import { type BoardReading, probeBoard } from './board-probe.js';
+import { withDeadline } from '../capture/deadline.js';
+import { type BoardReading, probeBoard, UNKNOWN_BOARD } from './board-probe.js';
 import { decideLoad, type Load } from './load.js';
 
 /** What the node's parts say of themselves when asked. Counts are since the start. */
@@ -24,10 +25,14 @@ export type HealthReporterOptions = {
   readonly log: Log;
   readonly read: () => NodeReading;
   readonly publish: (health: Health) => void;
+  /** Reads the board; the machine itself unless told. */
+  readonly probe?: (stateDir: string) => Promise<BoardReading>;
 };
 
 /** Load is judged this often; the board itself is only asked once per period. */
 const JUDGE_MS = 5000;
+/** A reading takes 0.1 s; one that takes this long asks a disk that does not answer, and health must tell just that. */
+const PROBE_MS = 5000;
 
 /** Publishes the node's health once a period and whenever its load changes. */
 export class HealthReporter {
@@ -35,6 +40,7 @@ export class HealthReporter {
   #load: Load = 'active';
   #previous = { frames: 0, overruns: 0 };
   #diskOk = true;
+  #board = UNKNOWN_BOARD;
   #cancels: (() => void)[] = [];
 
   constructor(options: HealthReporterOptions) {
@@ -75,10 +81,22 @@ export class HealthReporter {
   }
 
   async #report(): Promise<void> {
+    await this.#probe();
     try {
-      this.#options.publish(this.#build(await probeBoard(this.#options.stateDir)));
+      this.#options.publish(this.#build(this.#board));
     } catch (error) {
       this.#options.log.warn('health not published', { error: messageOf(error) });
+    }
+  }
+
+  async #probe(): Promise<void> {
+    const { clock, log, stateDir, probe = probeBoard } = this.#options;
+    const late = () =>
+      new OperationError({ code: 'timeout', op: 'read', subject: 'board', message: `no answer in ${PROBE_MS} ms` });
+    try {
+      this.#board = await withDeadline(clock, PROBE_MS, probe(stateDir), late);
+    } catch (error) {
+      log.warn('board not read, telling what it was', { error: messageOf(error) });
     }
   }
 

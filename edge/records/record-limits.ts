@@ -12,6 +12,10 @@ export type RecordLimits = {
   /** Records kept in memory alone while the disk fails, and for how long; then the oldest are lost, counted. */
   readonly memoryRecordsMax: number;
   readonly memoryMs: number;
+  /** Records that wait for their turn at a disk that works; beyond it the oldest are lost, counted. */
+  readonly burstRecordsMax: number;
+  /** A disk that has not done what it was asked to for so long is in trouble, like one that refuses. */
+  readonly diskStallMs: number;
   /** Between two attempts to write to a failing disk. */
   readonly diskRetryMs: number;
   /** A wall clock that falls back further than this begins a new epoch, so that t stays monotone within each. */
@@ -45,6 +49,10 @@ export const DEFAULT_RECORD_LIMITS: RecordLimits = {
   // 60 s of a busy node (60 records/s), about 1 MB.
   memoryRecordsMax: 4_096,
   memoryMs: 60_000,
+  // A disk writes 20,000 records/s; this is what it is behind after five seconds of them, about 20 MB.
+  burstRecordsMax: 131_072,
+  // A cheap card that cleans its flash answers after a second or two, a bad one after five.
+  diskStallMs: 10_000,
   diskRetryMs: 5_000,
   clockStepMs: 60_000,
   batchRecords: 32,

@@ -1,7 +1,6 @@
 import { randomBytes } from 'node:crypto';
-import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import type { Clock } from '../../base/clock.js';
+import { type Clock, SystemClock } from '../../base/clock.js';
 import { Counters } from '../../base/counters.js';
 import { messageOf, OperationError, systemCodeOf } from '../../base/errors.js';
 import type { Log } from '../../base/log.js';
@@ -9,7 +8,9 @@ import { describeIssues } from '../../protocol/codec.js';
 import { buildEpoch } from '../../protocol/ids.js';
 import { LogRecord } from '../../protocol/record.js';
 import { SEGMENT_AGE_MAX_MS } from '../../protocol/segment.js';
+import { type DiskState, DiskTrouble, recordsToShed } from './disk-trouble.js';
 import { EpochFolder, parseEpochFolderName, type RotReport } from './epoch-folder.js';
+import { attempt, openInstance } from './instance-file.js';
 import { LiveEpoch } from './live-epoch.js';
 import type { RecordDisk } from './record-disk.js';
 import { RECORD_LINE_BYTES_MAX, type RecordLimits } from './record-limits.js';
@@ -41,14 +42,14 @@ export type LogExtent = {
   readonly segments: number;
 };
 
-export type DiskState = { readonly ok: true } | { readonly ok: false; readonly reason: string };
-
 export type RecordLogOptions = {
   /** Folder of the log; must exist. */
   readonly dir: string;
   readonly node: string;
   readonly disk: RecordDisk;
   readonly clock: Clock;
+  /** By which the disk's answers are awaited. The machine's own unless told: a disk is real where time is simulated. */
+  readonly diskClock?: Clock;
   readonly log: Log;
   readonly limits: RecordLimits;
   readonly opening: () => OpeningFields;
@@ -85,6 +86,7 @@ export class RecordLog {
   readonly #limits: RecordLimits;
   readonly #counters = new Counters(COUNTER_NAMES);
   readonly #syncBudget: SyncBudget;
+  readonly #trouble: DiskTrouble;
   #folders: EpochFolder[] = [];
   #live: LiveEpoch | undefined;
   #prev: { readonly e: string; readonly s: number } | null = null;
@@ -94,10 +96,9 @@ export class RecordLog {
   #isWriting = false;
   #isSyncing = false;
   #isSealing = false;
+  #isTidying = false;
   #cancelSync: (() => void) | undefined;
   #cancelTimers: (() => void)[] = [];
-  #troubleSinceMonoMs: number | undefined;
-  #lastTrouble = '';
   /** Epochs that are over and not closed on disk; where that failed, until the next life. */
   readonly #ending = new Set<string>();
   #isClosed = false;
@@ -107,6 +108,10 @@ export class RecordLog {
     this.#limits = options.limits;
     const { fsyncMs: soonMs, fsyncRefillMs: refillMs, fsyncBurst: burst } = options.limits;
     this.#syncBudget = new SyncBudget({ soonMs, refillMs, burst });
+    const { clock, diskClock = new SystemClock(), log, limits, onDisk } = options;
+    const onRetry = () => void this.#enqueue(() => this.#retry());
+    const onStall = () => this.#goOnInMemory();
+    this.#trouble = new DiskTrouble({ clock, diskClock, log, limits, onDisk, onRetry, onStall });
   }
 
   /**
@@ -116,13 +121,13 @@ export class RecordLog {
    */
   async open(): Promise<RotReport[]> {
     const { dir, node, disk, clock } = this.#options;
-    this.#instance = await this.#readInstance();
+    this.#instance = await openInstance(join(dir, 'instance'), disk);
     const reports: RotReport[] = [];
     const found = (await disk.list(dir)).flatMap((name) => parseEpochFolderName(name) ?? []);
     found.sort((a, b) => a.ordinal - b.ordinal);
     for (const { epoch, ordinal } of found) {
       const folder = new EpochFolder({ node, epoch, ordinal, root: dir, disk });
-      reports.push(...(await this.#attempt('read', folder.path, () => folder.load())));
+      reports.push(...(await attempt('read', folder.path, () => folder.load())));
       this.#folders.push(folder);
     }
     const last = this.#folders.at(-1);
@@ -131,7 +136,7 @@ export class RecordLog {
     await this.#expire().catch((error) => {
       this.#options.log.warn('old segments not removed', { error: messageOf(error) });
     });
-    this.#cancelTimers = [clock.every(60_000, () => this.#enqueue(() => this.#tidy()))];
+    this.#cancelTimers = [clock.every(60_000, () => this.#tidyInTurn())];
     return reports;
   }
 
@@ -145,7 +150,7 @@ export class RecordLog {
   }
 
   get diskState(): DiskState {
-    return this.#troubleSinceMonoMs === undefined ? { ok: true } : { ok: false, reason: this.#lastTrouble };
+    return this.#trouble.state;
   }
 
   /** Records in memory alone, waiting for the disk. */
@@ -159,7 +164,7 @@ export class RecordLog {
   }
 
   counters(): Record<string, number> {
-    return this.#counters.snapshot();
+    return { ...this.#counters.snapshot(), diskStalls: this.#trouble.stalls };
   }
 
   /**
@@ -176,8 +181,9 @@ export class RecordLog {
     const record = this.#push(live, fields, wallMs);
     return new Promise((resolve) => {
       this.#waiters.push({ seq: record.s, epoch: live, resolve: () => resolve(record) });
-      if (this.#troubleSinceMonoMs === undefined) this.#kick();
-      else this.#endureTrouble(live);
+      this.#shed(live);
+      if (this.#trouble.isPresent) this.#goOnInMemory();
+      else this.#kick();
     });
   }
 
@@ -199,7 +205,7 @@ export class RecordLog {
   /** Largest seq that may be published: in the file, or in memory while the disk fails. 0 for an unknown epoch. */
   publishableSeq(epoch: string): number {
     const live = this.#live;
-    if (live?.folder.epoch === epoch) return this.#troubleSinceMonoMs === undefined ? live.writtenSeq : live.seq;
+    if (live?.folder.epoch === epoch) return this.#trouble.isPresent ? live.seq : live.writtenSeq;
     return this.#folder(epoch)?.closedSeq ?? 0;
   }
 
@@ -238,10 +244,11 @@ export class RecordLog {
     }
   }
 
-  /** Makes every record so far survive a power cut; resolves without that while the disk fails. */
+  /** Makes every record so far survive a power cut; resolves without that while the disk fails or does not answer. */
   async flush(): Promise<void> {
+    if (this.#trouble.isStalled) return;
     this.#kick();
-    await this.#enqueue(() => this.#sync());
+    await this.#trouble.untilStalled(this.#enqueue(() => this.#sync()));
   }
 
   /** Writes and fsyncs what is left. Idempotent. */
@@ -250,8 +257,9 @@ export class RecordLog {
     await this.flush();
     this.#isClosed = true;
     this.#cancelSync?.();
+    this.#trouble.close();
     for (const cancel of this.#cancelTimers) cancel();
-    await this.#live?.close();
+    if (this.#live !== undefined) await this.#trouble.untilStalled(this.#live.close());
   }
 
   #folder(epoch: string): EpochFolder | undefined {
@@ -262,6 +270,8 @@ export class RecordLog {
   #endEpochAfterClockStep(wallMs: number): void {
     const live = this.#live;
     if (live === undefined || live.lastT - wallMs <= this.#limits.clockStepMs) return;
+    // Each epoch that ends waits in memory for the disk: one more for every step would have no limit.
+    if (this.#trouble.isStalled) return;
     this.#options.log.warn('wall clock was set back, beginning a new epoch', { byMs: live.lastT - wallMs });
     this.#endEpoch(live);
   }
@@ -292,13 +302,9 @@ export class RecordLog {
     const { epoch } = live.folder;
     this.#counters.add('recordsLost', live.unwritten);
     this.#options.log.error('end of an epoch not written', { epoch, records: lost });
-    this.append({ k: 'loss', why: this.#whyLost(), n: lost, e: epoch }).catch((error) => {
+    this.append({ k: 'loss', why: this.#trouble.lossCause, n: lost, e: epoch }).catch((error) => {
       this.#options.log.error('loss not recorded', { epoch, records: lost, error: messageOf(error) });
     });
-  }
-
-  #whyLost(): 'disk-full' | 'io' {
-    return this.#lastTrouble === 'ENOSPC' || this.#lastTrouble === 'EDQUOT' ? 'disk-full' : 'io';
   }
 
   #beginEpoch(wallMs: number): LiveEpoch {
@@ -333,7 +339,8 @@ export class RecordLog {
   }
 
   #enqueue(task: () => Promise<void>): Promise<void> {
-    this.#work = this.#work.then(task).catch((error) => this.#meetTrouble(error));
+    const attempted = () => this.#trouble.watch(task().catch((error) => this.#meetTrouble(error)));
+    this.#work = this.#work.then(attempted);
     return this.#work;
   }
 
@@ -367,7 +374,7 @@ export class RecordLog {
   #startSeal(live: LiveEpoch): void {
     if (this.#isSealing) return;
     this.#isSealing = true;
-    live.seal().then(
+    this.#trouble.watch(live.seal()).then(
       (closed) => {
         this.#isSealing = false;
         this.#noteClosed(closed);
@@ -388,7 +395,7 @@ export class RecordLog {
   }
 
   #settleWaiters(): void {
-    const isInTrouble = this.#troubleSinceMonoMs !== undefined;
+    const isInTrouble = this.#trouble.isPresent;
     const isDone = (waiter: Waiter) =>
       isInTrouble || waiter.epoch !== this.#live || waiter.seq <= waiter.epoch.writtenSeq;
     const done = this.#waiters.filter(isDone);
@@ -416,7 +423,7 @@ export class RecordLog {
     const settled = () => {
       this.#isSyncing = false;
     };
-    this.#live?.sync().then(settled, (error) => {
+    this.#trouble.watch(this.#live?.sync() ?? Promise.resolve()).then(settled, (error) => {
       settled();
       void this.#enqueue(() => Promise.reject(error));
     });
@@ -424,13 +431,22 @@ export class RecordLog {
 
   async #sync(): Promise<void> {
     const live = this.#live;
-    if (live === undefined || this.#troubleSinceMonoMs !== undefined) return;
+    if (live === undefined || this.#trouble.isPresent) return;
     // One that is under way already is counted by who began it.
     const isOwn = !this.#isSealing;
     const closed = await live.seal();
     if (isOwn) this.#noteClosed(closed);
     await live.sync();
     await this.#expire();
+  }
+
+  // At most one waits for its turn: a disk that does not answer would gather them.
+  #tidyInTurn(): void {
+    if (this.#isTidying) return;
+    this.#isTidying = true;
+    void this.#enqueue(() => this.#tidy()).then(() => {
+      this.#isTidying = false;
+    });
   }
 
   async #tidy(): Promise<void> {
@@ -493,40 +509,29 @@ export class RecordLog {
 
   async #meetTrouble(error: unknown): Promise<void> {
     this.#counters.add('diskErrors');
-    const reason = systemCodeOf(error) ?? messageOf(error);
+    this.#trouble.note(error);
     await this.#live?.distrustFile();
-    if (this.#troubleSinceMonoMs === undefined) {
-      this.#troubleSinceMonoMs = this.#options.clock.monoMs();
-      this.#lastTrouble = reason;
-      this.#options.log.error('log not written, keeping records in memory', { reason, error: messageOf(error) });
-      this.#options.onDisk({ ok: false, reason });
-    }
-    this.#settleWaiters();
-    this.#options.onAppended();
-    if (!this.#isClosed) this.#options.clock.after(this.#limits.diskRetryMs, () => this.#enqueue(() => this.#retry()));
+    this.#goOnInMemory();
   }
 
-  #endureTrouble(live: LiveEpoch): void {
-    const sinceMs = this.#options.clock.monoMs() - (this.#troubleSinceMonoMs ?? 0);
-    const isOverdue = sinceMs > this.#limits.memoryMs;
-    // Memory holds what the disk owes for a while; after it only the newest, so that live viewers still see all.
-    while (live.unwritten > this.#limits.memoryRecordsMax || (isOverdue && !live.isBroken)) {
-      live.dropOldestUnwritten();
-      this.#counters.add('recordsLost');
-    }
+  #goOnInMemory(): void {
     this.#settleWaiters();
     this.#options.onAppended();
+  }
+
+  #shed(live: LiveEpoch): void {
+    const lost = recordsToShed(live, this.#trouble.lastedMs, this.#limits);
+    for (let i = 0; i < lost; i++) live.dropOldestUnwritten();
+    this.#counters.add('recordsLost', lost);
   }
 
   async #retry(): Promise<void> {
+    if (!this.#trouble.isPresent) return;
     const live = this.#live;
-    if (live === undefined || this.#troubleSinceMonoMs === undefined) return;
-    await live.seal();
+    await live?.seal();
     await this.#writeOut();
     await this.#live?.sync();
-    this.#troubleSinceMonoMs = undefined;
-    this.#options.log.info('log is written again');
-    this.#options.onDisk({ ok: true });
+    this.#trouble.clear();
     this.#kick();
   }
 
@@ -539,45 +544,12 @@ export class RecordLog {
     if (broken.folder.segments.length === 0) this.#prev = this.#prevOf(broken.folder);
     const wallMs = this.#options.clock.nowMs();
     const next = this.#beginEpoch(wallMs);
-    this.#push(next, { k: 'loss', why: this.#whyLost(), n: lost, e: broken.folder.epoch }, wallMs);
+    this.#push(next, { k: 'loss', why: this.#trouble.lossCause, n: lost, e: broken.folder.epoch }, wallMs);
     await next.writeTail();
   }
 
   #prevOf(folder: EpochFolder): { readonly e: string; readonly s: number } | null {
     const before = this.#folders[this.#folders.indexOf(folder) - 1];
     return before === undefined ? null : { e: before.epoch, s: before.closedSeq };
-  }
-
-  async #readInstance(): Promise<string> {
-    const path = join(this.#options.dir, 'instance');
-    try {
-      const text = (await readFile(path, 'utf8')).trim();
-      if (/^[0-9a-f]{16}$/.test(text)) return text;
-    } catch (error) {
-      if (systemCodeOf(error) !== 'ENOENT') throw this.#unwritable('read', path, error);
-    }
-    const instance = randomBytes(8).toString('hex');
-    await this.#attempt('write', path, () => this.#options.disk.replace(path, `${instance}\n`));
-    return instance;
-  }
-
-  async #attempt<T>(op: string, path: string, work: () => Promise<T>): Promise<T> {
-    try {
-      return await work();
-    } catch (error) {
-      throw this.#unwritable(op, path, error);
-    }
-  }
-
-  #unwritable(op: string, path: string, cause: unknown): OperationError {
-    const isFull = ['ENOSPC', 'EDQUOT'].includes(systemCodeOf(cause) ?? '');
-    return new OperationError({
-      code: isFull ? 'disk-full' : 'state-unwritable',
-      op,
-      subject: path,
-      message: messageOf(cause),
-      hint: isFull ? 'free some space' : 'check the owner and mode of the state folder, and that its disk is writable',
-      cause,
-    });
   }
 }

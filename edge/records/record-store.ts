@@ -10,6 +10,7 @@ import { openStateFolder } from '../../base/state-folder.js';
 import { parseJson } from '../../protocol/codec.js';
 import { LogRecord } from '../../protocol/record.js';
 import { CursorFile } from './cursor-file.js';
+import type { DiskState } from './disk-trouble.js';
 import { HeadPublisher } from './head.js';
 import { NeedServer } from './need-server.js';
 import { openNodeKey } from './node-key.js';
@@ -17,7 +18,7 @@ import { Publisher } from './publisher.js';
 import { localDisk, type RecordDisk } from './record-disk.js';
 import { RecordIndex } from './record-index.js';
 import { DEFAULT_RECORD_LIMITS, type RecordLimits } from './record-limits.js';
-import { type DiskState, type OpeningFields, type RecordFields, RecordLog } from './record-log.js';
+import { type OpeningFields, type RecordFields, RecordLog } from './record-log.js';
 import type { IndexDocument, RecordQuery } from './record-query.js';
 import { scanSegments } from './segment-scan.js';
 
@@ -159,6 +160,7 @@ export class RecordStore {
         recordsUnsendable: sent.unsendable ?? 0,
         rottenRecords: log.rottenRecords ?? 0,
         diskErrors: log.diskErrors ?? 0,
+        diskStalls: log.diskStalls ?? 0,
       },
       counters: {
         ...prefixed('log', log),

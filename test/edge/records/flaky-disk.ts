@@ -5,10 +5,20 @@ export class FlakyDisk implements RecordDisk {
   /** Bytes that still fit; undefined: no limit. */
   bytesLeft: number | undefined;
   syncFails = false;
+  /** An fsync begins and has no outcome until `answerSyncs`. */
+  syncHangs = false;
+  removeFails = false;
   /** Replacing a file begins and never ends: what a kill in the middle of it looks like. */
   replaceHangs = false;
   /** Called before each write to a segment, which waits for it: a card that stalls. */
   beforeWrite: () => Promise<void> = async () => {};
+
+  readonly #hanging: (() => void)[] = [];
+
+  answerSyncs(): void {
+    this.syncHangs = false;
+    for (const resolve of this.#hanging.splice(0)) resolve();
+  }
 
   async openSegment(path: string): Promise<SegmentFile> {
     this.#failIfFull();
@@ -23,6 +33,7 @@ export class FlakyDisk implements RecordDisk {
       },
       sync: async () => {
         if (this.syncFails) throw diskError('EIO');
+        if (this.syncHangs) await new Promise<void>((resolve) => this.#hanging.push(resolve));
         await file.sync();
       },
       close: () => file.close(),
@@ -52,7 +63,8 @@ export class FlakyDisk implements RecordDisk {
     return localDisk.move(from, to);
   }
 
-  remove(path: string): Promise<void> {
+  async remove(path: string): Promise<void> {
+    if (this.removeFails) throw diskError('EIO');
     return localDisk.remove(path);
   }
 

@@ -3,12 +3,13 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { gunzipSync } from 'node:zlib';
 import fc from 'fast-check';
-import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 import { SimulatedClock } from '../../../base/clock.js';
 import { silentLog } from '../../../base/log.js';
+import type { DiskState } from '../../../edge/records/disk-trouble.js';
 import { readOpenLines } from '../../../edge/records/epoch-folder.js';
 import { DEFAULT_RECORD_LIMITS } from '../../../edge/records/record-limits.js';
-import { type DiskState, RecordLog, type RecordLogOptions } from '../../../edge/records/record-log.js';
+import { RecordLog, type RecordLogOptions } from '../../../edge/records/record-log.js';
 import { openSegment, sealSegment } from '../../../edge/records/segment.js';
 import { parseJson } from '../../../protocol/codec.js';
 import { LogRecord } from '../../../protocol/record.js';
@@ -448,6 +449,116 @@ describe('RecordLog', () => {
       await log.close();
       const again = await openLog();
       expect(await readAll(again, ended)).toHaveLength(4);
+    });
+
+    /** From now on the disk neither does what it is asked to nor refuses, until the returned function is called. */
+    function stallDisk(): () => void {
+      let goOn = () => {};
+      const answer = new Promise<void>((resolve) => {
+        goOn = resolve;
+      });
+      disk.beforeWrite = () => answer;
+      return () => {
+        disk.beforeWrite = async () => {};
+        goOn();
+      };
+    }
+
+    const stalling = { memoryRecordsMax: 50, burstRecordsMax: 200 };
+
+    it('counts a write that never ends as trouble, and keeps no more in memory than its limit', async () => {
+      const log = await openLog({ diskClock: clock, limits: { ...DEFAULT_RECORD_LIMITS, ...stalling } });
+      await appendMany(log, 10);
+      const epoch = log.liveEpoch ?? '';
+      const goOn = stallDisk();
+      const first = log.append(track(11));
+      await clock.advance(DEFAULT_RECORD_LIMITS.diskStallMs - 1);
+      expect(diskStates).toEqual([]);
+      await clock.advance(2);
+      expect(diskStates).toEqual([{ ok: false, reason: 'stalled' }]);
+      expect((await first).s).toBe(12);
+      expect(log.publishableSeq(epoch)).toBe(12);
+      for (let i = 0; i < 500; i++) await log.append(track(i + 12));
+      expect(log.unwritten).toBe(50);
+      expect(log.counters()).toMatchObject({ diskStalls: 1, recordsLost: 451 });
+      goOn();
+      await vi.waitFor(() => expect(diskStates.at(-1)).toEqual({ ok: true }));
+      await log.append(track(600));
+      expect(log.unwritten).toBe(0);
+      const records = await readAll(log, log.liveEpoch ?? '');
+      const kept = await readAll(log, epoch);
+      expect(records[1]).toMatchObject({ k: 'loss', why: 'io', e: epoch, n: 512 - kept.length });
+      expect(kept.map(({ s }) => s)).toEqual(kept.map((_record, i) => i + 1));
+    });
+
+    it('loses nothing of a stall that memory can bridge', async () => {
+      const log = await openLog({ diskClock: clock, limits: { ...DEFAULT_RECORD_LIMITS, ...stalling } });
+      await appendMany(log, 10);
+      const epoch = log.liveEpoch ?? '';
+      const goOn = stallDisk();
+      const waiting = log.append(track(11));
+      await clock.advance(DEFAULT_RECORD_LIMITS.diskStallMs + 1);
+      await waiting;
+      for (let i = 0; i < 40; i++) await log.append(track(i + 12));
+      goOn();
+      await vi.waitFor(() => expect(log.diskState).toEqual({ ok: true }));
+      expect(log.counters()).toMatchObject({ recordsLost: 0, diskErrors: 0 });
+      expect(log.liveEpoch).toBe(epoch);
+      expect(await readAll(log, epoch)).toHaveLength(52);
+    });
+
+    it('limits what comes at once, and tells what was too much', async () => {
+      const log = await openLog({ diskClock: clock, limits: { ...DEFAULT_RECORD_LIMITS, ...stalling } });
+      await appendMany(log, 3);
+      const epoch = log.liveEpoch ?? '';
+      const appended = appendMany(log, 300);
+      expect(log.unwritten).toBe(200);
+      expect(log.diskState).toEqual({ ok: true });
+      await appended;
+      // A gap cannot be written: what memory still held goes with what it gave up, and a new epoch tells of both.
+      expect(log.counters().recordsLost).toBe(300);
+      expect((await readAll(log, log.liveEpoch ?? ''))[1]).toMatchObject({ k: 'loss', n: 300, e: epoch });
+    });
+
+    it('notices an fsync that never ends, while records still reach the file', async () => {
+      const log = await openLog({ diskClock: clock });
+      await appendMany(log, 3);
+      disk.syncHangs = true;
+      await clock.advance(DEFAULT_RECORD_LIMITS.fsyncMs + 1);
+      await clock.advance(DEFAULT_RECORD_LIMITS.diskStallMs + 1);
+      expect(log.diskState).toEqual({ ok: false, reason: 'stalled' });
+      expect(log.extents()[0]?.seq).toBe(0);
+      disk.answerSyncs();
+      await vi.waitFor(() => expect(log.diskState).toEqual({ ok: true }));
+      expect(log.extents()[0]?.seq).toBe(4);
+    });
+
+    it('closes without waiting for a disk that does not answer', async () => {
+      const log = await openLog({ diskClock: clock });
+      await appendMany(log, 3);
+      const goOn = stallDisk();
+      const waiting = log.append(track(4));
+      await clock.advance(DEFAULT_RECORD_LIMITS.diskStallMs + 1);
+      await waiting;
+      await log.close();
+      goOn();
+    });
+
+    it('is well again when an old segment could not be removed before the first record of this life', async () => {
+      const log = await openLog();
+      await appendMany(log, 300);
+      await log.close();
+      const again = await openLog({ limits: { ...DEFAULT_RECORD_LIMITS, retentionMs: 60_000 } });
+      disk.removeFails = true;
+      await clock.advance(120_000);
+      await again.flush();
+      expect(again.diskState).toEqual({ ok: false, reason: 'EIO' });
+      disk.removeFails = false;
+      await clock.advance(DEFAULT_RECORD_LIMITS.diskRetryMs + 1);
+      await again.flush();
+      expect(again.diskState).toEqual({ ok: true });
+      await again.append(track(1));
+      expect(again.unwritten).toBe(0);
     });
 
     it('publishes from memory for as long as the disk is away', async () => {

@@ -1,0 +1,38 @@
+import { describe, expect, it } from 'vitest';
+import { SimulatedClock } from '../../../base/clock.js';
+import { silentLog } from '../../../base/log.js';
+import { UNKNOWN_BOARD } from '../../../edge/health/board-probe.js';
+import { HealthReporter, type NodeReading } from '../../../edge/health/health-reporter.js';
+import { Health } from '../../../protocol/status.js';
+
+describe('HealthReporter', () => {
+  it('tells of a disk that does not answer, though the board cannot be read for it', async () => {
+    const clock = new SimulatedClock();
+    const published: Health[] = [];
+    let disk: NodeReading['disk'] = { ok: true };
+    let isHanging = false;
+    const reporter = new HealthReporter({
+      stateDir: '/nowhere',
+      periodMs: 60_000,
+      clock,
+      log: silentLog,
+      read: () => ({ frames: 0, overruns: 0, disk, rssMiB: 100, queues: { recordsUnwritten: 7 }, drops: {} }),
+      publish: (health) => published.push(health),
+      probe: () => (isHanging ? new Promise(() => {}) : Promise.resolve({ ...UNKNOWN_BOARD, totalMiB: 4096 })),
+    });
+    reporter.open();
+    await clock.advance(1);
+    isHanging = true;
+    disk = { ok: false, reason: 'stalled' };
+    reporter.reportNow();
+    await clock.advance(5_001);
+    reporter.close();
+    expect(published).toHaveLength(2);
+    expect(Health.parse(published[1])).toMatchObject({
+      load: 'overloaded',
+      memory: { totalMiB: 4096 },
+      disk: { ok: false, reason: 'stalled' },
+      queues: { recordsUnwritten: 7 },
+    });
+  });
+});
