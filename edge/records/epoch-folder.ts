@@ -3,7 +3,7 @@ import { z } from 'zod';
 import { messageOf, systemCodeOf } from '../../base/errors.js';
 import { parseJson } from '../../protocol/codec.js';
 import { EPOCH_PATTERN } from '../../protocol/ids.js';
-import { SEGMENT_BYTES_MAX, SEGMENT_RECORDS_MAX } from '../../protocol/segment.js';
+import { SEGMENT_BYTES_MAX, SEGMENT_RECORDS_MAX, type SegmentHeader } from '../../protocol/segment.js';
 import type { RecordDisk } from './record-disk.js';
 import { type OpenedSegment, openSegment, RottenSegmentError, type SegmentMeta, sealSegment } from './segment.js';
 
@@ -24,10 +24,19 @@ const IndexLine = z.union([
     count: z.int().min(1),
     t0: z.int().min(0),
     t1: z.int().min(0),
+    // A line without it was written by a version that had no use for it: that segment is read instead.
+    prev: z.string().regex(/^([0-9a-f]{64})?$/),
     hash: z.string().regex(/^[0-9a-f]{64}$/),
     bytes: z.int().min(1),
   }),
-  z.object({ expired: z.int().min(1) }),
+  z.object({
+    expired: z.int().min(1),
+    seg: z.int().min(0).optional(),
+    hash: z
+      .string()
+      .regex(/^[0-9a-f]{64}$/)
+      .optional(),
+  }),
 ]);
 
 const FOLDER_PATTERN = /^(\d{6,9})-([a-z2-7]{12})$/;
@@ -59,6 +68,8 @@ export class EpochFolder {
   /** Left open by an earlier life and not closed since, because the disk takes no writes. */
   #loose: Run[] = [];
   #expiredSeq = 0;
+  /** The last segment given up: where numbers and hashes go on when it was the last of all. */
+  #expiredTail: { readonly seg: number; readonly hash: string } | undefined;
   #hasRot = false;
   #indexText = '';
 
@@ -102,11 +113,19 @@ export class EpochFolder {
   }
 
   get lastHash(): string {
-    return this.#segments.at(-1)?.hash ?? '';
+    return this.#segments.at(-1)?.hash ?? this.#expiredTail?.hash ?? '';
+  }
+
+  /** Header of the last closed segment, key by key as its first line says it; undefined before the first. */
+  get tail(): SegmentHeader | undefined {
+    const last = this.#segments.at(-1);
+    if (last === undefined) return undefined;
+    const { n: seg, first, count, t0, t1, prev } = last;
+    return { v: 1, n: this.#node, e: this.epoch, seg, first, count, t0, t1, prev };
   }
 
   get nextSegment(): number {
-    return (this.#segments.at(-1)?.n ?? -1) + 1;
+    return (this.#segments.at(-1)?.n ?? this.#expiredTail?.seg ?? -1) + 1;
   }
 
   get bytes(): number {
@@ -199,6 +218,7 @@ export class EpochFolder {
     if (oldest === undefined) return undefined;
     this.#segments = rest;
     this.#expiredSeq = Math.max(this.#expiredSeq, oldest.first + oldest.count - 1);
+    this.#expiredTail = { seg: oldest.n, hash: oldest.hash };
     // The index first, or a crash in between would look like a lost file; but a full disk must be able to make room.
     await this.#writeIndex().catch(() => {});
     await this.#disk.remove(this.#gzPath(oldest.n));
@@ -220,10 +240,15 @@ export class EpochFolder {
     for (const line of this.#indexText.split('\n')) {
       const parsed = IndexLine.safeParse(parseOrUndefined(line));
       if (!parsed.success) continue;
-      if ('expired' in parsed.data) this.#expiredSeq = Math.max(this.#expiredSeq, parsed.data.expired);
+      if ('expired' in parsed.data) this.#noteExpired(parsed.data);
       else known.set(parsed.data.n, parsed.data);
     }
     return known;
+  }
+
+  #noteExpired({ expired, seg, hash }: { expired: number; seg?: number | undefined; hash?: string | undefined }): void {
+    this.#expiredSeq = Math.max(this.#expiredSeq, expired);
+    if (seg !== undefined && hash !== undefined) this.#expiredTail = { seg, hash };
   }
 
   async #readMeta(name: string, n: number, reports: RotReport[]): Promise<SegmentMeta | undefined> {
@@ -232,7 +257,8 @@ export class EpochFolder {
       const gz = await this.#disk.read(path);
       const { header, hash } = await openSegment(gz);
       if (header.e !== this.epoch || header.seg !== n) throw new RottenSegmentError('it is of another log');
-      return { n, first: header.first, count: header.count, t0: header.t0, t1: header.t1, hash, bytes: gz.length };
+      const { first, count, t0, t1, prev } = header;
+      return { n, first, count, t0, t1, prev, hash, bytes: gz.length };
     } catch (error) {
       await this.#disk.move(path, `${path}.rot`).catch(() => {});
       reports.push({ epoch: this.epoch, path: `${path}.rot`, reason: messageOf(error), records: 0 });
@@ -270,7 +296,7 @@ export class EpochFolder {
 
   #buildIndex(): string {
     const lines = this.#segments.map((segment) => JSON.stringify(segment));
-    if (this.#expiredSeq > 0) lines.unshift(JSON.stringify({ expired: this.#expiredSeq }));
+    if (this.#expiredSeq > 0) lines.unshift(JSON.stringify({ expired: this.#expiredSeq, ...this.#expiredTail }));
     return lines.map((line) => `${line}\n`).join('');
   }
 

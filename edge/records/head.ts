@@ -69,6 +69,7 @@ export class HeadPublisher {
         seq: extent.seq,
         H: extent.hash,
         seg: extent.segments,
+        ...(extent.tail === undefined ? {} : { tail: extent.tail }),
       }));
     const head = { node, inst: records.instance, t: clock.nowMs(), logs };
     return { v: SCHEMA_MINOR, ...head, sig: signHead(head, key) };

@@ -7,7 +7,7 @@ import type { Log } from '../../base/log.js';
 import { describeIssues } from '../../protocol/codec.js';
 import { buildEpoch } from '../../protocol/ids.js';
 import { LogRecord } from '../../protocol/record.js';
-import { SEGMENT_AGE_MAX_MS } from '../../protocol/segment.js';
+import { SEGMENT_AGE_MAX_MS, type SegmentHeader } from '../../protocol/segment.js';
 import { type DiskState, DiskTrouble, recordsToShed } from './disk-trouble.js';
 import { EpochFolder, parseEpochFolderName, type RotReport } from './epoch-folder.js';
 import { attempt, openInstance } from './instance-file.js';
@@ -40,6 +40,8 @@ export type LogExtent = {
   readonly seq: number;
   readonly hash: string;
   readonly segments: number;
+  /** Header of the last closed segment, whose hash is `hash`. */
+  readonly tail: SegmentHeader | undefined;
 };
 
 export type RecordLogOptions = {
@@ -198,6 +200,7 @@ export class RecordLog {
         seq: isLive ? (this.#live?.syncedSeq ?? 0) : folder.closedSeq,
         hash: folder.lastHash,
         segments: folder.nextSegment,
+        tail: folder.tail,
       };
     });
   }

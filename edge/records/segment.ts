@@ -17,6 +17,8 @@ export type SegmentMeta = {
   /** Times of its first and last record, wall clock ms. */
   readonly t0: number;
   readonly t1: number;
+  /** Hash of the segment before it, as its header says; empty for the first. */
+  readonly prev: string;
   /** Chain hash, hex: commits to this segment and all before it. */
   readonly hash: string;
   /** Size of the gzip file. */
@@ -53,8 +55,8 @@ export function segmentHash(headerLine: string, lines: readonly string[]): strin
 export async function sealSegment(header: SegmentHeader, lines: readonly string[]): Promise<SealedSegment> {
   const headerLine = JSON.stringify(header);
   const gz = await deflate(`${headerLine}\n${lines.join('\n')}\n`);
-  const { seg: n, first, count, t0, t1 } = header;
-  return { gz, meta: { n, first, count, t0, t1, hash: segmentHash(headerLine, lines), bytes: gz.length } };
+  const { seg: n, first, count, t0, t1, prev } = header;
+  return { gz, meta: { n, first, count, t0, t1, prev, hash: segmentHash(headerLine, lines), bytes: gz.length } };
 }
 
 /**

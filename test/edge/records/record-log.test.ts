@@ -10,7 +10,7 @@ import type { DiskState } from '../../../edge/records/disk-trouble.js';
 import { readOpenLines } from '../../../edge/records/epoch-folder.js';
 import { DEFAULT_RECORD_LIMITS } from '../../../edge/records/record-limits.js';
 import { RecordLog, type RecordLogOptions } from '../../../edge/records/record-log.js';
-import { openSegment, sealSegment } from '../../../edge/records/segment.js';
+import { openSegment, sealSegment, segmentHash } from '../../../edge/records/segment.js';
 import { parseJson } from '../../../protocol/codec.js';
 import { LogRecord } from '../../../protocol/record.js';
 import { FlakyDisk } from './flaky-disk.js';
@@ -329,6 +329,34 @@ describe('RecordLog', () => {
     await clock.advance(60_000);
     await log.flush();
     expect(expired).toBeGreaterThan(0);
+  });
+
+  it('names its last segment by a header that hashes, with its records, to the hash of the log', async () => {
+    const log = await openLog();
+    await appendMany(log, 600);
+    await log.flush();
+    const { epoch = '', tail, hash } = log.extents()[0] ?? {};
+    if (tail === undefined) throw new Error('no tail');
+    expect(tail).toMatchObject({ n: 'cam1', e: epoch, seg: 1 });
+    const lines = await log.read(epoch, tail.first, tail.count);
+    const texts = lines.map(({ text }) => text);
+    expect(segmentHash(JSON.stringify(tail), texts)).toBe(hash);
+    await log.close();
+    const again = await openLog();
+    expect(again.extents()[0]?.tail).toMatchObject({ seg: 2, prev: hash });
+  });
+
+  it('goes on numbering and chaining when every closed segment has expired', async () => {
+    const log = await openLog({ limits: { ...DEFAULT_RECORD_LIMITS, retentionBytes: 0 } });
+    await appendMany(log, 600);
+    await log.flush();
+    const before = log.extents()[0];
+    expect(before).toMatchObject({ segments: 2, tail: undefined });
+    await appendMany(log, 256);
+    await log.flush();
+    expect(log.extents()[0]).toMatchObject({ segments: 3 });
+    expect(log.extents()[0]?.hash).not.toBe(before?.hash);
+    expect(before?.hash).toMatch(/^[0-9a-f]{64}$/);
   });
 
   it('forgets an epoch whose last segment expired', async () => {
