@@ -4,6 +4,7 @@ import { z } from 'zod';
 import { Id } from '../protocol/ids.js';
 import { DEFAULT_ROOT } from '../protocol/routes.js';
 import { ConfigDocument, type ConfigPath } from './config-document.js';
+import { issuesBehindKeys } from './config-keys.js';
 import { type ConfigOverride, overridesFromEnv, withOverride } from './config-override.js';
 import { type ConfigProblem, describeFaults } from './config-problem.js';
 import { schemaTree } from './config-schema.js';
@@ -131,7 +132,9 @@ export function parseConfig<S extends z.ZodType>(
 
   const result = options.schema.safeParse(value);
   if (!result.success) {
-    for (const fault of describeFaults(result.error.issues, value, tree)) {
+    const { issues } = result.error;
+    const all = [...issues, ...issuesBehindKeys(options.schema, value, issues)];
+    for (const fault of describeFaults(all, value, tree)) {
       problems.push({
         path: fault.path.join('.'),
         place: overrideAt(overrides, fault.path) ?? placeInFile(document, fault.path, fault.at),
@@ -141,6 +144,16 @@ export function parseConfig<S extends z.ZodType>(
   }
   if (!result.success || problems.length > 0) throw new ConfigError(options.path, inFileOrder(problems));
   return freezeDeep(result.data);
+}
+
+/**
+ * Where things stand in a configuration file: `12:5`, empty for what it does not hold. For what is found wrong after it
+ * was loaded.
+ * @throws OperationError `config-unreadable`
+ */
+export async function readPlaces(path: string): Promise<(path: ConfigPath) => string> {
+  const document = new ConfigDocument(await readConfigText(path));
+  return (steps) => placeInFile(document, steps, 'value');
 }
 
 // As a person reads the file; what comes from elsewhere last.

@@ -142,34 +142,31 @@ export const BrokerConfig = z
     journal: JournalConfig,
     limits: BrokerLimits,
   })
-  .superRefine((config, context) => {
-    const listeners = listenersOf(config);
-    if (listeners.length === 0) {
-      context.addIssue({ code: 'custom', path: ['tcp'], message: 'no listener: give tcp, tls or websocket' });
-    }
-    for (const [key, host] of listeners) {
-      if (config.anonymousRead && !LOOPBACK_HOST.test(host)) {
-        context.addIssue({
-          code: 'custom',
-          path: ['anonymousRead'],
-          message: `not with ${key} on ${host}; allowed: only listeners on loopback (127.0.0.1, ::1)`,
-        });
-      }
-    }
-  })
+  // Also where other settings are wrong, so that all faults are told at once.
+  .superRefine(checkListeners, { when: ({ value }) => isObject(value) })
   .prefault({});
 export type BrokerConfig = z.infer<typeof BrokerConfig>;
 
-type HasHost = { host: string };
-function listenersOf(config: {
-  tcp: HasHost | false;
-  tls?: HasHost | undefined;
-  websocket?: HasHost | undefined;
-}): [string, string][] {
-  const all: [string, HasHost | false | undefined][] = [
-    ['tcp', config.tcp],
-    ['tls', config.tls],
-    ['websocket', config.websocket],
-  ];
-  return all.flatMap(([key, listener]) => (listener ? [[key, listener.host]] : []));
+/** Settings of listeners as they may arrive here, checked or not. */
+type Listeners = { readonly tcp?: unknown; readonly tls?: unknown; readonly websocket?: unknown };
+
+function checkListeners(config: Listeners & { readonly anonymousRead: unknown }, context: z.RefinementCtx): void {
+  const listeners = (['tcp', 'tls', 'websocket'] as const).filter((key) => Boolean(config[key]));
+  if (listeners.length === 0) {
+    context.addIssue({ code: 'custom', path: ['tcp'], message: 'no listener: give tcp, tls or websocket' });
+  }
+  for (const key of listeners) {
+    const host = hostOf(config[key]);
+    if (config.anonymousRead !== true || host === undefined || LOOPBACK_HOST.test(host)) continue;
+    const message = `not with ${key} on ${host}; allowed: only listeners on loopback (127.0.0.1, ::1)`;
+    context.addIssue({ code: 'custom', path: ['anonymousRead'], message });
+  }
+}
+
+function hostOf(listener: unknown): string | undefined {
+  return isObject(listener) && 'host' in listener && typeof listener.host === 'string' ? listener.host : undefined;
+}
+
+function isObject(value: unknown): value is object {
+  return typeof value === 'object' && value !== null && !Array.isArray(value);
 }

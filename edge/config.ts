@@ -1,5 +1,6 @@
 import { z } from 'zod';
 import { serviceSchema } from '../base/config.js';
+import { atMostKeys } from '../base/config-keys.js';
 import { Id } from '../protocol/ids.js';
 import { SourceConfig } from './capture/config.js';
 import { VisionSettings } from './vision/config.js';
@@ -88,7 +89,7 @@ export const EdgeConfig = z.strictObject({
   model: ModelConfig.prefault({}),
   cameras: z
     .record(Id, CameraConfig)
-    .refine((cameras) => Object.keys(cameras).length <= 16, 'allowed: at most 16 cameras on one node')
+    .refine(...atMostKeys(16, 'cameras on one node'))
     .describe('by camera id'),
   cameraEvents: z.boolean().default(false).describe('also publish each track event on camera/<camera>/event'),
   records: RecordsConfig.prefault({}),

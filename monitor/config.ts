@@ -1,5 +1,6 @@
 import { z } from 'zod';
 import { serviceSchema } from '../base/config.js';
+import { atMostKeys } from '../base/config-keys.js';
 import { Id } from '../protocol/ids.js';
 import { deriveTimings, type RosterTimings } from './timings.js';
 
@@ -47,7 +48,7 @@ export const MonitorConfig = z.strictObject({
         site: Id.optional().describe('what it shares with others that can fail as one: a switch, a room'),
       }),
     )
-    .refine((nodes) => Object.keys(nodes).length <= NODES_MAX, `allowed: at most ${NODES_MAX} nodes`)
+    .refine(...atMostKeys(NODES_MAX, 'nodes'))
     .describe('inventory by node id: who has to be there'),
   timing: TimingConfig.prefault({}),
   logLevel: z.enum(['debug', 'info', 'warn', 'error', 'silent']).default('info'),

@@ -1,4 +1,5 @@
 import { z } from 'zod';
+import { atMostKeys } from '../../base/config-keys.js';
 import { Id } from '../../protocol/ids.js';
 
 const Unit = z.number().min(0).max(1);
@@ -207,7 +208,7 @@ export const VisionSettings = z.strictObject({
   zones: z
     .record(Id, ZoneSettings)
     .default({})
-    .refine((zones) => Object.keys(zones).length <= 16, 'allowed: at most 16 zones, as many as a record holds'),
+    .refine(...atMostKeys(16, 'zones, as many as a record holds')),
   tracker: TrackerSettings.prefault({}),
   events: EventSettings.prefault({}),
   snapshot: SnapshotSettings.prefault({}),
@@ -215,7 +216,10 @@ export const VisionSettings = z.strictObject({
 export type VisionSettings = z.infer<typeof VisionSettings>;
 
 /** The labels a camera tracks with a given model, in the model's order. */
-export function labelsTracked(objects: ObjectSettings, modelLabels: readonly string[]): readonly string[] {
+export function labelsTracked(
+  objects: { readonly labels: readonly string[] },
+  modelLabels: readonly string[],
+): readonly string[] {
   const wanted = new Set(objects.labels);
   const known = modelLabels.filter((label) => wanted.has(label));
   const isDefault =

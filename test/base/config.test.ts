@@ -90,6 +90,37 @@ describe('a configuration file', () => {
     ]);
   });
 
+  it('looks into what a key that is not allowed holds, however deep', () => {
+    const zones = z.record(Id, z.strictObject({ side: z.int().min(1) }));
+    const deep = serviceSchema({ edge: z.strictObject({ cameras: z.record(Id, Camera.extend({ zones })) }) });
+    const text = [
+      'edge:',
+      '  cameras:',
+      '    Back Door:',
+      '      driver: usb',
+      '      fpss: 3',
+      '      zones:',
+      '        Gate: {side: 0}',
+      '        yard: {side: x}',
+      '    front: {driver: sim, zones: {"a b": {}}}',
+    ].join('\n');
+    const parseDeep = () => parseConfig(text, { path: 'x.yaml', schema: deep, env: {} });
+    const rule = 'this key is not allowed; allowed: 1 to 32 of a-z, 0-9 and -, not starting with -';
+    expect(parseDeep).toThrow(
+      [
+        '8 problems',
+        `  3:5 edge.cameras.Back Door: ${rule}`,
+        '  4:15 edge.cameras.Back Door.driver: got "usb"; allowed: sim, file',
+        '  5:7 edge.cameras.Back Door.fpss: unknown key; did you mean fps?; allowed: driver, fps, zones',
+        `  7:9 edge.cameras.Back Door.zones.Gate: ${rule}`,
+        '  7:22 edge.cameras.Back Door.zones.Gate.side: got 0; allowed: whole number, at least 1',
+        '  8:22 edge.cameras.Back Door.zones.yard.side: got "x"; allowed: whole number, at least 1',
+        `  9:34 edge.cameras.front.zones.a b: ${rule}`,
+        '  9:41 edge.cameras.front.zones.a b.side: missing; allowed: whole number, at least 1',
+      ].join('\n'),
+    );
+  });
+
   it.each([
     ['a missing value', 'edge: {cameras: {}}', '  1:7 edge.node: missing; allowed: text matching ^[a-z0-9]'],
     ['a missing section', 'site: {}', '  1:1 edge: missing; allowed: map of node'],
