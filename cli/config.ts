@@ -14,7 +14,10 @@ export function registerConfig(program: Command, context: CommandContext): void 
     .addHelpText(
       'after',
       `
-Settings of the environment (VEDETTE_EDGE_NODE, ...) count, as they would when the service starts.
+Settings of the environment (VEDETTE_EDGE_NODE, ...) count, as they would when the service starts. The files it names
+are looked at too: one that is here and cannot be used is a fault (exit code 78); one that is not here, and a label that
+the model does not know, is a warning, for the file may be meant for another machine. Relative paths begin in the folder
+the service is started in.
 
 Examples:
   vedette config check /etc/vedette/site.yaml

@@ -1,4 +1,4 @@
-import { mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
@@ -41,7 +41,7 @@ describe('vedette config check', () => {
     expect({ code, stderr }).toEqual({ code: 0, stderr: '' });
     expect(stdout).toMatch(/^site +name farm/m);
     expect(stdout).toMatch(/^edge +node cam1.*cameras front yard/m);
-    expect(stdout).toContain('warning: edge.passwordFile: ./cam1.password does not exist on this machine');
+    expect(stdout).toContain('warning: 6:17 edge.passwordFile: ./cam1.password does not exist on this machine');
     expect(stdout.trimEnd().split('\n').at(-1)).toBe('OK good.yaml');
   });
 
@@ -55,6 +55,75 @@ describe('vedette config check', () => {
       expect.stringMatching(/^ {2}6:21 edge\.cameras\.front\.source: got "tape:7"; /),
       expect.stringMatching(/^ {2}7:22 broker\.tcp\.port: got 70000; allowed: whole number, 0 to 65535/),
     ]);
+  });
+
+  it('finds what several settings are together though one of them is wrong by itself', async () => {
+    const cameras = Array.from({ length: 17 }, (_, i) => `    c${i}: {source: "sim:${i}"${i === 3 ? ', fps: 1' : ''}}`);
+    const text = ['broker: {anonymousRead: true, name: A}', 'edge:', '  node: a', '  cameras:', ...cameras].join('\n');
+    await writeFile(join(dir, 'together.yaml'), text);
+    const { stderr } = await check(['together.yaml']);
+    expect(stderr.trimEnd().split('\n')).toEqual([
+      'vedette: read config together.yaml: 4 problems',
+      expect.stringMatching(/^ {2}1:25 broker\.anonymousRead: got true; not with tcp on 0\.0\.0\.0/),
+      expect.stringMatching(/^ {2}1:37 broker\.name: got "A"; /),
+      expect.stringMatching(/^ {2}5:5 edge\.cameras: .*allowed: at most 16 cameras on one node/),
+      expect.stringMatching(/^ {2}8:27 edge\.cameras\.c3\.fps: unknown key/),
+    ]);
+  });
+
+  it('looks at the files it names and at the labels of its model', async () => {
+    await mkdir(join(dir, 'etc'), { recursive: true });
+    await writeFile(join(dir, 'etc', 'beside.pem'), 'PEM');
+    await writeFile(
+      join(dir, 'etc', 'around.yaml'),
+      [
+        'site: {caFile: beside.pem}',
+        'edge:',
+        '  node: cam1',
+        '  passwordFile: cam1.password',
+        '  certFile: /nowhere/cam1.pem',
+        '  cameras:',
+        '    front:',
+        '      source: "file:clip.mjpeg"',
+        '      objects:',
+        '        labels: [person, girafe]',
+        '        perLabel: {persn: {scoreMin: 0.6}, dog: {scoreMin: 0.5}}',
+        '      zones: {gate: {polygon: [[0, 0], [1, 0], [1, 1]], labels: [person, kite]}}',
+      ].join('\n'),
+    );
+    const { code, stdout } = await check(['--json', 'etc/around.yaml']);
+    const { ok, warnings } = JSON.parse(stdout);
+    expect({ code, ok }).toEqual({ code: 0, ok: true });
+    expect(warnings).toEqual([
+      expect.stringMatching(/^1:16 site\.caFile: beside\.pem does not exist .* lies beside the configuration/),
+      expect.stringMatching(/^4:17 edge\.passwordFile: cam1\.password does not exist .*LoadCredential=/),
+      expect.stringMatching(/^5:13 edge\.certFile: \/nowhere\/cam1\.pem does not exist on this machine$/),
+      expect.stringMatching(/^8:15 edge\.cameras\.front\.source: clip\.mjpeg does not exist/),
+      expect.stringMatching(
+        /^10:26 edge\.cameras\.front\.objects\.labels\.1: the model has no label "girafe"; it has person/,
+      ),
+      expect.stringMatching(/^11:27 .*perLabel\.persn: the model has no label "persn"; did you mean person\?/),
+      expect.stringMatching(/^11:49 .*perLabel\.dog: "dog" is not tracked by this camera/),
+      expect.stringMatching(/^12:74 .*zones\.gate\.labels\.1: the model has no label "kite"/),
+    ]);
+  });
+
+  it('takes a file that is here and of no use for a fault', async () => {
+    await writeFile(join(dir, 'open.password'), 'secret\n', { mode: 0o644 });
+    await writeFile(join(dir, 'page.onnx'), '<!DOCTYPE html>');
+    const text =
+      'edge: {node: a, passwordFile: open.password, model: {path: page.onnx}, cameras: {f: {source: "sim:1"}}}\n';
+    await writeFile(join(dir, 'useless.yaml'), `${text}site: {caFile: /nowhere/ca.pem}\n`);
+    const { code, stderr } = await check(['useless.yaml']);
+    expect(code).toBe(78);
+    expect(stderr.trimEnd().split('\n')).toEqual([
+      'vedette: read config useless.yaml: 3 problems',
+      expect.stringMatching(/^ {2}1:31 edge\.passwordFile: .*open\.password: everyone on this machine can read it/),
+      expect.stringMatching(/^ {2}1:60 edge\.model\.path: .*not an ONNX model: it is a web page/),
+      expect.stringMatching(/^ {2}2:16 site\.caFile: warning: /),
+    ]);
+    const { problems, warnings } = JSON.parse((await check(['--json', 'useless.yaml'])).stdout);
+    expect([problems.length, warnings.length]).toEqual([2, 1]);
   });
 
   it('gives programs one object, with the same exit code', async () => {
