@@ -6,6 +6,8 @@ const TimeMs = z.int().min(0);
 
 /** Rows one answer gives at most; a list that matches more says so. */
 export const QUERY_ROWS_MAX = 10_000;
+/** Bars of one histogram: a month in steps of five minutes. Wider bars are asked for beyond that. */
+export const QUERY_BARS_MAX = 10_000;
 /** Logs of one cut: 64 nodes with 16 epochs. */
 export const CUT_LOGS_MAX = 1_024;
 
@@ -42,8 +44,16 @@ export type Cut = z.infer<typeof Cut>;
 export const Query = z.object({
   v: V,
   id: z.string().min(1).max(64),
-  q: QuerySpec,
+  q: z
+    .record(z.string(), z.unknown())
+    .describe(
+      '{shape: count, list or histogram, filter: {node, camera, kind, label, zone, event, fromMs, toMs, scoreMin}, ' +
+        'limit, bucketMs}; checked by who answers, so that a wrong one gets an answer that says what is wrong',
+    ),
   cut: Cut,
+  floor: Cut.optional().describe(
+    'smallest seq of each log that is asked for, as the newest head says: below it retention has given up; absent: 1',
+  ),
   want: z.enum(['full', 'digest']),
   waitMs: z.int().min(0).max(30_000).describe('how long a replica that is behind may fetch first'),
 });
@@ -58,6 +68,10 @@ export const Missing = z.object({
   why: z.enum(['behind', 'expired', 'frozen', 'unknown']),
 });
 export type Missing = z.infer<typeof Missing>;
+
+/** A log a replica holds and the cut of a query does not name: node, epoch, smallest and largest seq. */
+export const UnaskedLog = z.tuple([Id, Epoch, z.int().min(1), z.int().min(0)]);
+export type UnaskedLog = z.infer<typeof UnaskedLog>;
 
 /** A row of a list: the record, and whose it is. */
 export const QueryRow = z.object({
@@ -85,6 +99,13 @@ export const Answer = z.object({
     .optional()
     .describe('start of the bar, records in it'),
   missing: z.array(Missing).max(256).describe('what this replica lacks of the cut; empty: the answer is complete'),
+  also: z
+    .array(UnaskedLog)
+    .max(CUT_LOGS_MAX)
+    .optional()
+    .describe(
+      'logs of the nodes asked about that it holds and the cut does not name: heads list the newest epochs only',
+    ),
   tookMs: z.number().min(0),
 });
 export type Answer = z.infer<typeof Answer>;
