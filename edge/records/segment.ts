@@ -28,6 +28,8 @@ export type SegmentMeta = {
 export type SealedSegment = { readonly meta: SegmentMeta; readonly gz: Buffer };
 export type OpenedSegment = {
   readonly header: SegmentHeader;
+  /** The header as it lies in the file: the hash is over this text. */
+  readonly headerLine: string;
   readonly lines: readonly string[];
   readonly hash: string;
 };
@@ -74,7 +76,7 @@ export async function openSegment(gz: Uint8Array, knownHash?: string): Promise<O
   }
   const hash = segmentHash(headerLine, lines);
   if (knownHash !== undefined && hash !== knownHash) throw new RottenSegmentError('its hash differs');
-  return { header: header.data, lines, hash };
+  return { header: header.data, headerLine, lines, hash };
 }
 
 async function inflateText(gz: Uint8Array): Promise<string> {
