@@ -1,0 +1,121 @@
+import type { Clock } from '../../../base/clock.js';
+import type { Random } from '../../../base/random.js';
+import { BoardClock, WallClock } from './board-clock.js';
+import { ProcessLife } from './process-life.js';
+import type { SimulatedBroker } from './simulated-broker.js';
+import { SimulatedDisk } from './simulated-disk.js';
+import { type LinkSettings, SimulatedLink } from './simulated-link.js';
+import type { SimulatedNetwork } from './simulated-network.js';
+
+/** All that a program gets of the world. It cannot tell that it is simulated. */
+export type ProgramEnv = {
+  /** Name of the node; clones have the same. */
+  readonly node: string;
+  /** Wall clock of the board, monotonic clock since the start of the process. */
+  readonly clock: Clock;
+  /** Different in every life of every board. */
+  readonly random: Random;
+  readonly disk: SimulatedDisk;
+  /** A connection of its own; call `open` on it. */
+  readonly link: (settings: LinkSettings) => SimulatedLink;
+};
+
+/** A program: started with its env, it lives by the callbacks it set. What it returns is for observers alone. */
+export type Program<State> = (env: ProgramEnv) => State;
+
+export type BoardOptions<State> = {
+  /** Name on the network, one of a kind. */
+  readonly name: string;
+  /** Name the program goes by; the board's own unless it is a clone. */
+  readonly node?: string;
+  readonly program: Program<State>;
+  readonly wallStartMs: number;
+  readonly network: SimulatedNetwork;
+  readonly brokers: ReadonlyMap<string, SimulatedBroker>;
+  readonly random: Random;
+  /** The program threw. */
+  readonly onFault: (board: string, error: unknown) => void;
+};
+
+/** A board: a disk, a wall clock, and one process that lives, dies and lives again. */
+export class SimulatedBoard<State> {
+  readonly name: string;
+  readonly node: string;
+  readonly disk = new SimulatedDisk();
+  readonly wall: WallClock;
+  readonly #options: BoardOptions<State>;
+  #life: ProcessLife | undefined;
+  #state: State | undefined;
+  #lives = 0;
+
+  constructor(options: BoardOptions<State>) {
+    this.name = options.name;
+    this.node = options.node ?? options.name;
+    this.#options = options;
+    this.wall = new WallClock(options.network.queue, options.wallStartMs);
+  }
+
+  /** The process exists, frozen or not. */
+  get isAlive(): boolean {
+    return this.#life?.isAlive === true;
+  }
+
+  get isRunning(): boolean {
+    return this.#life?.isRunning === true;
+  }
+
+  /** What the program of this life returned; undefined while there is none. */
+  get state(): State | undefined {
+    return this.isAlive ? this.#state : undefined;
+  }
+
+  /** Lives so far. */
+  get lives(): number {
+    return this.#lives;
+  }
+
+  start(): void {
+    if (this.isAlive) return;
+    const { network, brokers, random, program, onFault } = this.#options;
+    this.#lives++;
+    const life = new ProcessLife(network.queue, (error) => {
+      onFault(this.name, error);
+      this.crash();
+    });
+    this.#life = life;
+    this.#state = undefined;
+    const lifeRandom = random.fork(`${this.name}/${this.#lives}`);
+    life.enter(() => {
+      this.#state = program({
+        node: this.node,
+        clock: new BoardClock(network.queue, life, this.wall),
+        random: lifeRandom.fork('program'),
+        disk: this.disk,
+        link: (settings) =>
+          new SimulatedLink(settings, this.name, network, brokers, life, lifeRandom.fork(`link ${settings.clientId}`)),
+      });
+    });
+  }
+
+  /** The process is killed. What it wrote is in the system's cache and stays; its sockets close. */
+  crash(): void {
+    this.#life?.end(false);
+  }
+
+  /** The power goes: what was not synced is lost or torn, and nobody closes the sockets. */
+  powerCut(random: Random): void {
+    if (!this.isAlive) return;
+    this.#life?.end(true);
+    this.disk.powerCut(random);
+  }
+
+  /** SIGSTOP. */
+  freeze(): void {
+    this.#life?.freeze();
+  }
+
+  /** SIGCONT: what came meanwhile is handled now, in its order. */
+  thaw(): void {
+    this.#life?.thaw();
+  }
+}
