@@ -33,7 +33,13 @@ const STATS_PERIOD_MS = 10_000;
 /** How long a graceful stop waits for clients to take the news and go. */
 const CLOSE_MS = 2000;
 
-export type BrokerParts = { readonly clock: Clock; readonly log: Log; readonly random: Random };
+export type BrokerParts = {
+  readonly clock: Clock;
+  readonly log: Log;
+  readonly random: Random;
+  /** A message of the broker's own has been through the whole engine, to every subscription: it serves. */
+  readonly onServed?: () => void;
+};
 
 /** A running broker. */
 export type Broker = {
@@ -364,7 +370,7 @@ class OpenBroker implements Broker {
   }
 
   #publishStats(): void {
-    this.#own.publishStats(this.#states.count, this.#stall.takeLargestMs());
+    this.#own.publishStats(this.#states.count, this.#stall.takeLargestMs()).then(this.#parts.onServed, () => {});
   }
 }
 

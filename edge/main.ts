@@ -5,6 +5,7 @@ import { siteLinkOptions } from '../base/link/site-link.js';
 import type { Log } from '../base/log.js';
 import { Presence, type StopReason } from '../base/presence/presence.js';
 import type { Random } from '../base/random.js';
+import type { ServiceNotify } from '../base/service-notify.js';
 import { openStateFolder } from '../base/state-folder.js';
 import type { EdgeFile } from './config.js';
 import { EdgeNode } from './node.js';
@@ -21,6 +22,8 @@ export type EdgeContext = {
   readonly version: string;
   /** systemd's INVOCATION_ID, where there is one. */
   readonly invocation?: string;
+  /** Tells systemd that the node is ready, alive and stopping. */
+  readonly notify: ServiceNotify;
   /** systemd's RuntimeDirectory, where there is one. */
   readonly runtimeDir?: string;
   /** Program and first arguments of the built-in simulated camera. */
@@ -37,7 +40,7 @@ export const BUILT_IN_MODEL = new URL('../../edge/models/vedette-sim.onnx', impo
  */
 export async function runEdge(file: DeepReadonly<EdgeFile>, context: EdgeContext): Promise<void> {
   const { site, edge: config } = file;
-  const { clock, random, log, signal, stateDir, version } = context;
+  const { clock, random, log, notify, signal, stateDir, version } = context;
   // A board whose card has become full or read-only still has eyes and a network.
   const trouble = await openStateFolder(stateDir);
   if (trouble !== undefined) log.error('state folder takes no writes, going on in memory', { error: trouble.message });
@@ -62,6 +65,7 @@ export async function runEdge(file: DeepReadonly<EdgeFile>, context: EdgeContext
     ...(context.runtimeDir === undefined ? {} : { runtimeDir: context.runtimeDir }),
     link,
     presence,
+    notify,
     clock,
     random,
     log,
@@ -71,10 +75,13 @@ export async function runEdge(file: DeepReadonly<EdgeFile>, context: EdgeContext
   try {
     await presence.open();
     link.open();
+    // The log takes records; a broker that cannot be reached is no reason to be called not started.
+    await notify.ready();
     log.info('node runs', { node: config.node, cameras: Object.keys(config.cameras), brokers: site.brokers });
     await node.run(signal);
     reason = 'sigterm';
   } finally {
+    await notify.stopping();
     // In reverse: what was seen is on disk and on its way before the node says that it stops.
     await node.close();
     await presence.close(reason);

@@ -7,14 +7,16 @@ import type { Log } from '../base/log.js';
 import { Heartbeat } from '../base/presence/heartbeat.js';
 import type { Presence } from '../base/presence/presence.js';
 import type { Random } from '../base/random.js';
+import type { ServiceNotify } from '../base/service-notify.js';
 import { routes } from '../protocol/routes.js';
 import { type Beat, SCHEMA_MINOR } from '../protocol/status.js';
 import type { EdgeConfig } from './config.js';
 import { isClockSynchronised } from './health/clock-sync.js';
 import { HealthFile, type NodePulse } from './health/health-file.js';
 import { HealthReporter } from './health/health-reporter.js';
+import { WatchdogFeed } from './health/watchdog-feed.js';
 import { TrackLedger } from './process/track-ledger.js';
-import { VisionHost } from './process/vision-host.js';
+import { VisionHost, visionRepairMs } from './process/vision-host.js';
 import type { StartVision, TickReport, TrackReport, VisionReport } from './process/vision-message.js';
 import { RecordStore } from './records/record-store.js';
 import { CameraBoard } from './state/camera-board.js';
@@ -30,6 +32,7 @@ export type EdgeNodeOptions = {
   readonly runtimeDir?: string;
   readonly link: Link;
   readonly presence: Presence;
+  readonly notify: ServiceNotify;
   readonly clock: Clock;
   readonly random: Random;
   readonly log: Log;
@@ -50,6 +53,7 @@ export class EdgeNode {
   readonly #heartbeat: Heartbeat;
   readonly #health: HealthReporter;
   readonly #healthFile: HealthFile | undefined;
+  readonly #watchdog: WatchdogFeed;
   readonly #boards: ReadonlyMap<string, CameraBoard>;
   readonly #ledger = new TrackLedger();
   readonly #giveUp = new AbortController();
@@ -118,6 +122,12 @@ export class EdgeNode {
       publish: (health) => this.#documents.set(routes.health, { node: config.node }, health),
     });
     this.#healthFile = options.runtimeDir === undefined ? undefined : new HealthFile(options.runtimeDir, clock, log);
+    this.#watchdog = new WatchdogFeed({
+      feed: (status) => options.notify.progress(status),
+      clock,
+      repairMs: visionRepairMs(config.limits),
+      status: () => this.#statusLine(),
+    });
     presence.onRepublish(() => {
       this.#documents.republishAll();
       this.#store.republish();
@@ -138,6 +148,7 @@ export class EdgeNode {
   async run(signal: AbortSignal): Promise<void> {
     this.#heartbeat.open();
     this.#health.open();
+    this.#watchdog.open();
     await this.#host.run(AbortSignal.any([signal, this.#giveUp.signal]));
     if (this.#fatal !== undefined) throw this.#fatal.error;
   }
@@ -146,6 +157,7 @@ export class EdgeNode {
   async close(): Promise<void> {
     this.#heartbeat.close();
     this.#health.close();
+    this.#watchdog.close();
     this.#endOpenTracks();
     await this.#store.close();
     this.#documents.close();
@@ -190,6 +202,15 @@ export class EdgeNode {
   #onProgress(): void {
     this.#heartbeat.progress();
     this.#healthFile?.progress(() => this.#pulse());
+    this.#watchdog.progress();
+  }
+
+  #statusLine(): string {
+    const cameras = Object.entries(this.#tick?.cameras ?? {});
+    const fps = cameras.reduce((total, [, tick]) => total + tick.fps, 0);
+    const well = [...this.#boards.values()].filter(({ isOk }) => isOk).length;
+    const broker = this.#options.link.isUp ? 'broker connected' : 'no broker';
+    return `${well} of ${this.#boards.size} cameras, ${fps.toFixed(1)} frames/s, ${broker}`;
   }
 
   #pulse(): NodePulse {

@@ -1,4 +1,5 @@
 import { loadConfig, serviceSchema } from '../../base/config.js';
+import type { Broker } from '../../broker/broker.js';
 import { BrokerConfig } from '../../broker/config.js';
 import { runBrokerMain } from '../../broker/main.js';
 import type { CommandContext } from '../command-context.js';
@@ -19,11 +20,12 @@ export async function runBrokerCommand(options: BrokerRunOptions, context: Comma
     root: file.broker.root ?? file.site.root,
     stateDir: stateDirOf(options.state, file.broker.stateDir, name, context),
   });
-  await runBrokerMain(config, context.signal, ({ ports, epoch }) => {
+  const onOpen = ({ ports, epoch }: Broker) => {
     if (options.json === true) return context.out.writeJson({ event: 'listening', broker: name, epoch, ports });
     const where = Object.entries(ports).map(([kind, port]) => `${kind} ${port}`);
     context.err.writeLine(`broker ${name} listens: ${where.join(', ')}`);
-  });
+  };
+  await runBrokerMain(config, context.signal, onOpen, context.env);
 }
 
 // The command line wins over the file, the file over systemd and the default.

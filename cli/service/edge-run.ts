@@ -2,6 +2,7 @@ import { randomBytes } from 'node:crypto';
 import { loadConfig } from '../../base/config.js';
 import { openLog } from '../../base/log.js';
 import { Random } from '../../base/random.js';
+import { ServiceNotify } from '../../base/service-notify.js';
 import { softwareVersion } from '../../base/software-version.js';
 import { EdgeFile } from '../../edge/config.js';
 import { runEdge } from '../../edge/main.js';
@@ -16,12 +17,15 @@ export async function runEdgeCommand(
   const path = requireConfig('edge', options.config);
   const file = await loadConfig({ path, schema: EdgeFile, env: context.env });
   const { node, logLevel } = file.edge;
+  const { env, clock } = context;
+  const log = openLog('edge', logLevel);
   const invocation = context.env.INVOCATION_ID;
   const runtimeDir = context.env.RUNTIME_DIRECTORY?.split(':')[0];
   await runEdge(file, {
     signal: context.signal,
-    log: openLog('edge', logLevel),
-    clock: context.clock,
+    log,
+    clock,
+    notify: new ServiceNotify({ env, clock, log }),
     random: new Random(randomBytes(16).toString('hex')),
     stateDir: serviceStateDir(options.state, context, 'edge', node),
     version: softwareVersion(),

@@ -1,4 +1,4 @@
-import { rename, writeFile } from 'node:fs/promises';
+import { chmod, rename, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { Clock } from '../../base/clock.js';
 import { messageOf } from '../../base/errors.js';
@@ -52,7 +52,9 @@ export class HealthFile {
   // No fsync: the folder is in memory, and what a power cut takes is of the boot before.
   async #write(text: string): Promise<void> {
     const temporary = `${this.#path}.tmp`;
-    await writeFile(temporary, text, { mode: 0o644 });
+    await writeFile(temporary, text);
+    // Whatever the unit's UMask: the board's probe runs as another user.
+    await chmod(temporary, 0o644);
     await rename(temporary, this.#path);
   }
 }

@@ -25,6 +25,11 @@ type Life = { readonly child: ChildProcess; readonly ended: Promise<string>; ver
 
 // First retry after half a second: a crash costs few frames. The ceiling spares a board whose model always crashes.
 const RETRY = { firstMs: 500, maxMs: 30_000, factor: 2 };
+
+/** The longest a repair by the host may take: a frame that never ends, the longest wait, a slow start. */
+export function visionRepairMs(limits: Pick<VisionLimits, 'frameDeadlineMs' | 'startDeadlineMs'>): number {
+  return limits.frameDeadlineMs + RETRY.maxMs + limits.startDeadlineMs;
+}
 /**
  * Pictures live outside the JavaScript heap; what is inside it is small and short-lived, and a leak should show early.
  * Small young generations and one helper thread of the engine save 20 to 35 MiB of the 175 the process has without.
