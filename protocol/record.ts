@@ -93,6 +93,13 @@ export const Head = z.object({
     )
     .max(64),
   sig: z.string().max(128).describe('Ed25519 over the UTF-8 JSON text of [node, inst, t, logs], base64'),
+  key: z
+    .string()
+    .max(64)
+    .optional()
+    .describe(
+      'public key of the signature, base64 of 32 bytes; absent: the one in `info`. A lost disk takes its key along',
+    ),
 });
 export type Head = z.infer<typeof Head>;
 

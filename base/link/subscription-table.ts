@@ -9,6 +9,8 @@ export type LinkMessage<P extends string, T> = {
   /** True for what the broker had retained when we subscribed; false for what was published just now. */
   readonly retained: boolean;
   readonly topic: string;
+  /** The payload as it came: hashes are over bytes. Shared: not to be changed. */
+  readonly raw: Uint8Array;
   /** When it arrived, monotonic clock. */
   readonly receivedMonoMs: number;
 };
@@ -62,7 +64,7 @@ export class SubscriptionTable {
           return;
         }
         const payload = decodePayload(route, incoming.payload);
-        onMessage({ params: typedParams, payload, retained, topic, receivedMonoMs });
+        onMessage({ params: typedParams, payload, raw: incoming.payload, retained, topic, receivedMonoMs });
       },
     };
     this.#subscriptions.add(subscription);

@@ -3,7 +3,7 @@ import type { Clock } from '../../base/clock.js';
 import { Counters } from '../../base/counters.js';
 import { messageOf } from '../../base/errors.js';
 import type { Link } from '../../base/link/link.js';
-import { signHead } from '../../base/listener/head-signature.js';
+import { publicKeyText, signHead } from '../../base/listener/head-signature.js';
 import type { Log } from '../../base/log.js';
 import type { Random } from '../../base/random.js';
 import type { Head } from '../../protocol/record.js';
@@ -72,7 +72,7 @@ export class HeadPublisher {
         ...(extent.tail === undefined ? {} : { tail: extent.tail }),
       }));
     const head = { node, inst: records.instance, t: clock.nowMs(), logs };
-    return { v: SCHEMA_MINOR, ...head, sig: signHead(head, key) };
+    return { v: SCHEMA_MINOR, ...head, sig: signHead(head, key), key: publicKeyText(key) };
   }
 
   counters(): Record<string, number> {
