@@ -1,6 +1,7 @@
 import { Command, CommanderError } from 'commander';
 import { softwareVersion } from '../base/software-version.js';
 import { registerBroker } from './broker.js';
+import { registerCamera } from './camera.js';
 import type { CommandContext } from './command-context.js';
 import { registerConfig } from './config.js';
 import { registerDemo } from './demo.js';
@@ -41,6 +42,7 @@ export function buildProgram(context: CommandContext): Command {
   registerEdge(program, context);
   registerMonitor(program, context);
   registerSim(program, context);
+  registerCamera(program, context);
   registerModel(program, context);
   registerConfig(program, context);
   registerDoctor(program, context);

@@ -17,7 +17,10 @@ export function registerDemo(program: Command, context: CommandContext): void {
       wholeNumber(0, 65_535),
       1883,
     )
-    .option('--camera <source>', 'what every node watches: sim:SEED, file:PATH or webcam:/dev/video0')
+    .option(
+      '--camera <source>',
+      'what every node watches: sim:SEED, file:PATH, webcam:/dev/video0, rtsp://HOST/PATH ...',
+    )
     .option('--model <file>', 'an .onnx file with its manifest (default: the built-in model of the simulated world)')
     .option('--broker <url>', 'use a broker that runs already')
     .option(

@@ -3,6 +3,7 @@ import { SiteConfig } from '../../base/config.js';
 import { branchesOf, describeAllowed, isTree, type SchemaNode, schemaTree } from '../../base/config-schema.js';
 import { BrokerConfig } from '../../broker/config.js';
 import { FileSource, SimSource, WebcamSource } from '../../edge/capture/config.js';
+import { HttpSource, RpicamSource, RtspSource, V4l2Source } from '../../edge/capture/stream/stream-config.js';
 import { EdgeConfig } from '../../edge/config.js';
 import { MonitorConfig } from '../../monitor/config.js';
 
@@ -26,6 +27,10 @@ export function listSettings(): SettingsSection[] {
     ['edge.cameras.<name>.source, driver sim', SimSource],
     ['edge.cameras.<name>.source, driver file', FileSource],
     ['edge.cameras.<name>.source, driver webcam', WebcamSource],
+    ['edge.cameras.<name>.source, driver v4l2', V4l2Source],
+    ['edge.cameras.<name>.source, driver rtsp', RtspSource],
+    ['edge.cameras.<name>.source, driver http', HttpSource],
+    ['edge.cameras.<name>.source, driver rpicam', RpicamSource],
     ['monitor', MonitorConfig],
   ];
   return sections.map(([section, schema]) => ({ section, settings: walk(schemaTree(schema), '') }));

@@ -2,6 +2,7 @@ import { z } from 'zod';
 import { OperationError } from '../../base/errors.js';
 import { describeIssues } from '../../protocol/codec.js';
 import { PICTURE_SIDE_PX_MAX } from './limits.js';
+import { HttpSource, RpicamSource, RtspSource, V4l2Source } from './stream/stream-config.js';
 
 const SidePx = z.int().min(16).max(PICTURE_SIDE_PX_MAX);
 const Fps = z.number().min(0.01).max(240);
@@ -54,11 +55,15 @@ export const WebcamSource = z.strictObject({
 });
 export type WebcamSource = z.infer<typeof WebcamSource>;
 
-const SourceObject = z.discriminatedUnion('driver', [SimSource, FileSource, WebcamSource], {
-  error: 'driver: one of sim, file, webcam',
-});
+const SourceObject = z.discriminatedUnion(
+  'driver',
+  [SimSource, FileSource, WebcamSource, V4l2Source, RtspSource, HttpSource, RpicamSource],
+  { error: 'driver: one of sim, file, webcam, v4l2, rtsp, http, rpicam' },
+);
 
-const SHORT_FORMS = 'sim:SEED, file:PATH or webcam:/dev/videoN';
+/** The short forms of all sources, for help and hints. */
+export const SHORT_FORMS =
+  'sim:SEED, file:PATH, webcam:/dev/videoN, v4l2:/dev/videoN, rtsp://HOST/PATH, http://HOST/PATH or rpicam:N';
 
 /** Where a camera's pictures come from: a short form (`sim:7`, `file:clip.mjpeg`, `webcam:/dev/video0`) or an object. */
 export const SourceConfig = z.union([z.string(), z.looseObject({})]).transform((value, context) => {
@@ -74,7 +79,7 @@ export const SourceConfig = z.union([z.string(), z.looseObject({})]).transform((
   }
   return z.NEVER;
 });
-export type SourceConfig = SimSource | FileSource | WebcamSource;
+export type SourceConfig = SimSource | FileSource | WebcamSource | V4l2Source | RtspSource | HttpSource | RpicamSource;
 
 function expandShortForm(text: string): Record<string, unknown> | undefined {
   const colon = text.indexOf(':');
@@ -86,7 +91,16 @@ function expandShortForm(text: string): Record<string, unknown> | undefined {
     case 'file':
       return { driver: 'file', path: rest };
     case 'webcam':
-      return { driver: 'webcam', device: rest };
+    case 'v4l2':
+      return { driver: text.slice(0, colon), device: rest };
+    case 'rtsp':
+    case 'rtsps':
+      return { driver: 'rtsp', url: text };
+    case 'http':
+    case 'https':
+      return { driver: 'http', url: text };
+    case 'rpicam':
+      return /^\d$/.test(rest) ? { driver: 'rpicam', camera: Number(rest) } : undefined;
     default:
       return undefined;
   }

@@ -3,7 +3,9 @@ import type { SourceConfig } from './config.js';
 import { FileSource } from './file/file-source.js';
 import type { FrameBuffers } from './frame-buffers.js';
 import type { FrameSource } from './frame-source.js';
+import { RpicamSource } from './rpicam/rpicam-source.js';
 import { SimSource } from './sim/sim-source.js';
+import { StreamSource } from './stream/stream-source.js';
 import { WebcamSource } from './webcam/webcam-source.js';
 
 export type SourceParts = {
@@ -22,5 +24,11 @@ export function makeFrameSource(config: SourceConfig, parts: SourceParts): Frame
       return new FileSource(config, parts.clock, parts.buffers);
     case 'webcam':
       return new WebcamSource(config, parts.clock);
+    case 'v4l2':
+    case 'rtsp':
+    case 'http':
+      return new StreamSource(config, parts.clock, parts.buffers);
+    case 'rpicam':
+      return new RpicamSource(config, parts.clock, parts.buffers);
   }
 }

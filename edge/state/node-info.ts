@@ -35,5 +35,6 @@ export function buildNodeInfo(
 
 function sizeOf(source: DeepReadonly<SourceConfig>): { fps: number; widthPx?: number; heightPx?: number } {
   if (source.driver === 'file') return { fps: typeof source.fps === 'number' ? source.fps : 0 };
-  return { fps: source.fps, widthPx: source.widthPx, heightPx: source.heightPx };
+  const { fps, widthPx, heightPx } = source;
+  return { fps, widthPx, ...(heightPx === undefined ? {} : { heightPx }) };
 }

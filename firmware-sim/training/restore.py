@@ -5,6 +5,7 @@ pictures, and the gain and bias that undo them: the network answers as before, a
 """
 
 import argparse
+import copy
 import json
 import os
 
@@ -81,7 +82,9 @@ def main():
     groups = [[q for q in model.parameters() if q.dim() > 1], [q for q in model.parameters() if q.dim() <= 1]]
     optimizer = torch.optim.AdamW([{"params": g} for g in groups])
     os.makedirs(args.out, exist_ok=True)
-    saved = {"model": model.state_dict(), "ema": model.state_dict(), "optimizer": optimizer.state_dict(), "state": state}
+    # Not the same tensors twice: the trainer hands them to its processes one by one.
+    average = copy.deepcopy(model).state_dict()
+    saved = {"model": model.state_dict(), "ema": average, "optimizer": optimizer.state_dict(), "state": state}
     torch.save(saved, os.path.join(args.out, "last.pt"))
     print(args.out, state)
 

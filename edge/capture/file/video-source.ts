@@ -6,8 +6,8 @@ import type { Frame } from '../frame.js';
 import type { FrameBuffers } from '../frame-buffers.js';
 import type { FrameSource } from '../frame-source.js';
 import { Pacer } from '../pacer.js';
+import { PpmReader } from '../ppm-reader.js';
 import { Timeline } from '../timeline.js';
-import { PPM_HEADER_BYTES_MAX, type PpmHeader, parsePpmHeader } from './ppm-header.js';
 import { probeFps } from './video-rate.js';
 
 export type VideoSourceOptions = {
@@ -29,6 +29,7 @@ const FFMPEG_HINT = 'install ffmpeg (Debian: apt install ffmpeg), or give an .mj
  */
 export class VideoSource implements FrameSource {
   readonly #options: VideoSourceOptions;
+  readonly #pictures: PpmReader;
   #pacer: Pacer;
   #timeline: Timeline;
   #fps: number | undefined;
@@ -36,10 +37,10 @@ export class VideoSource implements FrameSource {
   #index = 0;
   #framesInPass = 0;
   #closed = false;
-  readonly #headBytes = new Uint8Array(PPM_HEADER_BYTES_MAX);
 
   constructor(options: VideoSourceOptions) {
     this.#options = options;
+    this.#pictures = new PpmReader(options.buffers);
     this.#pacer = new Pacer(options.clock, undefined);
     this.#timeline = new Timeline(options.clock, undefined);
   }
@@ -59,8 +60,13 @@ export class VideoSource implements FrameSource {
       const process = this.#process;
       if (process === undefined) throw this.#error('aborted', 'the source is closed');
       await this.#pacer.wait(signal);
-      const headed = await process.stdout.fill(this.#headBytes, signal);
-      if (headed > 0) return await this.#readFrame(process, headed, signal);
+      const picture = await this.#pictures.read(process, signal);
+      if (typeof picture !== 'string') {
+        this.#framesInPass++;
+        return { index: this.#index++, ...this.#timeline.next(), picture };
+      }
+      if (picture === 'garbage') throw this.#error('camera-garbage', 'ffmpeg gave no picture of a size we take');
+      if (picture === 'broken') throw await this.#broken(process);
       await this.#checkEnd(process);
       if (!this.#options.loop) return undefined;
       await this.#start(signal);
@@ -96,27 +102,9 @@ export class VideoSource implements FrameSource {
     this.#process = started;
   }
 
-  async #readFrame(process: CaptureProcess, headed: number, signal: AbortSignal): Promise<Frame> {
-    const header = parsePpmHeader(this.#headBytes.subarray(0, headed));
-    if (header === undefined) throw this.#error('camera-garbage', 'ffmpeg gave no picture of a size we take');
-    const data = this.#options.buffers.acquire(header.widthPx * header.heightPx * 3);
-    if (!(await this.#fillPixels(process, header, data, signal))) {
-      this.#options.buffers.release(data);
-      const end = await process.ended();
-      throw this.#error('camera-unplugged', `ffmpeg broke off: ${describeEnd(end, process.lastWords)}`);
-    }
-    this.#framesInPass++;
-    const picture = { kind: 'rgb' as const, widthPx: header.widthPx, heightPx: header.heightPx, data };
-    return { index: this.#index++, ...this.#timeline.next(), picture };
-  }
-
-  // The first pixels came with the header, which has no fixed length. A picture of a few pixels may be shorter still.
-  async #fillPixels(process: CaptureProcess, header: PpmHeader, data: Uint8Array, signal: AbortSignal) {
-    const early = this.#headBytes.subarray(header.headerBytes);
-    if (data.byteLength < early.byteLength) throw this.#error('camera-garbage', 'pictures of less than 3 pixels');
-    data.set(early);
-    const rest = data.subarray(early.byteLength);
-    return (await process.stdout.fill(rest, signal)) === rest.byteLength;
+  async #broken(process: CaptureProcess): Promise<OperationError> {
+    const end = await process.ended();
+    return this.#error('camera-unplugged', `ffmpeg broke off: ${describeEnd(end, process.lastWords)}`);
   }
 
   /** The stream ended between two frames: fine if ffmpeg says so too and there was at least one frame. */

@@ -10,11 +10,11 @@ describe('short forms', () => {
     expect(parseSource('webcam:/dev/video0')).toMatchObject({ device: '/dev/video0', fps: 1, program: 'fswebcam' });
   });
 
-  test.each(['', 'sim', 'sim:', 'file:', ':x', 'rtsp://camera/1', '/dev/video0', 'SIM:1'])(
+  test.each(['', 'sim', 'sim:', 'file:', ':x', 'ftp://camera/1', '/dev/video0', 'SIM:1'])(
     '%j is refused with what is allowed',
     (text) => {
       expect(() => parseSource(text)).toThrow(OperationError);
-      expect(() => parseSource(text)).toThrow('sim:SEED, file:PATH or webcam:/dev/videoN');
+      expect(() => parseSource(text)).toThrow('sim:SEED, file:PATH, webcam:/dev/videoN');
     },
   );
 });
@@ -63,8 +63,8 @@ describe('object forms', () => {
   });
 
   test('an unknown driver is told with the ones there are', () => {
-    const result = SourceConfig.safeParse({ driver: 'rtsp' });
-    expect(result.error?.issues[0]?.message).toContain('one of sim, file, webcam');
+    const result = SourceConfig.safeParse({ driver: 'onvif' });
+    expect(result.error?.issues[0]?.message).toContain('one of sim, file, webcam, v4l2, rtsp, http, rpicam');
   });
 });
 

@@ -1,4 +1,4 @@
-import { PICTURE_PIXELS_MAX, PICTURE_SIDE_PX_MAX } from '../limits.js';
+import { PICTURE_PIXELS_MAX, PICTURE_SIDE_PX_MAX } from './limits.js';
 
 /** Longest header ffmpeg writes: `P6\n16384 16384\n255\n`; anything longer is not one. */
 export const PPM_HEADER_BYTES_MAX = 20;
