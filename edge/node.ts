@@ -18,6 +18,7 @@ import { WatchdogFeed } from './health/watchdog-feed.js';
 import { TrackLedger } from './process/track-ledger.js';
 import { VisionHost, visionRepairMs } from './process/vision-host.js';
 import type { StartVision, TickReport, TrackReport, VisionReport } from './process/vision-message.js';
+import { QueryServer } from './query/query-server.js';
 import { RecordStore } from './records/record-store.js';
 import { CameraBoard } from './state/camera-board.js';
 import { buildNodeInfo, type NodeModel } from './state/node-info.js';
@@ -50,6 +51,7 @@ export class EdgeNode {
   readonly #documents: RetainedDocuments;
   readonly #store: RecordStore;
   readonly #host: VisionHost;
+  #queries: QueryServer | undefined;
   readonly #heartbeat: Heartbeat;
   readonly #health: HealthReporter;
   readonly #healthFile: HealthFile | undefined;
@@ -137,6 +139,7 @@ export class EdgeNode {
   /** Opens the log. @throws OperationError `state-unwritable`, `state-locked`. */
   async open(): Promise<void> {
     await this.#store.open();
+    this.#openQueries();
     this.#showInfo();
     for (const board of this.#boards.values()) {
       const { clock } = this.#options;
@@ -159,8 +162,16 @@ export class EdgeNode {
     this.#health.close();
     this.#watchdog.close();
     this.#endOpenTracks();
+    await this.#queries?.close();
     await this.#store.close();
     this.#documents.close();
+  }
+
+  #openQueries(): void {
+    const { config, link, clock, log } = this.#options;
+    const reader = this.#store.reader;
+    this.#queries = new QueryServer({ link, node: config.node, reader, state: () => 'active', clock, log });
+    this.#queries.open();
   }
 
   #buildStart(): StartVision {
@@ -324,7 +335,11 @@ export class EdgeNode {
       overruns: sum('replaced'),
       disk: store.disk,
       rssMiB: process.memoryUsage.rss() / (1024 * 1024) + this.#host.rssMiB,
-      queues: { ...store.queues, documents: this.#documents.unconfirmed },
+      queues: {
+        ...store.queues,
+        documents: this.#documents.unconfirmed,
+        queries: this.#queries?.waiting ?? 0,
+      },
       drops: lossesOf({
         ...store.drops,
         ...this.#host.counters.snapshot(),

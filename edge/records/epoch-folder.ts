@@ -132,6 +132,11 @@ export class EpochFolder {
     return this.#segments.reduce((sum, segment) => sum + segment.bytes, 0);
   }
 
+  /** The file of a closed segment. */
+  segmentPath({ n }: SegmentMeta): string {
+    return this.#gzPath(n);
+  }
+
   /** @param n number of the segment in the order they were opened. */
   openSegmentPath(n: number): string {
     return join(this.path, `${segmentName(n)}.jsonl`);

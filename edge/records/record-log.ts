@@ -31,6 +31,12 @@ export type OpeningFields = {
 /** A record line with its seq. */
 export type RecordLine = { readonly s: number; readonly text: string };
 
+/** A part of one epoch as it lies on disk and in memory. */
+export type EpochSlice = {
+  readonly segments: readonly (SegmentMeta & { readonly path: string })[];
+  readonly lines: readonly RecordLine[];
+};
+
 /** One log as a head lists it. */
 export type LogExtent = {
   readonly epoch: string;
@@ -238,6 +244,24 @@ export class RecordLog {
     if (room <= 0) return lines;
     const isLive = this.#live?.folder === folder;
     return [...lines, ...((isLive ? this.#live?.openLines(next, room) : folder.looseLines(next, room)) ?? [])];
+  }
+
+  /**
+   * What lies here of one epoch between two seqs, as it is now: the closed segments that overlap, with their files, and
+   * the lines in none of them, up to what may be published. Undefined for an unknown epoch.
+   */
+  slice(epoch: string, from: number, to: number): EpochSlice | undefined {
+    const folder = this.#folder(epoch);
+    if (folder === undefined) return undefined;
+    const end = Math.min(to, this.publishableSeq(epoch));
+    const segments = folder.segments
+      .filter(({ first, count }) => first <= end && first + count > from)
+      .map((meta) => ({ ...meta, path: folder.segmentPath(meta) }));
+    const openFrom = Math.max(from, lastSeqOf(folder.segments) + 1);
+    const room = Math.max(0, end - openFrom + 1);
+    const isLive = this.#live?.folder === folder;
+    const lines = isLive ? this.#live?.openLines(openFrom, room) : folder.looseLines(openFrom, room);
+    return { segments, lines: lines ?? [] };
   }
 
   /** All closed segments, newest first. */
@@ -555,4 +579,9 @@ export class RecordLog {
     const before = this.#folders[this.#folders.indexOf(folder) - 1];
     return before === undefined ? null : { e: before.epoch, s: before.closedSeq };
   }
+}
+
+function lastSeqOf(segments: readonly SegmentMeta[]): number {
+  const last = segments.at(-1);
+  return last === undefined ? 0 : last.first + last.count - 1;
 }

@@ -9,6 +9,8 @@ import type { Random } from '../../base/random.js';
 import { openStateFolder } from '../../base/state-folder.js';
 import { parseJson } from '../../protocol/codec.js';
 import { LogRecord } from '../../protocol/record.js';
+import type { LogReader } from '../query/log-reader.js';
+import { OwnLogReader } from '../query/own-log-reader.js';
 import { CursorFile } from './cursor-file.js';
 import type { DiskState } from './disk-trouble.js';
 import { HeadPublisher } from './head.js';
@@ -103,6 +105,11 @@ export class RecordStore {
   /** Public key of this node for its `info`: base64 of 32 bytes. */
   get publicKey(): string {
     return this.#open().publicKey;
+  }
+
+  /** The own log as queries see it. */
+  get reader(): LogReader {
+    return new OwnLogReader(this.#open().records, this.#options.node, this.#options.clock);
   }
 
   /** The epoch being written; undefined before the first append. */

@@ -1,0 +1,78 @@
+import type { Cut } from '../../protocol/query.js';
+import type { RecordLine } from '../records/record-log.js';
+import type { SegmentMeta } from '../records/segment.js';
+
+/** A log this node can answer from: its own, or a copy of another node's. */
+export type HeldLog = {
+  readonly node: string;
+  readonly epoch: string;
+  /** Smallest seq that retention has not given up here. */
+  readonly first: number;
+  /** Largest seq up to which nothing from `first` on is missing, as far as known without reading. */
+  readonly frontier: number;
+  /** Seq behind which the log is not answered from: its writer contradicted itself. Absent in a healthy log. */
+  readonly frozenAfter?: number;
+};
+
+/** A closed segment and the file it lies in. */
+export type SegmentFile = SegmentMeta & { readonly path: string };
+
+/** The part of one log that is asked for, as it lies on this node at one moment. */
+export type LogSlice = {
+  readonly node: string;
+  readonly epoch: string;
+  /** Smallest and largest seq wanted. */
+  readonly from: number;
+  readonly to: number;
+  /** Closed segments that overlap it, in order. */
+  readonly segments: readonly SegmentFile[];
+  /** Its lines that lie in no closed segment, in order. */
+  readonly lines: readonly RecordLine[];
+};
+
+/** The logs a node answers queries from. */
+export interface LogReader {
+  /** What is held now, in any order. */
+  logs(): readonly HeldLog[];
+  /** What is held of one log between two seqs, at once; undefined for a log that is not held. */
+  slice(node: string, epoch: string, from: number, to: number): LogSlice | undefined;
+  /** True for a log that was held and whose records retention has given up as a whole. */
+  isForgotten(node: string, epoch: string): boolean;
+  /** Tries to hold everything up to a cut, for at most `waitMs`. Resolves when it does, or when the time is over. */
+  catchUp(cut: Cut, waitMs: number, signal: AbortSignal): Promise<void>;
+  /** A segment is not what was written: it is to be put aside and fetched again. */
+  noteRot(node: string, epoch: string, n: number, reason: string): void;
+}
+
+/** Several readers as one, the first that holds a log being the one that answers for it. */
+export class JoinedLogReader implements LogReader {
+  readonly #readers: readonly LogReader[];
+
+  constructor(readers: readonly LogReader[]) {
+    this.#readers = readers;
+  }
+
+  logs(): readonly HeldLog[] {
+    return this.#readers.flatMap((reader) => reader.logs());
+  }
+
+  slice(node: string, epoch: string, from: number, to: number): LogSlice | undefined {
+    for (const reader of this.#readers) {
+      const slice = reader.slice(node, epoch, from, to);
+      if (slice !== undefined) return slice;
+    }
+    return undefined;
+  }
+
+  isForgotten(node: string, epoch: string): boolean {
+    return this.#readers.some((reader) => reader.isForgotten(node, epoch));
+  }
+
+  async catchUp(cut: Cut, waitMs: number, signal: AbortSignal): Promise<void> {
+    await Promise.all(this.#readers.map((reader) => reader.catchUp(cut, waitMs, signal)));
+  }
+
+  noteRot(node: string, epoch: string, n: number, reason: string): void {
+    for (const reader of this.#readers) reader.noteRot(node, epoch, n, reason);
+  }
+}
