@@ -56,9 +56,14 @@ export function segmentHash(headerLine: string, lines: readonly string[]): strin
  */
 export async function sealSegment(header: SegmentHeader, lines: readonly string[]): Promise<SealedSegment> {
   const headerLine = JSON.stringify(header);
-  const gz = await deflate(`${headerLine}\n${lines.join('\n')}\n`);
+  const gz = await packSegment(headerLine, lines);
   const { seg: n, first, count, t0, t1, prev } = header;
   return { gz, meta: { n, first, count, t0, t1, prev, hash: segmentHash(headerLine, lines), bytes: gz.length } };
+}
+
+/** The gzip file of a segment whose header line is given as text. */
+export function packSegment(headerLine: string, lines: readonly string[]): Promise<Buffer> {
+  return deflate(`${headerLine}\n${lines.join('\n')}\n`);
 }
 
 /**

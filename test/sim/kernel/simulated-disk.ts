@@ -128,7 +128,8 @@ export class SimulatedDisk {
   }
 
   hasFolder(path: string): boolean {
-    return this.#folders.has(path) || this.#below(path).length > 0;
+    const isParent = [...this.#folders].some((folder) => folder.startsWith(`${path}/`));
+    return isParent || this.#folders.has(path) || this.#below(path).length > 0;
   }
 
   /** Every file, sorted by path. */

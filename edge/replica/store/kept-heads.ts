@@ -1,0 +1,71 @@
+import { join } from 'node:path';
+import { z } from 'zod';
+import { OperationError } from '../../../base/errors.js';
+import { parseJson } from '../../../protocol/codec.js';
+import { Head } from '../../../protocol/record.js';
+import type { RecordDisk } from '../../records/record-disk.js';
+import { readCheckedLines, sealLine } from './checked-line.js';
+import type { CopyRot, KeptHead } from './copy-store.js';
+import type { CopyStoreLimits } from './copy-store-limits.js';
+import type { RotShelf } from './rot-shelf.js';
+
+const KeptHeadLine = z.object({ head: Head, publicKey: z.string().max(64) });
+const NAME_PATTERN = /^([a-z0-9][a-z0-9-]{0,31})\.json$/;
+
+/** The newest head of each other node, a file each, replaced as a whole. */
+export class KeptHeads {
+  readonly #disk: RecordDisk;
+  readonly #dir: string;
+  readonly #limits: CopyStoreLimits;
+  readonly #shelf: RotShelf;
+  readonly #nodes = new Set<string>();
+
+  constructor(options: { disk: RecordDisk; dir: string; limits: CopyStoreLimits; shelf: RotShelf }) {
+    this.#disk = options.disk;
+    this.#dir = options.dir;
+    this.#limits = options.limits;
+    this.#shelf = options.shelf;
+  }
+
+  /** @throws what the disk throws. */
+  async open(): Promise<{ readonly heads: KeptHead[]; readonly rot: CopyRot[] }> {
+    await this.#disk.makeFolder(this.#dir);
+    const heads: KeptHead[] = [];
+    const rot: CopyRot[] = [];
+    for (const name of (await this.#disk.list(this.#dir)).sort()) {
+      const node = NAME_PATTERN.exec(name)?.[1];
+      // Left by a replacement that did not come to its end.
+      if (node === undefined) await this.#disk.remove(join(this.#dir, name)).catch(() => {});
+      else await this.#load(node, heads, rot);
+    }
+    return { heads, rot };
+  }
+
+  /** @throws OperationError refused; whatever the disk throws: the earlier head stays. */
+  async save({ head, publicKey }: KeptHead): Promise<void> {
+    const { node } = head;
+    if (!this.#nodes.has(node) && this.#nodes.size >= this.#limits.headsMax) {
+      const message = `${this.#nodes.size} nodes have one already, allowed ${this.#limits.headsMax}`;
+      throw new OperationError({ code: 'refused', op: 'keep head', subject: `node ${node}`, message });
+    }
+    await this.#disk.replace(this.#pathOf(node), sealLine(JSON.stringify({ head, publicKey })));
+    this.#nodes.add(node);
+  }
+
+  async #load(node: string, heads: KeptHead[], rot: CopyRot[]): Promise<void> {
+    const { lines, damaged, tornBytes } = readCheckedLines(await this.#disk.read(this.#pathOf(node)));
+    const [line] = lines;
+    const found = line === undefined ? undefined : KeptHeadLine.safeParse(parseJson(line));
+    if (found?.success && damaged.length === 0 && tornBytes === 0) {
+      heads.push(found.data);
+      this.#nodes.add(node);
+      return;
+    }
+    const path = await this.#shelf.putFile(this.#pathOf(node), `${node}-head`);
+    rot.push({ node, epoch: '', path, reason: 'the head is damaged' });
+  }
+
+  #pathOf(node: string): string {
+    return join(this.#dir, `${node}.json`);
+  }
+}
