@@ -11,7 +11,10 @@ export type CopyLine = {
   readonly text: string;
 };
 
-/** The newest head kept of a node, and the key it was verified with: base64 of 32 bytes. */
+/**
+ * The newest head kept of a node and key, and that key: base64 of 32 bytes. A node that lost its disk has a new key; the last
+ * head by the old one still covers its old logs.
+ */
 export type KeptHead = { readonly head: Head; readonly publicKey: string };
 
 /** What the disk holds of one epoch of another node. */
@@ -67,7 +70,7 @@ export interface CopyStore {
   append(lines: readonly CopyLine[]): Promise<void>;
   /** Resolves when all that was appended before survives a power cut. */
   sync(): Promise<void>;
-  /** Keeps a head instead of the node's earlier one; durable once resolved. Costs two fsyncs: for a head that matters. */
+  /** Keeps a head instead of the earlier one of the same node and key; durable once resolved. Costs two fsyncs: for a head that matters. */
   saveHead(head: KeptHead): Promise<void>;
   /**
    * Keeps a closed segment, durable once resolved; inbox lines that lie in it are dropped when the inbox is next rewritten.

@@ -118,7 +118,7 @@ export class MemoryCopyStore implements CopyStore {
 
   async saveHead(head: KeptHead): Promise<void> {
     this.#meetTrouble();
-    this.#disk.heads.set(head.head.node, head);
+    this.#disk.heads.set(`${head.head.node} ${head.publicKey}`, head);
   }
 
   async saveSegment(segment: SegmentToKeep): Promise<SegmentMeta> {

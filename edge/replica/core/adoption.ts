@@ -1,0 +1,108 @@
+import type { Head } from '../../../protocol/record.js';
+import type { SegmentMeta } from '../../records/segment.js';
+import type { KeptHead } from '../store/copy-store.js';
+import type { ReplicaEffect } from './effects.js';
+
+/** Bytes of the broker's memory that all windows together may take, and what one segment takes on average. */
+const WINDOWS_BYTES = 64 * 1024 * 1024;
+const SEGMENT_BYTES = 6_700;
+
+/** Newest closed segments of one node that lie retained in a broker. */
+export function segmentWindow(nodes: number): number {
+  return Math.min(64, Math.max(2, Math.floor(WINDOWS_BYTES / (Math.max(1, nodes) * SEGMENT_BYTES))));
+}
+
+export type AdoptionView = {
+  /** Heads of the nodes this one looks after now: at most one each. */
+  readonly adopted: ReadonlyMap<string, KeptHead>;
+  /** Newest first; of the logs that the head lists. */
+  readonly segments: (node: string, head: Head) => readonly { readonly epoch: string; readonly meta: SegmentMeta }[];
+  readonly window: number;
+};
+
+type Kept = { head: Head | undefined; readonly segments: Set<string> };
+
+/** Heads and segments of nodes that are away, kept in the broker by the first live holder; a few at a time. */
+export class Adoption {
+  readonly #pauseMs: number;
+  readonly #kept = new Map<string, Kept>();
+  #notBeforeMonoMs = 0;
+
+  constructor(pauseMs: number) {
+    this.#pauseMs = pauseMs;
+  }
+
+  /** Nodes that are looked after. */
+  get size(): number {
+    return this.#kept.size;
+  }
+
+  /** The broker has forgotten everything, or another one is used: all is published again, not before a time. */
+  restart(notBeforeMonoMs: number): void {
+    this.#kept.clear();
+    this.#notBeforeMonoMs = notBeforeMonoMs;
+  }
+
+  /** What to publish or to empty now: one thing at a time, heads first. */
+  due(view: AdoptionView, nowMonoMs: number): ReplicaEffect[] {
+    if (nowMonoMs < this.#notBeforeMonoMs) return [];
+    const effect = this.#next(view);
+    if (effect === undefined) return [];
+    this.#notBeforeMonoMs = nowMonoMs + this.#pauseMs;
+    return [effect];
+  }
+
+  #next(view: AdoptionView): ReplicaEffect | undefined {
+    for (const [node, kept] of this.#kept) {
+      if (view.adopted.has(node)) continue;
+      const effect = this.#withdraw(node, kept);
+      if (effect !== undefined) return effect;
+      this.#kept.delete(node);
+    }
+    for (const [node, { head }] of view.adopted) {
+      const kept = this.#kept.get(node) ?? { head: undefined, segments: new Set<string>() };
+      this.#kept.set(node, kept);
+      if (kept.head !== head) {
+        kept.head = head;
+        return { type: 'keepHead', node, head };
+      }
+    }
+    for (const [node, { head }] of view.adopted) {
+      const effect = this.#nextSegment(node, head, view);
+      if (effect !== undefined) return effect;
+    }
+    return undefined;
+  }
+
+  #withdraw(node: string, kept: Kept): ReplicaEffect | undefined {
+    const [segment] = kept.segments;
+    if (segment !== undefined) {
+      kept.segments.delete(segment);
+      const [epoch = '', n = '0'] = segment.split('/');
+      return { type: 'unkeepSegment', node, epoch, n: Number(n) };
+    }
+    if (kept.head === undefined) return undefined;
+    kept.head = undefined;
+    return { type: 'unkeepHead', node };
+  }
+
+  #nextSegment(node: string, head: Head, view: AdoptionView): ReplicaEffect | undefined {
+    const kept = this.#kept.get(node);
+    if (kept === undefined) return undefined;
+    const wanted = view.segments(node, head).slice(0, view.window);
+    for (const { epoch, meta } of wanted) {
+      const key = `${epoch}/${meta.n}`;
+      if (kept.segments.has(key)) continue;
+      kept.segments.add(key);
+      return { type: 'keepSegment', node, epoch, n: meta.n };
+    }
+    const keys = new Set(wanted.map(({ epoch, meta }) => `${epoch}/${meta.n}`));
+    for (const key of kept.segments) {
+      if (keys.has(key)) continue;
+      kept.segments.delete(key);
+      const [epoch = '', n = '0'] = key.split('/');
+      return { type: 'unkeepSegment', node, epoch, n: Number(n) };
+    }
+    return undefined;
+  }
+}

@@ -1,0 +1,494 @@
+import { type Interval, IntervalSet } from '../../../base/listener/interval-set.js';
+import type { Head } from '../../../protocol/record.js';
+import type { SegmentHeader } from '../../../protocol/segment.js';
+import { type OpenedSegment, type SegmentMeta, segmentHash } from '../../records/segment.js';
+import type { CopyLine, CopyOnDisk, SegmentToKeep } from '../store/copy-store.js';
+import { countOf, type Line, type OwnExtent } from './effects.js';
+
+/** Whose word a line is: its writer's own, or that of another holder, which counts once a signed head covers it. */
+export type Source = 'writer' | 'peer';
+export type LogEntry = Head['logs'][number];
+type HeldLine = { readonly text: string; source: Source; isDurable: boolean };
+
+export type CopyLimits = { readonly linesMax: number; readonly pendingSegmentsMax: number };
+export type LinesTaken = {
+  readonly fresh: readonly CopyLine[];
+  readonly duplicates: number;
+  readonly refused: number;
+  /** First seq whose text differs from the one held. */
+  readonly forkAt: number | undefined;
+};
+export type EntryTaken = 'taken' | 'foreign-key' | 'fork';
+export type SegmentTaken = {
+  readonly verdict: 'kept' | 'known' | 'pending' | 'refused' | 'below-first';
+  /** To be saved: the segment, and those that waited for it. */
+  readonly keep: readonly SegmentToKeep[];
+};
+
+/**
+ * What is held of one log. Taking in is idempotent and indifferent to order: of messages without a fork in them, what is
+ * held depends on the set alone.
+ */
+export class Copy {
+  readonly node: string;
+  readonly epoch: string;
+  readonly #limits: CopyLimits;
+  /** Smallest seq not given up; only rises. */
+  first = 1;
+  /** Largest seq known to exist, and the largest that a signed head covers. */
+  known = 0;
+  headSeq = 0;
+  /** The writer has begun another epoch. */
+  isOver = false;
+  /** Key of the first head that listed it. */
+  publicKey: string | undefined;
+  /** Nothing from here on is taken in or answered: two texts claim this seq. */
+  frozenFrom: number | undefined;
+  isForkProven = false;
+  /** It lies on the own disk as the node's own log; what is held beside it was fetched back from others. */
+  own: OwnExtent | undefined;
+  readonly #segments = new Map<number, SegmentMeta>();
+  readonly #saving = new Map<number, SegmentToKeep>();
+  readonly #pending = new Map<number, OpenedSegment>();
+  /** Hashes of closed segments that signed heads gave, and headers that came with them. */
+  readonly #anchors = new Map<number, string>();
+  readonly #tails = new Map<number, SegmentHeader>();
+  readonly #lines = new Map<number, HeldLine>();
+  #sealedTo = 0;
+  #have = new IntervalSet();
+  #sealed = new IntervalSet();
+  #durable = new IntervalSet();
+  #gone = new IntervalSet();
+
+  constructor(node: string, epoch: string, limits: CopyLimits) {
+    this.node = node;
+    this.epoch = epoch;
+    this.#limits = limits;
+  }
+
+  /** Takes up what the disk holds. Lines that were kept once are trusted: the disk does not say whose word they were. */
+  load(disk: CopyOnDisk): void {
+    this.first = Math.max(this.first, disk.first);
+    for (const meta of disk.segments) this.#segments.set(meta.n, meta);
+    for (const { s, text } of disk.lines) this.#lines.set(s, { text, source: 'writer', isDurable: true });
+    this.#rebuild();
+    this.known = Math.max(this.known, this.#have.max);
+  }
+
+  /** The own disk holds this much of it. */
+  setOwn(own: OwnExtent): void {
+    const before = this.own;
+    this.own = own;
+    this.first = Math.max(this.first, own.first);
+    this.headSeq = Math.max(this.headSeq, own.seq);
+    this.known = Math.max(this.known, own.seq);
+    this.isOver = !own.isLive;
+    if (own.closed > 0 && own.hash !== '') this.#anchors.set(own.closed - 1, own.hash);
+    forgetLowest(this.#anchors, this.#limits.pendingSegmentsMax);
+    // The common case, records appended: no need to look at all segments again.
+    const hasOnlyGrown =
+      before !== undefined && before.segments.length === own.segments.length && before.first === own.first;
+    if (!hasOnlyGrown) {
+      this.#rebuild();
+      return;
+    }
+    this.#have.add(own.openFrom, own.seq);
+    this.#sealed.add(own.openFrom, own.seq);
+    this.#durable.add(own.openFrom, own.seq);
+  }
+
+  get segments(): SegmentMeta[] {
+    const own = this.own?.segments ?? [];
+    return [...own, ...this.#segments.values()].sort((a, b) => a.n - b.n);
+  }
+
+  segment(n: number): SegmentMeta | undefined {
+    return this.#segments.get(n) ?? this.own?.segments.find((meta) => meta.n === n);
+  }
+
+  /** Bytes of the closed segments that are copies. */
+  get bytes(): number {
+    let bytes = 0;
+    for (const meta of this.#segments.values()) bytes += meta.bytes;
+    return bytes;
+  }
+
+  get records(): number {
+    return this.#have.size;
+  }
+
+  get isSaving(): boolean {
+    return this.#saving.size > 0;
+  }
+
+  /** Largest seq up to which nothing still kept is missing on the disk. */
+  get frontier(): number {
+    return Math.min(this.#prefix(this.#durable), (this.frozenFrom ?? Number.POSITIVE_INFINITY) - 1);
+  }
+
+  /** Largest seq up to which everything may be answered: held, and confirmed by its writer or a signed head. */
+  get answerable(): number {
+    let prefix = Math.min(this.#prefix(this.#have), (this.frozenFrom ?? Number.POSITIVE_INFINITY) - 1);
+    for (const [s, line] of this.#lines) {
+      if (s <= prefix && s > this.headSeq && line.source === 'peer') prefix = s - 1;
+    }
+    return prefix;
+  }
+
+  /** Records known to exist and not held. */
+  get missingRecords(): number {
+    return countOf(this.#have.missing(this.first, this.#cap(), Number.POSITIVE_INFINITY));
+  }
+
+  get isWhole(): boolean {
+    return this.wanted(1).length === 0;
+  }
+
+  /** Hash that a signed head, or a segment that it confirms, gives for a closed segment. */
+  hashOf(n: number): string | undefined {
+    return this.#anchors.get(n) ?? this.#segments.get(n + 1)?.prev ?? this.#saving.get(n + 1)?.header.prev;
+  }
+
+  /** Number and hash of the last closed segment that a signed head names. */
+  get newestAnchor(): { readonly n: number; readonly hash: string } | undefined {
+    let newest: { n: number; hash: string } | undefined;
+    for (const [n, hash] of this.#anchors) if (newest === undefined || n > newest.n) newest = { n, hash };
+    return newest;
+  }
+
+  takeLines(lines: readonly Line[], source: Source): LinesTaken {
+    const fresh: CopyLine[] = [];
+    let duplicates = 0;
+    let refused = 0;
+    let forkAt: number | undefined;
+    for (const { s, text } of lines) {
+      if (s < this.first || (this.frozenFrom !== undefined && s >= this.frozenFrom)) {
+        refused++;
+        continue;
+      }
+      const held = this.#lines.get(s);
+      if (held !== undefined && held.text !== text) {
+        forkAt = Math.min(forkAt ?? s, s);
+        continue;
+      }
+      if (held !== undefined || this.#have.has(s)) {
+        if (held !== undefined && source === 'writer') held.source = 'writer';
+        duplicates++;
+      } else if (this.#lines.size >= this.#limits.linesMax) {
+        refused++;
+      } else {
+        this.#lines.set(s, { text, source, isDurable: false });
+        this.#have.add(s, s);
+        fresh.push({ node: this.node, epoch: this.epoch, s, text });
+      }
+      this.known = Math.max(this.known, s);
+    }
+    if (forkAt !== undefined) this.frozenFrom = Math.min(this.frozenFrom ?? forkAt, forkAt);
+    return { fresh, duplicates, refused, forkAt };
+  }
+
+  /** The disk did not take these: as if they had not come. */
+  dropLines(seqs: readonly number[]): void {
+    for (const s of seqs) this.#lines.delete(s);
+    this.#rebuild();
+  }
+
+  takeEntry(entry: LogEntry, publicKey: string): EntryTaken {
+    if (this.publicKey !== undefined && this.publicKey !== publicKey) return 'foreign-key';
+    this.publicKey = publicKey;
+    const n = entry.seg - 1;
+    const knownHash = n >= 0 ? this.#anchors.get(n) : undefined;
+    if (knownHash !== undefined && knownHash !== entry.H) {
+      this.isForkProven = true;
+      const from = this.#forkedFrom(n);
+      this.frozenFrom = Math.min(this.frozenFrom ?? from, from);
+      return 'fork';
+    }
+    if (n >= 0 && entry.H !== '') this.#noteAnchor(n, entry);
+    this.headSeq = Math.max(this.headSeq, entry.seq);
+    this.known = Math.max(this.known, entry.seq);
+    this.isOver ||= entry.st === 'closed';
+    return 'taken';
+  }
+
+  /** Raises `first`; true if it rose. Nothing below comes back. */
+  raiseFirst(first: number): boolean {
+    if (first <= this.first) return false;
+    this.first = first;
+    for (const [n, meta] of this.#segments) if (meta.first + meta.count <= first) this.#segments.delete(n);
+    for (const [n, segment] of this.#pending) {
+      if (segment.header.first + segment.header.count <= first) this.#pending.delete(n);
+    }
+    for (const s of [...this.#lines.keys()]) if (s < first) this.#lines.delete(s);
+    this.#rebuild();
+    return true;
+  }
+
+  /**
+   * Closes what the lines held, and headers that signed heads gave, allow: the same segments, byte for byte, as the writer
+   * closed. Lines that do not give the signed hash are put out of use: the segment has to be asked for.
+   */
+  closeSegments(): { readonly keep: readonly SegmentToKeep[]; readonly doubted: number } {
+    const keep: SegmentToKeep[] = [];
+    let doubted = 0;
+    for (const [n, header] of [...this.#tails].sort((a, b) => b[0] - a[0])) {
+      if (this.#isClosed(n) || header.first < this.first) {
+        this.#tails.delete(n);
+        continue;
+      }
+      const lines = this.#linesOf(header);
+      if (lines === undefined) continue;
+      this.#tails.delete(n);
+      const segment = this.#segmentOf(header, lines);
+      if (segment.hash === this.#anchors.get(n)) keep.push(...this.#keep(segment));
+      else doubted += this.#doubt(header);
+    }
+    return { keep, doubted };
+  }
+
+  /** Takes a closed segment that somebody gave: kept if the chain up to a signed head confirms it. */
+  takeSegment(opened: OpenedSegment): SegmentTaken {
+    const { header } = opened;
+    if (header.n !== this.node || header.e !== this.epoch) return { verdict: 'refused', keep: [] };
+    if (header.first + header.count <= this.first) return { verdict: 'below-first', keep: [] };
+    if (this.#isClosed(header.seg)) return { verdict: 'known', keep: [] };
+    const hash = this.hashOf(header.seg);
+    if (hash === undefined) {
+      this.#wait(opened);
+      return { verdict: 'pending', keep: [] };
+    }
+    if (hash !== opened.hash) return { verdict: 'refused', keep: [] };
+    return { verdict: 'kept', keep: this.#keep(this.#asKept(opened)) };
+  }
+
+  /** Segments that waited and are confirmed by what a head said meanwhile. */
+  releasePending(): readonly SegmentToKeep[] {
+    const keep: SegmentToKeep[] = [];
+    for (const [n, opened] of [...this.#pending].sort((a, b) => b[0] - a[0])) {
+      const hash = this.hashOf(n);
+      if (hash === undefined) continue;
+      this.#pending.delete(n);
+      if (hash === opened.hash && !this.#isClosed(n)) keep.push(...this.#keep(this.#asKept(opened)));
+    }
+    return keep;
+  }
+
+  segmentSaved(meta: SegmentMeta): void {
+    this.#saving.delete(meta.n);
+    if (meta.first + meta.count <= this.first) return;
+    this.#segments.set(meta.n, meta);
+    const end = meta.first + meta.count - 1;
+    for (let s = meta.first; s <= end; s++) this.#lines.delete(s);
+    this.#have.add(meta.first, end);
+    this.#sealed.add(meta.first, end);
+    this.#durable.add(meta.first, end);
+  }
+
+  /** A closed segment is not there any more, or was not taken by the disk. */
+  dropSegment(n: number): SegmentMeta | undefined {
+    const meta = this.#segments.get(n);
+    const own = this.own;
+    this.#segments.delete(n);
+    this.#saving.delete(n);
+    if (own !== undefined) this.own = { ...own, segments: own.segments.filter((segment) => segment.n !== n) };
+    this.#rebuild();
+    return meta;
+  }
+
+  /** The disk did not take a segment: closed again when it does, from the lines if they are there. */
+  segmentFailed(n: number): void {
+    const segment = this.#saving.get(n);
+    if (segment === undefined) return;
+    this.#tails.set(n, segment.header);
+    this.#anchors.set(n, segment.hash);
+    this.dropSegment(n);
+  }
+
+  noteDurable(seqs: readonly number[]): void {
+    for (const s of seqs) {
+      const line = this.#lines.get(s);
+      if (line === undefined) continue;
+      line.isDurable = true;
+      this.#durable.add(s, s);
+    }
+  }
+
+  /** Nobody has these any more. Should they turn up, they are taken in. */
+  noteGone(ranges: readonly Interval[]): number {
+    let records = 0;
+    for (const [from, to] of ranges) {
+      records += countOf(this.#have.missing(from, to, Number.POSITIVE_INFINITY));
+      this.#gone.add(from, to);
+    }
+    return records;
+  }
+
+  /** What is still to be fetched: at most `max` ranges, newest first. Closed segments count only as such. */
+  wanted(max: number): Interval[] {
+    const top = this.#cap();
+    const sealedTop = Math.min(top, this.#sealedTo);
+    const ranges: Interval[] = [];
+    if (top > sealedTop) {
+      ranges.push(...this.#have.missing(Math.max(this.first, sealedTop + 1), top, Number.POSITIVE_INFINITY));
+    }
+    ranges.unshift(...this.#sealed.missing(this.first, sealedTop, Number.POSITIVE_INFINITY));
+    const newestFirst = ranges.reverse();
+    if (this.#gone.size === 0) return newestFirst.slice(0, max);
+    return newestFirst.flatMap(([from, to]) => this.#gone.missing(from, to, max).reverse()).slice(0, max);
+  }
+
+  /** Lines held outside closed segments with seq in a range, in order. */
+  lines(from: number, to: number, max = Number.POSITIVE_INFINITY): Line[] {
+    const lines: Line[] = [];
+    for (const segment of this.#saving.values()) {
+      const { first, count } = segment.header;
+      if (first > to || first + count <= from) continue;
+      segment.lines.forEach((text, i) => {
+        if (first + i >= from && first + i <= to) lines.push({ s: first + i, text });
+      });
+    }
+    const saved = new Set(lines.map(({ s }) => s));
+    for (const [s, { text }] of this.#lines) if (s >= from && s <= to && !saved.has(s)) lines.push({ s, text });
+    return lines.sort((a, b) => a.s - b.s).slice(0, max);
+  }
+
+  /** Ranges that can be given to others. */
+  held(from: number, to: number): Interval[] {
+    const own = this.own?.publishableSeq ?? 0;
+    const intervals = this.#have.intervals.map(([a, b]): [number, number] => [a, b]);
+    const set = new IntervalSet();
+    for (const [a, b] of intervals) set.add(a, b);
+    if (own > (this.own?.seq ?? 0)) set.add((this.own?.seq ?? 0) + 1, own);
+    return set.intervals.flatMap(([a, b]): Interval[] => {
+      const start = Math.max(a, from, this.first);
+      const end = Math.min(b, to);
+      return start <= end ? [[start, end]] : [];
+    });
+  }
+
+  #cap(): number {
+    return Math.min(this.known, (this.frozenFrom ?? Number.POSITIVE_INFINITY) - 1);
+  }
+
+  #prefix(set: IntervalSet): number {
+    let prefix = this.first - 1;
+    for (;;) {
+      const before = prefix;
+      prefix = endOfRun(set, prefix);
+      prefix = endOfRun(this.#gone, prefix);
+      if (prefix === before) return prefix;
+    }
+  }
+
+  #isClosed(n: number): boolean {
+    return this.#segments.has(n) || this.#saving.has(n) || this.own?.segments.some((meta) => meta.n === n) === true;
+  }
+
+  // A tail must be of this log and end where it may; the hash confirms it, but only once its records are there.
+  #noteAnchor(n: number, entry: LogEntry): void {
+    this.#anchors.set(n, entry.H);
+    const { tail } = entry;
+    if (tail !== undefined && tail.n === this.node && tail.e === this.epoch && tail.seg === n) {
+      this.#tails.set(n, tail);
+      this.#sealedTo = Math.max(this.#sealedTo, tail.first + tail.count - 1);
+    }
+    forgetLowest(this.#anchors, this.#limits.pendingSegmentsMax);
+    forgetLowest(this.#tails, this.#limits.pendingSegmentsMax);
+  }
+
+  #forkedFrom(n: number): number {
+    const before = this.segment(n - 1);
+    return before === undefined ? this.first : before.first + before.count;
+  }
+
+  #linesOf({ first, count }: SegmentHeader): string[] | undefined {
+    const texts: string[] = [];
+    for (let s = first; s < first + count; s++) {
+      const line = this.#lines.get(s);
+      if (line === undefined) return undefined;
+      texts.push(line.text);
+    }
+    return texts;
+  }
+
+  #segmentOf(header: SegmentHeader, lines: readonly string[]): SegmentToKeep {
+    const headerLine = JSON.stringify(header);
+    return { node: this.node, epoch: this.epoch, header, headerLine, lines, hash: segmentHash(headerLine, lines) };
+  }
+
+  #asKept({ header, headerLine, lines, hash }: OpenedSegment): SegmentToKeep {
+    return { node: this.node, epoch: this.epoch, header, headerLine, lines, hash };
+  }
+
+  #keep(segment: SegmentToKeep): SegmentToKeep[] {
+    const { first, count, seg } = segment.header;
+    this.#saving.set(seg, segment);
+    this.#pending.delete(seg);
+    this.#tails.delete(seg);
+    const end = first + count - 1;
+    // What the chain confirms stands, whatever the lines said that came one by one.
+    for (const [i, text] of segment.lines.entries()) {
+      const held = this.#lines.get(first + i);
+      if (held !== undefined && held.text !== text) this.#lines.delete(first + i);
+    }
+    this.#have.add(first, end);
+    this.#sealed.add(first, end);
+    this.known = Math.max(this.known, end);
+    if (!this.isForkProven && this.frozenFrom !== undefined && this.frozenFrom <= end) this.frozenFrom = undefined;
+    const before = this.#pending.get(seg - 1);
+    if (before === undefined) return [segment];
+    this.#pending.delete(seg - 1);
+    if (before.hash !== segment.header.prev || this.#isClosed(seg - 1)) return [segment];
+    return [segment, ...this.#keep(this.#asKept(before))];
+  }
+
+  #doubt({ first, count }: SegmentHeader): number {
+    for (let s = first; s < first + count; s++) this.#lines.delete(s);
+    this.#rebuild();
+    return count;
+  }
+
+  #wait(opened: OpenedSegment): void {
+    this.#pending.set(opened.header.seg, opened);
+    forgetLowest(this.#pending, this.#limits.pendingSegmentsMax);
+  }
+
+  #rebuild(): void {
+    this.#have = new IntervalSet();
+    this.#sealed = new IntervalSet();
+    this.#durable = new IntervalSet();
+    const spans: [number, number, boolean, boolean][] = [];
+    const { own } = this;
+    if (own !== undefined) {
+      for (const [from, to] of ownIntervals(own)) spans.push([from, to, true, true]);
+    }
+    for (const { first, count } of this.#segments.values()) spans.push([first, first + count - 1, true, true]);
+    for (const { header } of this.#saving.values()) {
+      spans.push([header.first, header.first + header.count - 1, true, false]);
+    }
+    for (const [s, { isDurable }] of this.#lines) spans.push([s, s, false, isDurable]);
+    for (const [from, to, isSealed, isDurable] of spans.sort((a, b) => a[0] - b[0])) {
+      this.#have.add(from, to);
+      if (isSealed) this.#sealed.add(from, to);
+      if (isDurable) this.#durable.add(from, to);
+    }
+  }
+}
+
+// Between closed segments of an own log lie holes where one was rotten.
+function ownIntervals(own: OwnExtent): Interval[] {
+  const intervals = own.segments.map(({ first, count }): Interval => [first, first + count - 1]);
+  return own.seq >= own.openFrom ? [...intervals, [own.openFrom, own.seq]] : intervals;
+}
+
+function endOfRun(set: IntervalSet, prefix: number): number {
+  for (const [from, to] of set.intervals) {
+    if (from > prefix + 1) return prefix;
+    if (to > prefix) return to;
+  }
+  return prefix;
+}
+
+function forgetLowest(map: Map<number, unknown>, max: number): void {
+  while (map.size > max) map.delete(Math.min(...map.keys()));
+}

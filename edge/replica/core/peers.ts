@@ -1,0 +1,88 @@
+import { holdersOf } from '../../../base/holders.js';
+import type { PeerState } from './effects.js';
+
+type Peer = { state: PeerState; sinceMonoMs: number; publicKey: string | undefined; isVoter: boolean };
+
+/** Every node ever heard of, this one included: who is online, whose key is which, who holds what. */
+export class Peers {
+  readonly #self: string;
+  readonly #max: number;
+  readonly #peers = new Map<string, Peer>();
+  #assigned = new Map<string, readonly string[]>();
+
+  constructor(self: string, max: number) {
+    this.#self = self;
+    this.#max = max;
+  }
+
+  /** Notes a node by name; false if there are too many. */
+  note(node: string, nowMonoMs: number): boolean {
+    if (node === this.#self || this.#peers.has(node)) return true;
+    if (this.#peers.size >= this.#max) return false;
+    this.#peers.set(node, { state: 'away', sinceMonoMs: nowMonoMs, publicKey: undefined, isVoter: true });
+    this.#assigned = new Map();
+    return true;
+  }
+
+  /** True if the state is news. */
+  setState(node: string, state: PeerState, nowMonoMs: number): boolean {
+    if (!this.note(node, nowMonoMs)) return false;
+    const peer = this.#peers.get(node);
+    if (peer === undefined || peer.state === state) return false;
+    peer.state = state;
+    peer.sinceMonoMs = nowMonoMs;
+    return true;
+  }
+
+  setKey(node: string, publicKey: string, nowMonoMs: number): void {
+    this.note(node, nowMonoMs);
+    const peer = this.#peers.get(node);
+    if (peer !== undefined) peer.publicKey = publicKey;
+  }
+
+  setVoter(node: string, isVoter: boolean, nowMonoMs: number): void {
+    this.note(node, nowMonoMs);
+    const peer = this.#peers.get(node);
+    if (peer !== undefined) peer.isVoter = isVoter;
+  }
+
+  /** The link is back: who is away is known again only from now on. */
+  restartClocks(nowMonoMs: number): void {
+    for (const peer of this.#peers.values()) peer.sinceMonoMs = nowMonoMs;
+  }
+
+  key(node: string): string | undefined {
+    return this.#peers.get(node)?.publicKey;
+  }
+
+  isOnline(node: string): boolean {
+    return node === this.#self || this.#peers.get(node)?.state === 'online';
+  }
+
+  isVoter(node: string): boolean {
+    return this.#peers.get(node)?.isVoter !== false;
+  }
+
+  /** How long a node has been away; 0 while it is online. */
+  awayMs(node: string, nowMonoMs: number): number {
+    const peer = this.#peers.get(node);
+    return peer === undefined || peer.state === 'online' ? 0 : nowMonoMs - peer.sinceMonoMs;
+  }
+
+  get inventory(): string[] {
+    return [this.#self, ...this.#peers.keys()];
+  }
+
+  /** Who is to hold the logs of a node, itself first. */
+  holders(node: string): readonly string[] {
+    const known = this.#assigned.get(node);
+    if (known !== undefined) return known;
+    const holders = holdersOf(node, this.inventory);
+    this.#assigned.set(node, holders);
+    return holders;
+  }
+
+  isHolder(node: string): boolean {
+    return node === this.#self || this.holders(node).includes(this.#self);
+  }
+}

@@ -1,0 +1,379 @@
+import fc from 'fast-check';
+import { describe, expect, it } from 'vitest';
+import type { ReplicaEvent } from '../../../edge/replica/core/effects.js';
+import { CoreUnderTest, EPOCH, isSigned, line, linesOf, NO_CONTENT, signed, WrittenLog } from './replica-fixture.js';
+
+const other = new WrittenLog('cam2', EPOCH, 6);
+const headOf = (seq: number, options = {}, key = 'key-cam2', t = 1) =>
+  signed({ node: 'cam2', inst: 'i', t, logs: [other.entry(seq, options)] }, key);
+const live = (from: number, to: number): ReplicaEvent => ({
+  type: 'live',
+  node: 'cam2',
+  epoch: EPOCH,
+  lines: linesOf(from, to),
+});
+
+function online(limits = {}): CoreUnderTest {
+  const test = new CoreUnderTest('cam1', limits);
+  test.hear({ type: 'up' });
+  test.hear({ type: 'peer', node: 'cam2', state: 'online' });
+  test.hear({ type: 'peer', node: 'cam3', state: 'online' });
+  return test;
+}
+
+describe('what a replica takes in', () => {
+  it('closes the segments of the writer from lines and a signed head, without asking anybody', () => {
+    const test = online();
+    test.hear(live(1, 12));
+    test.hear({ type: 'head', head: headOf(12) });
+    test.pass(5_000);
+    const [saved, ...more] = test.take('saveSegment');
+    expect(saved?.segment).toEqual(other.segments[0]);
+    expect(more).toEqual([]);
+    expect(test.take('need')).toEqual([]);
+    expect(test.core.positions()).toEqual([['cam2', EPOCH, 12]]);
+  });
+
+  it('asks for the segment when its lines do not give the signed hash, and trusts the segment', () => {
+    const test = online();
+    const lines = linesOf(1, 12).map((held) => (held.s === 4 ? line(4, ',"x":1') : held));
+    test.hear({ type: 'live', node: 'cam2', epoch: EPOCH, lines });
+    test.hear({ type: 'head', head: headOf(12) });
+    expect(test.take('saveSegment')).toEqual([]);
+    test.pass(500);
+    const [ask] = test.take('need');
+    expect(ask).toMatchObject({ to: 'cam2', need: { ranges: [[1, 10]], as: 'segments' } });
+    const fill = { id: ask?.need.id ?? '', of: 'cam2', e: EPOCH, part: 0, more: false, first: 1 };
+    test.hear({ type: 'fill', from: 'cam2', fill, lines: [], segment: segmentAt(0) });
+    expect(test.take('saveSegment')).toHaveLength(1);
+    expect(test.core.counters()).toMatchObject({ linesDoubted: 10, segmentsFetched: 1 });
+  });
+
+  it('refuses a segment that the chain up to a signed head does not confirm, whoever gives it', () => {
+    const test = online();
+    test.hear({ type: 'head', head: headOf(60) });
+    const forged = new WrittenLog('cam2', EPOCH, 6);
+    const segment = forged.segments[5];
+    if (segment === undefined) throw new Error('no segment');
+    const changed = {
+      ...segment,
+      lines: segment.lines.map((text) => text.replace('track', 'trick')),
+      hash: 'f'.repeat(64),
+    };
+    test.hear({ type: 'retained', segment: changed });
+    expect(test.take('saveSegment')).toEqual([]);
+    expect(test.core.counters().segmentsRefused).toBe(1);
+  });
+
+  it('keeps older segments back until the newer ones confirm them', () => {
+    const test = online();
+    test.hear({ type: 'head', head: headOf(60) });
+    for (const n of [3, 4, 2]) test.hear({ type: 'retained', segment: segmentAt(n) });
+    expect(test.take('saveSegment')).toEqual([]);
+    test.hear({ type: 'retained', segment: segmentAt(5) });
+    expect(test.take('saveSegment').map(({ segment }) => segment.header.seg)).toEqual([5, 4, 3, 2]);
+  });
+
+  it('keeps records of a co-holder out of answers until a signed head covers them', () => {
+    const test = online();
+    test.hear({ type: 'head', head: headOf(3) });
+    test.hear({ type: 'frontier', from: 'cam3', frontier: frontier([['cam2', EPOCH, 6]]) });
+    test.pass(500);
+    const ask = test.take('need').at(-1);
+    const fill = { id: ask?.need.id ?? '', of: 'cam2', e: EPOCH, part: 0, more: false, first: 1 };
+    test.hear({ type: 'fill', from: 'cam3', fill, lines: linesOf(1, 6) });
+    expect(test.core.copy('cam2', EPOCH)?.answerable).toBe(3);
+    test.hear({ type: 'head', head: headOf(6, {}, 'key-cam2', 2) });
+    expect(test.core.copy('cam2', EPOCH)?.answerable).toBe(6);
+  });
+
+  it('takes nothing in below `first`, which only rises', () => {
+    const test = online();
+    test.hear(live(1, 30));
+    test.hear({ type: 'head', head: headOf(30, { first: 11 }) });
+    test.hear({ type: 'head', head: headOf(30, { first: 1 }, 'key-cam2', 9) });
+    test.hear({ type: 'retained', segment: segmentAt(0) });
+    test.hear(live(5, 8));
+    expect(test.core.copy('cam2', EPOCH)?.first).toBe(11);
+    expect(test.core.copy('cam2', EPOCH)?.lines(1, 10)).toEqual([]);
+    expect(test.take('expire')).toEqual([{ type: 'expire', node: 'cam2', epoch: EPOCH, first: 11 }]);
+  });
+
+  it('refuses a head by another key for an epoch, and one that is not signed', () => {
+    const test = online();
+    test.hear({ type: 'head', head: headOf(10) });
+    test.hear({ type: 'head', head: headOf(20, {}, 'key-thief') });
+    test.hear({ type: 'head', head: { ...headOf(30), sig: 'forged' } });
+    expect(test.core.copy('cam2', EPOCH)?.headSeq).toBe(10);
+    expect(test.core.counters()).toMatchObject({ keysRefused: 1, headsRefused: 1 });
+    expect(test.take('tell').map(({ trouble }) => trouble)).toEqual(['key', 'refused']);
+  });
+
+  it('freezes an epoch in which one number has two contents, and tells', () => {
+    const test = online();
+    test.hear(live(1, 5));
+    test.hear({ type: 'live', node: 'cam2', epoch: EPOCH, lines: [line(4, ',"x":1')] });
+    test.hear(live(6, 8));
+    expect(test.core.copy('cam2', EPOCH)?.answerable).toBe(3);
+    expect(test.core.copy('cam2', EPOCH)?.lines(4, 4)).toEqual([line(4)]);
+    expect(test.take('tell')).toMatchObject([{ trouble: 'fork', node: 'cam2', epoch: EPOCH }]);
+  });
+
+  it('tells of two signed heads that differ, which are the proof of a fork', () => {
+    const test = online();
+    test.hear({ type: 'head', head: headOf(12) });
+    test.hear({ type: 'head', head: headOf(13, { H: 'e'.repeat(64) }, 'key-cam2', 2) });
+    expect(test.core.copy('cam2', EPOCH)).toMatchObject({ isForkProven: true, frozenFrom: 1 });
+    expect(test.take('tell')).toMatchObject([{ trouble: 'fork' }]);
+  });
+
+  it('tells of somebody who goes on writing under its name, not of its own last life', () => {
+    const test = online();
+    const mine = new WrittenLog('cam1', 'bbbbbbbbbbbb', 3);
+    const head = (seq: number) => signed({ node: 'cam1', inst: 'x', t: seq, logs: [mine.entry(seq)] }, 'key-cam1');
+    test.hear({ type: 'head', head: head(5) });
+    expect(test.take('tell')).toEqual([]);
+    test.hear({ type: 'head', head: head(9) });
+    expect(test.take('tell')).toMatchObject([{ trouble: 'clone' }]);
+  });
+
+  it('holds the same whatever the order and however often it hears the same messages', () => {
+    const messages: ReplicaEvent[] = [
+      live(1, 7),
+      live(8, 14),
+      live(15, 33),
+      { type: 'head', head: headOf(12) },
+      { type: 'head', head: headOf(25, {}, 'key-cam2', 2) },
+      { type: 'head', head: headOf(33, { first: 11 }, 'key-cam2', 3) },
+      { type: 'retained', segment: segmentAt(0) },
+      { type: 'retained', segment: segmentAt(1) },
+      { type: 'retained', segment: segmentAt(2) },
+      { type: 'frontier', from: 'cam3', frontier: frontier([['cam2', EPOCH, 35]]) },
+    ];
+    const held = (order: readonly ReplicaEvent[]) => {
+      const test = online();
+      for (const message of order) test.hear(message);
+      test.pass(20_000);
+      const copy = test.core.copy('cam2', EPOCH);
+      return [
+        copy?.segments.map(({ hash }) => hash),
+        copy?.lines(1, 99),
+        copy?.first,
+        copy?.known,
+        copy?.frontier,
+        copy?.answerable,
+      ];
+    };
+    const expected = held(messages);
+    const orders = fc.shuffledSubarray([...messages, ...messages], { minLength: 2 * messages.length });
+    fc.assert(
+      fc.property(orders, (order) => {
+        expect(held(order)).toEqual(expected);
+      }),
+    );
+  });
+});
+
+describe('what a replica asks', () => {
+  it('asks the writer, then co-holders by what they have, then the broker, newest first', () => {
+    const test = online({ pageFrom: 1_000 });
+    test.hear({ type: 'frontier', from: 'cam3', frontier: frontier([['cam2', EPOCH, 40]]) });
+    test.hear({ type: 'frontier', from: 'cam4', frontier: frontier([['cam2', EPOCH, 50]]) });
+    test.hear({ type: 'peer', node: 'cam4', state: 'online' });
+    test.hear({ type: 'head', head: headOf(60) });
+    test.pass(9_000);
+    expect(
+      test
+        .take('need')
+        .map(({ to }) => to)
+        .slice(0, 3),
+    ).toEqual(['cam2', 'cam4', 'cam3']);
+    expect(test.take('page')).toEqual([{ type: 'page', node: 'cam2', epoch: EPOCH }]);
+  });
+
+  it('asks co-holders at once while the writer is away, and waits longer after every round in vain', () => {
+    const test = online({ pageFrom: 1_000 });
+    test.hear({ type: 'peer', node: 'cam2', state: 'away' });
+    test.hear({ type: 'head', head: headOf(60) });
+    test.pass(60_000);
+    const asks = test.take('need');
+    expect(new Set(asks.map(({ to }) => to))).toEqual(new Set(['cam3']));
+    expect(asks.length).toBeGreaterThan(2);
+    expect(asks.length).toBeLessThan(12);
+  });
+
+  it('reads the window in the broker first when a log is new and long', () => {
+    const test = online({ pageFrom: 50 });
+    test.hear({ type: 'head', head: headOf(60) });
+    test.pass(400);
+    expect(test.take('page')).toHaveLength(1);
+    expect(test.take('need')).toEqual([]);
+    for (let n = 5; n >= 0; n--) test.hear({ type: 'retained', segment: segmentAt(n) });
+    test.pass(200);
+    expect(test.take('unpage')).toHaveLength(1);
+    expect(test.core.state(test.now, 0)).toMatchObject({ missing: 0, records: 60 });
+  });
+
+  it('has at most two asks under way for one log and eight in all', () => {
+    const test = online({ pageFrom: 100_000 });
+    for (let i = 0; i < 6; i++) {
+      const logs = [
+        { e: `${'c'.repeat(11)}${'abcdef'[i] ?? ''}`, st: 'live' as const, first: 1, seq: 90_000, H: '', seg: 0 },
+      ];
+      test.hear({ type: 'head', head: signed({ node: 'cam3', inst: 'i', t: i, logs }, 'key-cam3') });
+    }
+    test.pass(400);
+    const asks = test.take('need').map(({ need }) => need.e);
+    expect(asks).toHaveLength(8);
+    for (const epoch of asks) expect(asks.filter((name) => name === epoch)).toHaveLength(2);
+  });
+
+  it('takes for gone what neither the writer nor anybody else has, and says so', () => {
+    const test = online();
+    test.hear(live(1, 3));
+    test.hear(live(5, 9));
+    for (let i = 0; i < 700; i++) {
+      test.pass(100);
+      for (const { to, need } of test.take('need')) {
+        const fill = { id: need.id, of: need.of, e: need.e, part: 0, more: false, first: 1 };
+        test.hear({ type: 'fill', from: to, fill, lines: [] });
+      }
+      const page = test.take('page');
+      if (page.length > 0) test.pass(1_200);
+    }
+    expect(test.core.counters().gone).toBe(1);
+    expect(test.core.positions()).toEqual([['cam2', EPOCH, 9]]);
+    expect(test.take('tell')).toMatchObject([{ trouble: 'gone' }]);
+  });
+});
+
+describe('what a replica says', () => {
+  it('says what it holds only once it is durable, as changes, and all of it every minute', () => {
+    const test = online();
+    test.pass(100);
+    test.take('frontier');
+    test.isDiskQuick = false;
+    test.hear(live(1, 3));
+    test.pass(4_000);
+    const sync = test.take('sync');
+    expect(sync).toHaveLength(1);
+    expect(test.take('frontier')).toEqual([]);
+    test.hear({ type: 'synced', mark: sync[0]?.mark ?? 0, ok: true });
+    test.pass(4_000);
+    expect(test.take('frontier').map(({ frontier: { full, f } }) => ({ full, f }))).toEqual([
+      { full: false, f: [['cam2', EPOCH, 3]] },
+    ]);
+    test.pass(120_000);
+    expect(test.take('frontier').map(({ frontier: { full } }) => full)).toEqual([true, true]);
+  });
+
+  it('counts an own record as acknowledged when another frontier covers it', () => {
+    const test = online();
+    const own = {
+      epoch: EPOCH,
+      isLive: true,
+      first: 1,
+      seq: 5,
+      publishableSeq: 5,
+      segments: [],
+      openFrom: 1,
+      closed: 0,
+      hash: '',
+    };
+    test.hear({ type: 'own', extents: [own] });
+    test.pass(3_000);
+    expect(test.core.acked(EPOCH)).toBe(0);
+    expect(test.core.state(test.now, 0)).toMatchObject({ unacked: 5, unackedMs: 3_000 });
+    test.hear({ type: 'frontier', from: 'cam3', frontier: frontier([['cam1', EPOCH, 4]]) });
+    expect(test.core.acked(EPOCH)).toBe(4);
+    expect(test.core.state(test.now, 0)).toMatchObject({ unacked: 1 });
+  });
+
+  it('gives closed segments whole, newest first, and the open end as records', () => {
+    const test = online();
+    test.hear(live(1, 26));
+    test.hear({ type: 'head', head: headOf(12) });
+    test.hear({ type: 'head', head: headOf(26, {}, 'key-cam2', 2) });
+    const need = { v: 1, id: 'n', of: 'cam2', e: EPOCH, ranges: [[1, 30]] as [number, number][], max: 4_096 };
+    test.hear({ type: 'need', from: 'cam3', need: { ...need, as: 'segments' } });
+    expect(test.take('serve')[0]?.pieces).toEqual([{ n: 1 }, { n: 0 }, { from: 21, to: 26 }]);
+    test.hear({ type: 'served', id: 'n' });
+    test.hear({ type: 'need', from: 'cam3', need: { ...need, id: 'm' } });
+    expect(test.take('serve')[0]?.pieces).toEqual([{ from: 1, to: 26 }]);
+  });
+
+  it('answers one need at a time and refuses what is too much from one asker', () => {
+    const test = online({ needsWaitingPerAsker: 3 });
+    const need = { v: 1, of: 'cam2', e: EPOCH, ranges: [[1, 30]] as [number, number][], max: 10 };
+    for (let i = 0; i < 6; i++) test.hear({ type: 'need', from: 'cam3', need: { ...need, id: `n${i}` } });
+    expect(test.take('serve')).toHaveLength(1);
+    expect(test.core.counters()).toMatchObject({ needs: 3, needsRefused: 3 });
+  });
+});
+
+describe('nodes that are away', () => {
+  it('keeps head and newest segments of a node that is away for a minute, and withdraws them when it is back', () => {
+    const test = online();
+    test.hear({ type: 'head', head: headOf(60) });
+    for (let n = 5; n >= 0; n--) test.hear({ type: 'retained', segment: segmentAt(n) });
+    test.hear({ type: 'peer', node: 'cam2', state: 'away' });
+    test.pass(59_000);
+    expect(test.take('keepHead')).toEqual([]);
+    test.pass(5_000);
+    expect(test.take('keepHead').map(({ head }) => isSigned(head, 'key-cam2'))).toEqual([true]);
+    expect(test.take('keepSegment').map(({ n }) => n)).toEqual([5, 4, 3, 2, 1, 0]);
+    test.hear({ type: 'peer', node: 'cam2', state: 'online' });
+    test.pass(5_000);
+    expect(test.take('unkeepSegment')).toHaveLength(6);
+    expect(test.take('unkeepHead')).toEqual([{ type: 'unkeepHead', node: 'cam2' }]);
+  });
+
+  it('leaves that to the first live holder', () => {
+    const test = new CoreUnderTest('cam3');
+    test.hear({ type: 'up' });
+    test.hear({ type: 'peer', node: 'cam1', state: 'online' });
+    test.hear({ type: 'peerKey', node: 'cam2', publicKey: 'key-cam2' });
+    test.hear({ type: 'head', head: headOf(3) });
+    test.pass(70_000);
+    expect(test.take('keepHead')).toEqual([]);
+    test.hear({ type: 'peer', node: 'cam1', state: 'away' });
+    test.pass(1_000);
+    expect(test.take('keepHead')).toHaveLength(1);
+  });
+
+  it('keeps the last head of a key that its node has lost with its disk', () => {
+    const test = online();
+    test.hear({ type: 'peerKey', node: 'cam2', publicKey: 'key-new' });
+    test.hear({ type: 'head', head: headOf(12) });
+    test.hear({ type: 'peer', node: 'cam3', state: 'away' });
+    test.hear({ type: 'peer', node: 'cam2', state: 'away' });
+    test.hear({ type: 'peer', node: 'cam2', state: 'online' });
+    test.pass(5_000);
+    expect(test.take('keepHead').map(({ node }) => node)).toEqual([]);
+    test.hear({ type: 'peer', node: 'cam2', state: 'away' });
+    test.pass(2_000);
+    expect(test.take('keepHead').map(({ node }) => node)).toEqual(['cam2']);
+  });
+
+  it('gives up what is older than the retention time of a log that nobody writes any more', () => {
+    const test = new CoreUnderTest('cam1', { retentionMs: 1_000 }, { ...NO_CONTENT });
+    test.hear({ type: 'up' });
+    test.hear({ type: 'head', head: headOf(60, { st: 'closed' }) });
+    for (let n = 5; n >= 0; n--) test.hear({ type: 'retained', segment: segmentAt(n) });
+    test.pass(61_000);
+    expect(test.take('expire')).toEqual([{ type: 'expire', node: 'cam2', epoch: EPOCH, first: 61 }]);
+    expect(test.take('forget')).toHaveLength(1);
+    test.hear({ type: 'head', head: headOf(60, { st: 'closed' }, 'key-cam2', 7) });
+    expect(test.core.copy('cam2', EPOCH)).toBeUndefined();
+  });
+});
+
+function segmentAt(n: number) {
+  const segment = other.segments[n];
+  if (segment === undefined) throw new Error(`no segment ${n}`);
+  return segment;
+}
+
+function frontier(f: [string, string, number][]) {
+  return { v: 1, full: false, part: 0, parts: 1, f };
+}
