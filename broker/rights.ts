@@ -25,10 +25,17 @@ function messagesFrom(root: string, me: string): string[] {
   return kinds.map((route) => buildFilter(root, route, { sender: me }));
 }
 
+// What a node may ask of another: nothing that changes what it sees. A stolen board must not be able to blind the others.
+const PEER_VERBS = ['ping', 'rebirth'] as const;
+
 // One entry per role; each filter is a line of the table in `broker/README.md`.
 const GRANTS: Readonly<Record<Identity['role'], (root: string, me: string) => Grants>> = {
   node: (root, me) => ({
-    write: [`${buildOwnPrefix(root, 'node', me)}/#`, ...messagesFrom(root, me)],
+    write: [
+      `${buildOwnPrefix(root, 'node', me)}/#`,
+      ...messagesFrom(root, me),
+      ...PEER_VERBS.map((verb) => buildFilter(root, routes.command, { verb, sender: me })),
+    ],
     // What a replica needs of the others and no more: a stolen board's password shows no pictures of other cameras.
     read: [
       `${buildOwnPrefix(root, 'node', me)}/#`,

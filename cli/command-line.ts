@@ -2,6 +2,7 @@ import { Command, CommanderError } from 'commander';
 import { softwareVersion } from '../base/software-version.js';
 import { registerBroker } from './broker.js';
 import { registerCamera } from './camera.js';
+import { registerCommand } from './command.js';
 import type { CommandContext } from './command-context.js';
 import { registerConfig } from './config.js';
 import { registerDemo } from './demo.js';
@@ -44,6 +45,7 @@ export function buildProgram(context: CommandContext): Command {
   registerSim(program, context);
   registerCamera(program, context);
   registerModel(program, context);
+  registerCommand(program, context);
   registerConfig(program, context);
   registerDoctor(program, context);
   return program;

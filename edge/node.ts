@@ -10,6 +10,8 @@ import type { Random } from '../base/random.js';
 import type { ServiceNotify } from '../base/service-notify.js';
 import { routes } from '../protocol/routes.js';
 import { type Beat, SCHEMA_MINOR } from '../protocol/status.js';
+import { CommandServer } from './command/command-server.js';
+import { NodeCommands } from './command/node-commands.js';
 import type { EdgeConfig } from './config.js';
 import { isClockSynchronised } from './health/clock-sync.js';
 import { HealthFile, type NodePulse } from './health/health-file.js';
@@ -54,6 +56,8 @@ export class EdgeNode {
   #queries: QueryServer | undefined;
   readonly #heartbeat: Heartbeat;
   readonly #health: HealthReporter;
+  readonly #commands: NodeCommands;
+  readonly #commandServer: CommandServer;
   readonly #healthFile: HealthFile | undefined;
   readonly #watchdog: WatchdogFeed;
   readonly #boards: ReadonlyMap<string, CameraBoard>;
@@ -130,6 +134,23 @@ export class EdgeNode {
       repairMs: visionRepairMs(config.limits),
       status: () => this.#statusLine(),
     });
+    this.#commands = new NodeCommands({
+      cameras: config.cameras,
+      clock,
+      log,
+      tellVision: (command) => this.#host.send(command),
+      modelLabels: () => this.#model?.labels,
+      describe: () => this.#describe(),
+      rebirth: () => presence.rebirth(),
+    });
+    this.#commandServer = new CommandServer({
+      link,
+      node: config.node,
+      clock,
+      log,
+      sid: () => presence.session.sid,
+      perform: (request, sender) => this.#commands.perform(request, sender),
+    });
     presence.onRepublish(() => {
       this.#documents.republishAll();
       this.#store.republish();
@@ -152,12 +173,15 @@ export class EdgeNode {
     this.#heartbeat.open();
     this.#health.open();
     this.#watchdog.open();
+    this.#commandServer.open();
     await this.#host.run(AbortSignal.any([signal, this.#giveUp.signal]));
     if (this.#fatal !== undefined) throw this.#fatal.error;
   }
 
   /** Ends open tracks and brings what was seen to disk and, as far as the broker takes it, to the wire. */
   async close(): Promise<void> {
+    this.#commandServer.close();
+    this.#commands.close();
     this.#heartbeat.close();
     this.#health.close();
     this.#watchdog.close();
@@ -186,6 +210,7 @@ export class EdgeNode {
       logLevel: config.logLevel,
       cameras: { ...config.cameras },
       firstTrackIds: this.#ledger.firstFreeIds(Object.keys(config.cameras)),
+      adjustments: this.#commands.adjustments(),
     };
   }
 
@@ -200,6 +225,9 @@ export class EdgeNode {
         return;
       case 'track':
         this.#onTrack(report);
+        return;
+      case 'answer':
+        this.#commands.onAnswer(report);
         return;
       case 'tick':
         this.#tick = report;
@@ -351,8 +379,15 @@ export class EdgeNode {
         ),
         ...this.#options.link.stats().counters,
         ...this.#options.presence.counters(),
+        ...this.#commandServer.counters(),
       }),
     };
+  }
+
+  #describe(): Record<string, unknown> {
+    const { config, version, presence, clock } = this.#options;
+    const { sid, gen } = presence.session;
+    return { node: config.node, version, sid, gen, epoch: this.#store.epoch ?? null, atMs: clock.nowMs() };
   }
 
   #showInfo(): void {
@@ -365,7 +400,7 @@ export class EdgeNode {
 /** Counters that count work, not losses. */
 const WORK: ReadonlySet<string> = new Set([
   ...['frames', 'looked', 'inferences', 'decodeMs', 'gateMs', 'inferMs', 'visionStarts'],
-  ...['connects', 'published', 'received', 'births', 'republishes'],
+  ...['connects', 'published', 'received', 'births', 'republishes', 'commands', 'commandsRepeated'],
 ]);
 
 /** What was dropped, diverted, retried or restarted. */

@@ -149,7 +149,8 @@ export const CommandResult = z.object({
   id: z.string().min(1).max(64),
   ok: z.boolean(),
   phase: z.enum(['accepted', 'done']),
-  code: z.string().max(64).optional(),
+  code: z.string().max(64).optional().describe('why not ok, for programs: stale-session, bad-args, try-again, ...'),
+  message: z.string().max(500).optional().describe('why not ok, for people, with what was allowed'),
   result: z.unknown().optional(),
 });
 export type CommandResult = z.infer<typeof CommandResult>;

@@ -124,6 +124,13 @@ export class Presence implements SessionKeeper {
     return () => this.#republishCallbacks.delete(callback);
   }
 
+  /** Publishes the birth and all retained documents anew, as somebody asked for it. Nothing happens while the link is down. */
+  rebirth(): void {
+    if (!this.#options.link.isUp) return;
+    this.#perform({ kind: 'birth' });
+    this.#republish();
+  }
+
   /** Says `stopped`, waits for its PUBACK (the link's endTimeoutMs at most), then DISCONNECT. The link is closed then. */
   async close(reason: StopReason): Promise<void> {
     this.#stopReason = reason;

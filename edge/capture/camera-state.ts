@@ -5,9 +5,9 @@ export type CameraReason = (typeof CAMERA_REASONS)[number];
 
 /**
  * `starting`: a driver is being opened, no frame yet; `running`: frames come; `waiting`: the driver failed and a new one
- * is made after a delay; `ended`: for good.
+ * is made after a delay; `paused`: somebody wanted it closed for a while; `ended`: for good.
  */
-export type CameraPhase = 'starting' | 'running' | 'waiting' | 'ended';
+export type CameraPhase = 'starting' | 'running' | 'waiting' | 'paused' | 'ended';
 
 export type CameraSettings = {
   /** A sensor stands behind it, so identical pictures mean that it froze. */
@@ -48,6 +48,8 @@ export type CameraEvent =
   | { readonly kind: 'decoded' }
   | { readonly kind: 'bad-decode'; readonly detail: string }
   | { readonly kind: 'fault'; readonly reason: CameraReason; readonly detail: string }
+  | { readonly kind: 'pause'; readonly detail: string }
+  | { readonly kind: 'resume' }
   | { readonly kind: 'ended' };
 
 export const INITIAL_CAMERA_STATE: CameraState = {
@@ -70,7 +72,14 @@ const DETAIL_CHARS_MAX = 300;
 /** The state of a camera after an event. Pure; what is to be done follows from `phase`. */
 export function reduceCamera(state: CameraState, event: CameraEvent, settings: CameraSettings): CameraState {
   if (state.phase === 'ended') return state;
+  // What the life before the pause still says is over with it.
+  if (state.phase === 'paused' && event.kind !== 'resume' && event.kind !== 'pause') return state;
   switch (event.kind) {
+    case 'pause':
+      return { ...state, phase: 'paused', ok: false, reason: 'paused', detail: clip(event.detail), failures: 0 };
+    case 'resume':
+      if (state.phase !== 'paused') return state;
+      return { ...state, phase: 'starting', reason: 'starting', detail: undefined, print: undefined };
     case 'opening':
       // The reason stays until a frame proves it wrong: a retry is not yet a change.
       return { ...state, phase: 'starting', runningSinceMonoMs: undefined, badReadsInRow: 0, badDecodesInRow: 0 };

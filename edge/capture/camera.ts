@@ -80,6 +80,7 @@ export class Camera {
   readonly #pastDrops = new Map<string, number>();
   #state: CameraState = INITIAL_CAMERA_STATE;
   #life = new AbortController();
+  #wake = () => {};
   #source: FrameSource | undefined;
   #lastFrameMonoMs: number | undefined;
   #printDueMonoMs = 0;
@@ -103,17 +104,31 @@ export class Camera {
   async run(signal: AbortSignal): Promise<void> {
     try {
       while (!signal.aborted) {
-        await this.#runOnce(signal);
+        if (this.#state.phase === 'paused') await this.#resumed(signal);
+        else await this.#runOnce(signal);
         if (signal.aborted || this.#state.phase === 'ended') return;
-        await this.#waitBeforeRetry(signal);
+        if (this.#state.phase === 'waiting') await this.#waitBeforeRetry(signal);
       }
     } finally {
       this.slot.end();
     }
   }
 
+  /** Closes the driver until `resume`; a camera that has ended stays ended. @param why shown in its state. */
+  pause(why: string): void {
+    this.#apply({ kind: 'pause', detail: why });
+    if (this.#state.phase === 'paused') this.#life.abort();
+  }
+
+  /** Opens a new driver; nothing happens unless it is paused. */
+  resume(): void {
+    this.#apply({ kind: 'resume' });
+    this.#wake();
+  }
+
   status(): CameraStatus {
-    const { ok, reason, detail } = this.#state;
+    const { ok, reason, detail, phase } = this.#state;
+    if (phase === 'paused') return { ok, reason, detail, fps: 0, frameAgeMs: null };
     const nowMonoMs = this.#options.clock.monoMs();
     const frameAgeMs = this.#lastFrameMonoMs === undefined ? null : Math.max(0, nowMonoMs - this.#lastFrameMonoMs);
     return { ok, reason, detail, fps: this.#rate.perSecond(nowMonoMs), frameAgeMs };
@@ -212,9 +227,21 @@ export class Camera {
     if (after.ok === before.ok && after.reason === before.reason && after.detail === before.detail) return;
     const fields = { cameraId: this.#options.id, reason: after.reason, detail: after.detail };
     if (after.ok) this.#options.log.info('camera gives frames', { cameraId: this.#options.id });
+    else if (after.reason === 'paused') this.#options.log.info('camera paused', fields);
     else if (after.reason === 'ended') this.#options.log.info('camera ended', fields);
     else this.#options.log.warn('camera failed', fields);
     this.#options.onState(this.status());
+  }
+
+  #resumed(signal: AbortSignal): Promise<void> {
+    return new Promise((resolve) => {
+      const done = () => {
+        signal.removeEventListener('abort', done);
+        resolve();
+      };
+      signal.addEventListener('abort', done, { once: true });
+      this.#wake = done;
+    });
   }
 
   async #waitBeforeRetry(signal: AbortSignal): Promise<void> {

@@ -11,12 +11,14 @@ import type { Frame, RgbPicture } from '../capture/frame.js';
 import { decodePicture } from '../capture/picture-decoder.js';
 import { makeFrameSource } from '../capture/source-factory.js';
 import type { CameraConfig } from '../config.js';
+import type { BoxXyxyPx } from '../vision/box.js';
 import type { Detector } from '../vision/detector.js';
 import type { SnapshotCandidate } from '../vision/event/best-frame.js';
 import { encodeSnapshot } from '../vision/event/snapshot.js';
 import { trackEventToRecordFields } from '../vision/event/track-event.js';
 import { CameraPipeline, type PipelineOutput } from '../vision/pipeline.js';
-import type { TickReport, VisionReport } from './vision-message.js';
+import { SnapshotDesk, type SnapshotOrder } from './snapshot-desk.js';
+import type { Adjustment, AskSnapshot, TickReport, VisionReport } from './vision-message.js';
 
 export type CameraLoopOptions = {
   readonly id: string;
@@ -50,6 +52,7 @@ export class CameraLoop {
   readonly #pipeline: CameraPipeline;
   readonly #counters = new Counters(COUNTERS);
   readonly #faults: RateLimitedLog;
+  readonly #asked: SnapshotDesk;
   #size = { widthPx: 1, heightPx: 1 };
   #busySinceMonoMs: number | undefined;
   #lastCapturedAtMs: number | undefined;
@@ -60,6 +63,7 @@ export class CameraLoop {
     const { id, config, detector, modelScoreMin, simCommand, clock, random, log } = options;
     this.#options = options;
     this.#faults = new RateLimitedLog(log, clock);
+    this.#asked = new SnapshotDesk(clock);
     this.#camera = new Camera({
       id,
       makeSource: (buffers) => makeFrameSource(config.source, { clock, buffers, simCommand }),
@@ -89,6 +93,19 @@ export class CameraLoop {
       await capture;
       this.#endTracks();
     }
+  }
+
+  /** Makes what commands have changed hold from the next frame on; a paused camera is closed. */
+  adjust({ paused, scoresMin }: Adjustment): void {
+    this.#pipeline.adjust(scoresMin);
+    if (paused === undefined) this.#camera.resume();
+    else this.#camera.pause(paused);
+  }
+
+  /** Publishes a picture of the next frame, or answers why not. */
+  ask(ask: AskSnapshot): void {
+    const refused = this.#asked.ask(ask);
+    if (refused !== undefined) this.#options.report(refused);
   }
 
   /** How long the frame now worked on has taken, ms; 0 between frames. */
@@ -138,6 +155,7 @@ export class CameraLoop {
       const output = await this.#pipeline.process(picture, frame.capturedAtMs, frame.capturedMonoMs);
       this.#tell(output);
       for (const candidate of output.snapshots) await this.#snapshot(picture, candidate);
+      await this.#serveAsked(picture);
     } catch (error) {
       if (!(error instanceof OperationError) || error.code !== 'inference-failed') throw error;
       this.#counters.add('inference-failed');
@@ -196,14 +214,36 @@ export class CameraLoop {
       this.#options.report({ type: 'count', camera: this.#options.id, label, count });
   }
 
-  async #snapshot(picture: RgbPicture, candidate: SnapshotCandidate): Promise<void> {
-    const request = { picture, box: candidate.box, payloadBytesMax: routes.snapshot.payloadBytesMax };
+  async #snapshot(picture: RgbPicture, { box, label }: SnapshotCandidate): Promise<void> {
     try {
-      const jpeg = new Uint8Array(await encodeSnapshot(request, this.#options.config.snapshot));
-      this.#options.report({ type: 'snapshot', camera: this.#options.id, label: candidate.label, jpeg });
+      await this.#publishPicture(picture, label, box);
     } catch (error) {
       this.#counters.add('snapshot-failed');
       this.#faults.warn('snapshot failed', { cameraId: this.#options.id, error: messageOf(error) });
+    }
+  }
+
+  async #publishPicture(picture: RgbPicture, label: string, box: BoxXyxyPx | undefined): Promise<number> {
+    const { payloadBytesMax } = routes.snapshot;
+    const request = { picture, payloadBytesMax, ...(box === undefined ? {} : { box }) };
+    const jpeg = new Uint8Array(await encodeSnapshot(request, this.#options.config.snapshot));
+    this.#options.report({ type: 'snapshot', camera: this.#options.id, label, jpeg });
+    return jpeg.byteLength;
+  }
+
+  async #serveAsked(picture: RgbPicture): Promise<void> {
+    const { orders, refusals } = this.#asked.serve(this.#pipeline.tracks);
+    for (const refusal of refusals) this.#options.report(refusal);
+    for (const order of orders) await this.#serveOne(picture, order);
+  }
+
+  async #serveOne(picture: RgbPicture, { request, label, track }: SnapshotOrder): Promise<void> {
+    try {
+      const bytes = await this.#publishPicture(picture, label, track?.box);
+      this.#options.report({ type: 'answer', request, ok: true, label, bytes });
+    } catch (error) {
+      this.#counters.add('snapshot-failed');
+      this.#options.report({ type: 'answer', request, ok: false, code: 'failed', message: messageOf(error) });
     }
   }
 

@@ -7,12 +7,23 @@ import { loadDetector } from '../vision/detect/load-detector.js';
 import { CameraLoop } from './camera-loop.js';
 import { guardAgainstOrphanhood } from './orphan-guard.js';
 import { SerialDetector } from './serial-detector.js';
-import { type StartVision, TICK_MS, VisionCommand, type VisionReport } from './vision-message.js';
+import {
+  type Adjustment,
+  type AskSnapshot,
+  type StartVision,
+  TICK_MS,
+  VisionCommand,
+  type VisionReport,
+} from './vision-message.js';
 
 // The vision process of a node: everything that can block, leak or crash. Started by vision-host.ts, speaks to it alone.
 
 const MIB = 1024 * 1024;
 const stop = new AbortController();
+/** By camera, from when the model is loaded. */
+const running = new Map<string, CameraLoop>();
+/** What came while it was being loaded, the newest per camera. */
+const adjustments = new Map<string, Adjustment>();
 
 function report(message: VisionReport): void {
   if (process.connected) process.send?.(message);
@@ -42,6 +53,11 @@ async function run(start: StartVision): Promise<void> {
         }),
       ] as const,
   );
+  for (const [id, loop] of loops) {
+    running.set(id, loop);
+    const adjustment = adjustments.get(id);
+    if (adjustment !== undefined) loop.adjust(adjustment);
+  }
   report({
     type: 'ready',
     model: { id: model.manifest.id, sha256: model.manifest.sha256 },
@@ -71,6 +87,21 @@ async function run(start: StartVision): Promise<void> {
   await detector.close();
 }
 
+function adjust(camera: string, adjustment: Adjustment): void {
+  adjustments.set(camera, adjustment);
+  running.get(camera)?.adjust(adjustment);
+}
+
+function ask(request: AskSnapshot): void {
+  const loop = running.get(request.camera);
+  if (loop !== undefined) {
+    loop.ask(request);
+    return;
+  }
+  const message = 'the model is still being loaded';
+  report({ type: 'answer', request: request.request, ok: false, code: 'try-again', message });
+}
+
 function fail(error: unknown): void {
   const isExpected = error instanceof OperationError;
   const hint = isExpected && error.hint !== undefined ? { hint: error.hint } : {};
@@ -82,10 +113,10 @@ function fail(error: unknown): void {
 guardAgainstOrphanhood();
 process.on('message', (message) => {
   const command = VisionCommand.parse(message);
-  if (command.type === 'stop') {
-    stop.abort();
-    return;
-  }
+  if (command.type === 'stop') return stop.abort();
+  if (command.type === 'adjust') return adjust(command.camera, command.adjustment);
+  if (command.type === 'snapshot') return ask(command);
+  for (const [camera, adjustment] of Object.entries(command.adjustments)) adjust(camera, adjustment);
   run(command)
     .catch(fail)
     .finally(() => {

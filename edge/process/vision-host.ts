@@ -6,7 +6,7 @@ import { messageOf } from '../../base/errors.js';
 import type { Log } from '../../base/log.js';
 import type { Random } from '../../base/random.js';
 import { describeIssues } from '../../protocol/codec.js';
-import { type StartVision, TICK_MS, VisionReport } from './vision-message.js';
+import { type StartVision, TICK_MS, type VisionCommand, VisionReport } from './vision-message.js';
 import { judgeVision, type VisionLimits, type VisionWatch } from './vision-watch.js';
 
 export type VisionHostOptions = {
@@ -54,6 +54,8 @@ export class VisionHost {
   ]);
   #watch: VisionWatch = { startedMonoMs: 0, lastTickMonoMs: 0, busyMs: 0, rssMiB: 0, ready: false };
 
+  #child: ChildProcess | undefined;
+
   constructor(options: VisionHostOptions) {
     this.#options = options;
   }
@@ -61,6 +63,16 @@ export class VisionHost {
   /** Resident memory of the child at its last tick, MiB. */
   get rssMiB(): number {
     return this.#watch.rssMiB;
+  }
+
+  /** Tells the child something. @returns false while there is none; a new one is told by its start. */
+  send(command: VisionCommand): boolean {
+    const child = this.#child;
+    if (child === undefined || !child.connected) return false;
+    child.send(command, (error) => {
+      if (error !== null) this.#options.log.debug('vision process not told', { error: error.message });
+    });
+    return true;
   }
 
   /** Runs until the signal aborts; then ends the child gracefully and resolves. */
@@ -116,6 +128,7 @@ export class VisionHost {
       stdio: ['ignore', 'ignore', 'inherit', 'ipc'],
       execArgv: [...CHILD_FLAGS],
     });
+    this.#child = child;
     const ended = new Promise<string>((resolve) => {
       child.on('error', (error) => resolve(`could not start: ${error.message}`));
       child.once('exit', (code, signalName) => resolve(signalName ?? `exit code ${code}`));

@@ -7,6 +7,15 @@ import { CAMERA_REASONS } from '../../protocol/status.js';
 const Permille = z.int().min(0).max(1000);
 const Counts = z.record(z.string(), z.number().min(0));
 
+/** What commands have changed on one camera: all of it, so that a message that comes twice changes nothing. */
+const Adjustment = z.object({
+  /** Why it is paused, as its state tells it; absent: it is not. */
+  paused: z.string().optional(),
+  /** Score that starts a track, by label, in place of the configured one. */
+  scoresMin: z.record(z.string(), z.number().min(0).max(1)),
+});
+export type Adjustment = z.infer<typeof Adjustment>;
+
 /** Parent to child, first message: everything it needs to know. */
 export const StartVision = z.object({
   type: z.literal('start'),
@@ -20,13 +29,29 @@ export const StartVision = z.object({
   cameras: z.record(z.string(), z.unknown()),
   /** Per camera, the first track number that is free in this epoch. */
   firstTrackIds: z.record(z.string(), z.int().min(1)),
+  /** By camera; those that are left out are as configured. */
+  adjustments: z.record(z.string(), Adjustment),
 });
 export type StartVision = z.infer<typeof StartVision>;
 
 /** Parent to child: end open tracks, then exit. */
 export const StopVision = z.object({ type: z.literal('stop') });
 
-export const VisionCommand = z.discriminatedUnion('type', [StartVision, StopVision]);
+/** Parent to child: from now on this holds for a camera. */
+export const AdjustVision = z.object({ type: z.literal('adjust'), camera: z.string(), adjustment: Adjustment });
+
+/** Parent to child: a picture of the next frame, published as that label's; answered by `request`. */
+export const AskSnapshot = z.object({
+  type: z.literal('snapshot'),
+  request: z.string(),
+  camera: z.string(),
+  /** The best object of this label; absent: the whole picture. */
+  label: z.string().optional(),
+});
+export type AskSnapshot = z.infer<typeof AskSnapshot>;
+
+export const VisionCommand = z.discriminatedUnion('type', [StartVision, StopVision, AdjustVision, AskSnapshot]);
+export type VisionCommand = z.infer<typeof VisionCommand>;
 
 export const CameraReport = z.object({
   ok: z.boolean(),
@@ -70,6 +95,16 @@ export const VisionReport = z.discriminatedUnion('type', [
   z.object({ type: z.literal('motion'), camera: z.string(), on: z.boolean() }),
   z.object({ type: z.literal('snapshot'), camera: z.string(), label: z.string(), jpeg: z.instanceof(Uint8Array) }),
   z.object({
+    type: z.literal('answer'),
+    request: z.string(),
+    ok: z.boolean(),
+    code: z.string().optional(),
+    message: z.string().optional(),
+    /** Of the picture that was published. */
+    label: z.string().optional(),
+    bytes: z.int().min(0).optional(),
+  }),
+  z.object({
     type: z.literal('tick'),
     /** How long the frame now worked on has taken, the longest of all cameras, ms. */
     busyMs: z.number().min(0),
@@ -81,6 +116,7 @@ export const VisionReport = z.discriminatedUnion('type', [
 ]);
 export type VisionReport = z.infer<typeof VisionReport>;
 export type TrackReport = Extract<VisionReport, { type: 'track' }>;
+export type AnswerReport = Extract<VisionReport, { type: 'answer' }>;
 export type TickReport = Extract<VisionReport, { type: 'tick' }>;
 
 /** How often the child says that its event loop turns, ms. */

@@ -27,7 +27,7 @@ export function buildNodeInfo(
     labels: [...(model?.labels ?? [])],
     ...(model === undefined ? {} : { model: { id: model.id, sha256: model.sha256 } }),
     configSha256: createHash('sha256').update(JSON.stringify(config)).digest('hex'),
-    capabilities: ['detect', 'records', 'need', 'query'],
+    capabilities: ['detect', 'records', 'need', 'query', 'commands'],
     schemas: { major: TOPIC_MAJOR, minor: SCHEMA_MINOR },
     publicKey,
   };

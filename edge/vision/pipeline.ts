@@ -159,6 +159,11 @@ export class CameraPipeline {
     return { events, counts: this.#counts.update([]), motion: this.#motionSwitch.end(), widthPx, heightPx };
   }
 
+  /** From the next frame on, these labels need such a score; the others are as configured. */
+  adjust(scoresMin: Readonly<Record<string, number>>): void {
+    this.#filter.adjust(scoresMin);
+  }
+
   get state(): PipelineState {
     return {
       frames: this.#frames,

@@ -4,10 +4,10 @@ import type { RgbPicture } from '../../capture/frame.js';
 import type { BoxXyxyPx } from '../box.js';
 import type { SnapshotSettings } from '../config.js';
 
-/** What is drawn: the picture, the object in it, the most bytes the JPEG may have (the route's limit). */
+/** What is drawn: the picture, the object in it if there is one, the most bytes the JPEG may have (the route's limit). */
 export type SnapshotRequest = {
   readonly picture: RgbPicture;
-  readonly box: BoxXyxyPx;
+  readonly box?: BoxXyxyPx;
   readonly payloadBytesMax: number;
 };
 
@@ -29,11 +29,13 @@ const LINE_RGB = [0, 230, 64] as const;
 export async function encodeSnapshot(request: SnapshotRequest, settings: SnapshotSettings): Promise<Buffer> {
   const { picture, box } = request;
   const view =
-    settings.style === 'crop'
+    settings.style === 'crop' && box !== undefined
       ? surroundings(picture, box)
       : { x: 0, y: 0, width: picture.widthPx, height: picture.heightPx };
   const pixels = cutOut(picture, view);
-  drawBox(pixels, view.width, view.height, [box[0] - view.x, box[1] - view.y, box[2] - view.x, box[3] - view.y]);
+  if (box !== undefined) {
+    drawBox(pixels, view.width, view.height, [box[0] - view.x, box[1] - view.y, box[2] - view.x, box[3] - view.y]);
+  }
   let heightPx = Math.min(settings.heightPxMax, view.height);
   for (;;) {
     for (let quality = settings.quality; ; quality = Math.max(QUALITY_MIN, quality - QUALITY_STEP)) {

@@ -24,21 +24,41 @@ const MEDIAN_ABOVE_MIN = 0.05;
 export class DetectionFilter {
   /** Labels that are tracked, in the model's order. */
   readonly labels: readonly string[];
-  /** What to ask the detector for: nothing below it is of use. */
-  readonly scoreFloor: number;
-  readonly #rules: ReadonlyMap<string, LabelRule>;
+  readonly #settings: ObjectSettings;
+  readonly #modelScoreMin: number;
+  #rules: ReadonlyMap<string, LabelRule>;
 
   /** @param modelScoreMin the model's own threshold, used where the settings give none. */
   constructor(settings: ObjectSettings, modelLabels: readonly string[], modelScoreMin: number) {
     this.labels = labelsTracked(settings, modelLabels);
-    this.#rules = new Map(this.labels.map((label) => [label, ruleOf(settings, label, modelScoreMin)]));
+    this.#settings = settings;
+    this.#modelScoreMin = modelScoreMin;
+    this.#rules = this.#rulesWith({});
+  }
+
+  /** What to ask the detector for: nothing below it is of use. */
+  get scoreFloor(): number {
     const scoresMin = [...this.#rules.values()].map((rule) => rule.scoreMin);
-    this.scoreFloor = WEAK_SHARE * Math.min(modelScoreMin, ...scoresMin);
+    return WEAK_SHARE * Math.min(this.#modelScoreMin, ...scoresMin);
+  }
+
+  /** From now on these labels need such a score, as if it were configured without a median; the others as configured. */
+  adjust(scoresMin: Readonly<Record<string, number>>): void {
+    this.#rules = this.#rulesWith(scoresMin);
   }
 
   /** The rule of a tracked label. */
   rule(label: string): LabelRule | undefined {
     return this.#rules.get(label);
+  }
+
+  #rulesWith(scoresMin: Readonly<Record<string, number>>): ReadonlyMap<string, LabelRule> {
+    const rules = this.labels.map((label) => {
+      const rule = ruleOf(this.#settings, label, this.#modelScoreMin);
+      const scoreMin = scoresMin[label];
+      return [label, scoreMin === undefined ? rule : { ...rule, scoreMin, threshold: thresholdOf(scoreMin) }] as const;
+    });
+    return new Map(rules);
   }
 
   /** Keeps what is worth tracking, in the order given. */
@@ -68,11 +88,15 @@ function ruleOf({ filter, perLabel }: ObjectSettings, label: string, modelScoreM
   const scoreMin = own?.scoreMin ?? filter.scoreMin ?? modelScoreMin;
   return {
     scoreMin,
-    threshold: own?.threshold ?? filter.threshold ?? Math.min(1, scoreMin + MEDIAN_ABOVE_MIN),
+    threshold: own?.threshold ?? filter.threshold ?? thresholdOf(scoreMin),
     areaMin: own?.areaMin ?? filter.areaMin,
     areaMax: own?.areaMax ?? filter.areaMax,
     ratioMin: own?.ratioMin ?? filter.ratioMin,
     ratioMax: own?.ratioMax ?? filter.ratioMax,
     masks: own?.masks ?? filter.masks,
   };
+}
+
+function thresholdOf(scoreMin: number): number {
+  return Math.min(1, scoreMin + MEDIAN_ABOVE_MIN);
 }

@@ -182,3 +182,22 @@ test.each([
   expect(cameraReasonOf(new OperationError({ code, op: 'read', subject: 'x', message: 'y' }))).toBe(reason);
   expect(cameraReasonOf(new TypeError('odd'))).toBe('refused');
 });
+
+describe('a pause', () => {
+  const pause: CameraEvent = { kind: 'pause', detail: 'by operator for 60 s' };
+  const resume: CameraEvent = { kind: 'resume' };
+
+  test('is told with who wanted it, whatever the driver still says, until it is resumed', () => {
+    const paused = stateAfter(LIVE, opening, frame(0), pause, frame(100), unplugged, badRead, decoded, opening);
+    expect(paused).toMatchObject({ phase: 'paused', ok: false, reason: 'paused', detail: 'by operator for 60 s' });
+    const resumed = reduceCamera(paused, resume, LIVE);
+    expect(resumed).toMatchObject({ phase: 'starting', ok: false, reason: 'starting', detail: undefined });
+    expect(reduceCamera(resumed, frame(200), LIVE)).toMatchObject({ phase: 'running', ok: true });
+  });
+
+  test('does nothing to a recording that has ended, nor resume to a camera that runs', () => {
+    expect(stateAfter(ONCE, opening, frame(0), { kind: 'ended' }, pause)).toMatchObject({ phase: 'ended' });
+    const state = stateAfter(LIVE, opening, frame(0));
+    expect(reduceCamera(state, resume, LIVE)).toBe(state);
+  });
+});

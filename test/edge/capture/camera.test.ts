@@ -279,3 +279,52 @@ test('a driver that cannot even be made is a camera refused, and the loop goes o
   expect(told).toEqual(['refused']);
   expect(camera.counters().restarts).toBeGreaterThan(3);
 });
+
+describe('a camera that is paused', () => {
+  test('closes its driver, gives no frames, and opens a new driver when it is resumed', async () => {
+    const { camera, clock, told, sources, statuses } = start([{ steps: [steady()] }]);
+    await clock.advance(1000);
+    camera.pause('by operator for 60 s');
+    await clock.advance(10_000);
+    expect(sources.map(({ isClosed }) => isClosed)).toEqual([true]);
+    expect(camera.status()).toEqual({
+      ok: false,
+      reason: 'paused',
+      detail: 'by operator for 60 s',
+      fps: 0,
+      frameAgeMs: null,
+    });
+    const frames = camera.counters().frames;
+    camera.pause('by monitor for 5 s');
+    expect(statuses.at(-1)?.detail).toBe('by monitor for 5 s');
+    await clock.advance(1000);
+    camera.resume();
+    await clock.advance(1000);
+    expect(sources).toHaveLength(2);
+    expect(camera.counters().frames).toBeGreaterThan(frames ?? 0);
+    expect(told).toEqual(['ok', 'paused', 'paused', 'starting', 'ok']);
+    expect(camera.counters()).toMatchObject({ restarts: 0 });
+  });
+
+  test('is not opened at all when it is paused before its start', async () => {
+    const clock = new SimulatedClock();
+    const stop = new AbortController();
+    const camera = new Camera({
+      id: 'front',
+      makeSource: () => {
+        throw new Error('opened');
+      },
+      traits: LIVE,
+      clock,
+      random: new Random('camera'),
+      log: silentLog,
+      onState: () => {},
+    });
+    camera.pause('by operator for 60 s');
+    const done = camera.run(stop.signal);
+    await clock.advance(60_000);
+    expect(camera.status().reason).toBe('paused');
+    stop.abort();
+    await done;
+  });
+});

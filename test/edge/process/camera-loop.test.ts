@@ -82,4 +82,61 @@ describe('the loop of one camera', () => {
     stop.abort();
     await run;
   });
+
+  it('takes pictures that are asked for, holds an object to another score, and closes the camera for a pause', async () => {
+    const detector = new SlowDetector(Promise.resolve());
+    const reports: VisionReport[] = [];
+    const stop = new AbortController();
+    const loop = new CameraLoop({
+      id: 'front',
+      config: CameraConfig.parse({
+        source: {
+          driver: 'sim',
+          seed: '1',
+          argv: [process.execPath, resolve('test/data/bin/pipe-camera.mjs'), 'good', '100000'],
+        },
+        tracker: { hitsMin: 1, confirmMs: 0, missedMsMax: 0, exitMsMax: 0, stationaryMissedMsMax: 0 },
+        regions: { wholeEveryMs: 0 },
+      }),
+      detector,
+      modelScoreMin: 0.3,
+      firstTrackId: 1,
+      simCommand: [],
+      clock: new SystemClock(),
+      random: new Random('test'),
+      log: openLog('test', 'silent'),
+      report: (report) => reports.push(report),
+    });
+    const run = loop.run(stop.signal);
+    const answerTo = (request: string) =>
+      reports.find((report) => report.type === 'answer' && report.request === request);
+    const lastCount = () => reports.flatMap((report) => (report.type === 'count' ? [report.count] : [])).at(-1);
+    await eventually(() => lastCount() === 1, 'a person is in view');
+    loop.ask({ type: 'snapshot', request: '1', camera: 'front', label: 'person' });
+    loop.ask({ type: 'snapshot', request: '2', camera: 'front' });
+    loop.ask({ type: 'snapshot', request: '3', camera: 'front', label: 'dog' });
+    await eventually(() => ['1', '2', '3'].every((request) => answerTo(request) !== undefined), 'all are answered');
+    expect(answerTo('1')).toMatchObject({ ok: true, label: 'person' });
+    expect(answerTo('2')).toMatchObject({ ok: true, label: 'now' });
+    expect(answerTo('3')).toMatchObject({ ok: false, code: 'not-found', message: 'no dog is in view' });
+    const pictures = reports.flatMap((report) =>
+      report.type === 'snapshot' && report.label === 'now' ? [report] : [],
+    );
+    expect([...(pictures[0]?.jpeg.subarray(0, 2) ?? [])]).toEqual([0xff, 0xd8]);
+
+    loop.adjust({ scoresMin: {}, paused: 'by operator for 60 s' });
+    await eventually(() => lastCount() === 0, 'nobody is in view of a closed camera');
+    expect(reports.findLast((report) => report.type === 'camera')).toMatchObject({
+      state: { ok: false, reason: 'paused', detail: 'by operator for 60 s', frameAgeMs: null },
+    });
+    // The detector is sure by 0.9: too little for an object that comes now.
+    loop.adjust({ scoresMin: { person: 0.95 } });
+    const looksBefore = detector.calls;
+    await eventually(() => detector.calls > looksBefore + 10, 'it was looked at');
+    expect(lastCount()).toBe(0);
+    loop.adjust({ scoresMin: {} });
+    await eventually(() => lastCount() === 1, 'the person is believed again');
+    stop.abort();
+    await run;
+  });
 });

@@ -29,6 +29,7 @@ describe('VisionHost', () => {
         logLevel: 'silent',
         cameras: {},
         firstTrackIds: {},
+        adjustments: {},
       }),
       onReport: () => {},
       onLost: (cause) => causes.push(cause),
