@@ -363,6 +363,7 @@ export class EdgeNode {
       overruns: sum('replaced'),
       disk: store.disk,
       rssMiB: process.memoryUsage.rss() / (1024 * 1024) + this.#host.rssMiB,
+      broker: this.#options.link.brokerUrl,
       queues: {
         ...store.queues,
         documents: this.#documents.unconfirmed,

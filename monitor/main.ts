@@ -2,7 +2,7 @@ import { join } from 'node:path';
 import type { Clock } from '../base/clock.js';
 import type { DeepReadonly } from '../base/config.js';
 import { Link } from '../base/link/link.js';
-import { siteLinkOptions } from '../base/link/site-link.js';
+import { bulkClientId, siteLinkOptions } from '../base/link/site-link.js';
 import type { Log } from '../base/log.js';
 import { Presence } from '../base/presence/presence.js';
 import type { Random } from '../base/random.js';
@@ -51,8 +51,8 @@ export async function runMonitor(file: DeepReadonly<MonitorFile>, context: Monit
     timings: timingsOf(config.timing),
     link,
     presence,
-    // The broker knows the twin of an identity by this ending of its client id.
-    makeSecondLink: () => new Link({ ...base, clientId: `${config.name}-bulk`, log: log.child({ link: 'second' }) }),
+    makeSecondLink: () =>
+      new Link({ ...base, clientId: bulkClientId(config.name), follows: link, log: log.child({ link: 'second' }) }),
     clock,
     log,
   });

@@ -17,7 +17,11 @@ export const Status = z.object({
   inv: z.string().min(1).max(64).describe('invocation: systemd INVOCATION_ID, or a random id made at process start'),
   boot: z.string().min(1).max(64).describe('kernel boot id of the board'),
   version: z.string().max(64).describe('software version'),
-  reason: z.string().max(200).optional().describe('why it stopped: sigterm, update, maintenance'),
+  reason: z
+    .string()
+    .max(200)
+    .optional()
+    .describe('why it stopped: sigterm, update, maintenance; moved: it is at another broker'),
 });
 export type Status = z.infer<typeof Status>;
 
@@ -81,6 +85,7 @@ export const Health = z.object({
     reason: z.string().optional(),
   }),
   throttled: z.boolean().nullable().describe('null where the board cannot tell'),
+  broker: z.string().max(300).optional().describe('address of the broker this node is at'),
   queues: z.record(z.string(), Count).describe('items waiting, by queue'),
   drops: z.record(z.string(), Count).describe('dropped, diverted, retried or restarted since start, by cause'),
 });

@@ -13,6 +13,8 @@ export type LinkLimits = {
   /** Publishes that wait for the window; more are refused with `try-again`. */
   readonly waitingMax: number;
   readonly pubackTimeoutMs: number;
+  /** Publishes wait and not one PUBACK came for this long: the broker is gone, if there is another to go to. */
+  readonly pubackSilenceMs: number;
   /** QoS 0 publishes are refused while this much lies unsent in the socket. */
   readonly unsentBytesMax: number;
   /** A packet that announces more than this ends the session before it is read. */
@@ -33,6 +35,7 @@ export const DEFAULT_LINK_LIMITS: LinkLimits = {
   // One bootstrap of a node (retained documents of 64 cameras, labels and sensors) fits.
   waitingMax: 1_024,
   pubackTimeoutMs: 10_000,
+  pubackSilenceMs: 5_000,
   unsentBytesMax: 1_048_576,
   // Twice the largest route (256 KiB snapshots). MQTT.js itself would take what is announced: 624 MB were measured.
   incomingBytesMax: 524_288,

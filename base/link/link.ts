@@ -1,37 +1,18 @@
 import type { z } from 'zod';
 import { encodePayload, PayloadError } from '../../protocol/codec.js';
-import { buildFilter, buildTopic, type Params, type PayloadOf, type Route } from '../../protocol/routes.js';
-import { backoffDelayMs } from '../backoff.js';
+import { buildTopic, type Params, type PayloadOf, type Route, routes } from '../../protocol/routes.js';
 import type { Clock } from '../clock.js';
 import { Counters } from '../counters.js';
 import { messageOf, OperationError } from '../errors.js';
 import type { Log } from '../log.js';
 import type { Random } from '../random.js';
 import { RateLimitedLog } from '../rate-limited-log.js';
-import {
-  type BrokerAddress,
-  describeAddress,
-  OversizedPacketError,
-  parseBrokerUrl,
-  type TlsMaterial,
-} from './broker-stream.js';
+import { type BrokerAddress, describeAddress, OversizedPacketError, type TlsMaterial } from './broker-stream.js';
 import { DEFAULT_LINK_LIMITS, type LinkLimits } from './link-limits.js';
-import { type LinkWill, MqttSession, type SessionEnd } from './mqtt-session.js';
+import type { MqttSession, SessionEnd } from './mqtt-session.js';
+import type { SessionKeeper } from './session-keeper.js';
+import { atMost, type Leader, SessionLoop } from './session-loop.js';
 import { type LinkCleared, type LinkMessage, SubscriptionTable } from './subscription-table.js';
-
-/** Reads what the broker has retained on one topic, over a short session without a will before the real one. */
-export type Peek = <P extends string, S extends z.ZodType>(
-  route: Route<P, S>,
-  params: Params<P>,
-) => Promise<z.infer<S> | undefined>;
-
-/** Who decides on the identity of each session: its will before CONNECT, its birth after CONNACK. */
-export interface SessionKeeper {
-  /** Called before every CONNECT; a throw counts as a failed attempt. */
-  prepare(peek: Peek): Promise<LinkWill>;
-  /** Called right after CONNACK, before anybody else may publish: what it publishes is the first packet. */
-  begin(): void;
-}
 
 export type LinkOptions = {
   /** One broker address or several in order of preference, `mqtt://host:port` and the like. */
@@ -46,6 +27,8 @@ export type LinkOptions = {
   readonly random: Random;
   readonly log: Log;
   readonly limits?: Partial<LinkLimits>;
+  /** Another link of the same process: this one is always at its broker, and chooses none of its own. */
+  readonly follows?: Leader;
 };
 
 /** Why the link is down, and whether the session had been accepted. */
@@ -78,22 +61,17 @@ export class Link {
   readonly clientId: string;
   readonly #options: LinkOptions;
   readonly #limits: LinkLimits;
-  readonly #addresses: readonly BrokerAddress[];
+  readonly #loop: SessionLoop;
   readonly #subscriptions: SubscriptionTable;
   readonly #counters = new Counters(COUNTER_NAMES);
   readonly #faults: RateLimitedLog;
   readonly #upCallbacks = new Set<() => void>();
   readonly #downCallbacks = new Set<(down: LinkDown) => void>();
   readonly #failureCallbacks = new Set<(error: OperationError) => void>();
-  readonly #stop = new AbortController();
   #keeper: SessionKeeper | undefined;
   #session: MqttSession | undefined;
-  #connecting: MqttSession | undefined;
   #isUp = false;
   #lastError: OperationError | undefined;
-  #addressIndex = 0;
-  #notBeforeMonoMs = 0;
-  #loop: Promise<void> | undefined;
   #closing: Promise<void> | undefined;
 
   /** @throws OperationError config-invalid for an address that cannot be read. */
@@ -103,17 +81,23 @@ export class Link {
     this.clientId = options.clientId;
     this.#limits = { ...DEFAULT_LINK_LIMITS, ...options.limits };
     const urls = typeof options.url === 'string' ? [options.url] : options.url;
-    this.#addresses = urls.map(parseBrokerUrl);
-    if (this.#addresses.length === 0) {
-      throw new OperationError({
-        code: 'config-invalid',
-        op: 'open link of',
-        subject: options.clientId,
-        message: 'no broker address',
-      });
-    }
     this.#subscriptions = new SubscriptionTable(options.root);
     this.#faults = new RateLimitedLog(options.log, options.clock);
+    this.#loop = new SessionLoop({
+      ...options,
+      urls,
+      username: options.username,
+      password: options.password,
+      tls: options.tls ?? {},
+      limits: this.#limits,
+      leader: options.follows,
+      keeper: () => this.#keeper,
+      onMessage: (topic, payload, retained) => this.#receive(topic, payload, retained),
+      onUp: (session) => this.#becomeUp(session),
+      onDown: (end) => this.#becomeDown(end),
+      onFailed: (error) => this.#noteFailure(error),
+    });
+    if (this.#loop.hasChoice) this.#heedStops();
   }
 
   /** Names who makes the will and the birth of every session. Before `open`. */
@@ -123,7 +107,7 @@ export class Link {
 
   /** Starts connecting and returns at once; the broker need not be there. */
   open(): void {
-    this.#loop ??= this.#run();
+    this.#loop.open();
   }
 
   /**
@@ -147,13 +131,18 @@ export class Link {
 
   /** The broker in use, or the one tried next: `mqtt://host:port`. */
   get brokerUrl(): string {
-    return describeAddress(this.#address());
+    return describeAddress(this.#loop.address);
+  }
+
+  /** The same, for a link that follows this one. */
+  get brokerAddress(): BrokerAddress {
+    return this.#loop.address;
   }
 
   /** Counters since the start and the publishes under way. */
   stats(): { readonly counters: Record<string, number>; readonly inFlight: number; readonly waiting: number } {
     return {
-      counters: this.#counters.snapshot(),
+      counters: { ...this.#counters.snapshot(), ...this.#loop.counters() },
       inFlight: this.#session?.inFlight ?? 0,
       waiting: this.#session?.waiting ?? 0,
     };
@@ -235,93 +224,27 @@ export class Link {
   /** Ends the current session cleanly and connects anew, not before `delayMs`. */
   reconnect(why: string, delayMs = 0): void {
     this.#options.log.info('link reconnects', { why, delayMs });
-    this.holdOff(delayMs);
-    void this.#session?.end();
+    this.#loop.reconnect(delayMs);
   }
 
   /** No attempt to connect before `delayMs` from now. */
   holdOff(delayMs: number): void {
-    this.#notBeforeMonoMs = Math.max(this.#notBeforeMonoMs, this.#options.clock.monoMs() + delayMs);
+    this.#loop.holdOff(delayMs);
   }
 
   async #close(last: (() => Promise<void>) | undefined): Promise<void> {
-    if (last !== undefined && this.#isUp) await this.#atMost(this.#limits.endTimeoutMs, last());
-    this.#stop.abort();
-    await Promise.all([this.#session?.end(), this.#connecting?.end()]);
-    await this.#loop;
-  }
-
-  async #atMost(timeoutMs: number, work: Promise<void>): Promise<void> {
-    const failed = (error: unknown) => this.#options.log.warn('last publish failed', { error: messageOf(error) });
-    const done = new AbortController();
-    const timeout = this.#options.clock.sleep(timeoutMs, done.signal).catch(() => {});
-    await Promise.race([work.catch(failed), timeout]);
-    done.abort();
-  }
-
-  async #run(): Promise<void> {
-    const { clock, random } = this.#options;
-    let failures = 0;
-    while (!this.#stop.signal.aborted) {
-      try {
-        const upForMs = await this.#runOnce();
-        failures = upForMs >= this.#limits.stableMs ? 0 : failures + 1;
-      } catch (error) {
-        this.#noteFailure(asOperationError(error, this.clientId));
-        failures++;
-        // The next address of the list is tried soon; only a full round without success is a reason to wait longer.
-        this.#addressIndex = (this.#addressIndex + 1) % this.#addresses.length;
-      }
-      const attempt = Math.max(0, Math.ceil(failures / this.#addresses.length) - 1);
-      const delayMs = backoffDelayMs(
-        attempt,
-        { firstMs: this.#limits.reconnectFirstMs, maxMs: this.#limits.reconnectMaxMs, factor: 2 },
-        random.next(),
-      );
-      const heldMs = this.#notBeforeMonoMs - clock.monoMs();
-      await clock.sleep(Math.max(delayMs, heldMs), this.#stop.signal).catch(() => {});
+    const { clock, log } = this.#options;
+    if (last !== undefined && this.#isUp) {
+      const failed = (error: unknown) => log.warn('last publish failed', { error: messageOf(error) });
+      await atMost(clock, this.#limits.endTimeoutMs, last().catch(failed));
     }
+    await this.#loop.close();
   }
 
-  /** One session from CONNECT to its end; gives how long it was up, in ms. */
-  async #runOnce(): Promise<number> {
-    const will = await this.#keeper?.prepare((route, params) => this.#peek(route, params));
-    this.#stop.signal.throwIfAborted();
-    const session = this.#makeSession(will, (topic, payload, retained) => this.#receive(topic, payload, retained));
-    this.#connecting = session;
-    try {
-      await session.open();
-    } finally {
-      this.#connecting = undefined;
-    }
-    const upMonoMs = this.#options.clock.monoMs();
-    try {
-      this.#becomeUp(session);
-    } catch (error) {
-      // A callback of ours is broken; without this its session would live on beside the next one.
-      await session.end();
-      this.#becomeDown(await session.ended);
-      throw error;
-    }
-    const end = await session.ended;
-    this.#becomeDown(end);
-    return this.#options.clock.monoMs() - upMonoMs;
-  }
-
-  #makeSession(
-    will: LinkWill | undefined,
-    onMessage: (topic: string, payload: Buffer, retained: boolean) => void,
-  ): MqttSession {
-    return new MqttSession({
-      address: this.#address(),
-      clientId: this.clientId,
-      username: this.#options.username,
-      password: this.#options.password,
-      tls: this.#options.tls ?? {},
-      will,
-      limits: this.#limits,
-      clock: this.#options.clock,
-      onMessage,
+  // What a broker had retained when we came is of no use here: while it stops it takes nobody.
+  #heedStops(): void {
+    this.subscribe(routes.brokerEpoch, {}, ({ payload, retained }) => {
+      if (!retained && payload.state === 'stopping') this.#loop.brokerStops();
     });
   }
 
@@ -350,7 +273,6 @@ export class Link {
   }
 
   #noteFailure(error: OperationError): void {
-    if (this.#stop.signal.aborted) return;
     this.#lastError = error;
     this.#counters.add('connectFailures');
     this.#faults.warn('broker not reached', { broker: this.brokerUrl, error: error.message, hint: error.hint });
@@ -382,36 +304,6 @@ export class Link {
     else this.#counters.add('unexpectedTopics');
   }
 
-  async #peek<P extends string, S extends z.ZodType>(
-    route: Route<P, S>,
-    params: Params<P>,
-  ): Promise<z.infer<S> | undefined> {
-    const found = new SubscriptionTable(this.root);
-    let payload: z.infer<S> | undefined;
-    found.add(
-      route,
-      params,
-      (message) => {
-        payload = message.payload;
-      },
-      undefined,
-    );
-    const session = this.#makeSession(undefined, (topic, bytes, retained) => {
-      found.deliver(topic, bytes, retained, this.#options.clock.monoMs(), () => {});
-    });
-    this.#connecting = session;
-    try {
-      await session.open();
-      await session.subscribe(buildFilter(this.root, route, params), 1);
-      // MQTT 3.1.1 has no end-of-retained mark: brokers send it right after SUBACK.
-      await this.#options.clock.sleep(PEEK_QUIET_MS, this.#stop.signal);
-      return payload;
-    } finally {
-      await session.end();
-      this.#connecting = undefined;
-    }
-  }
-
   #encode<R extends Route>(route: R, payload: PayloadOf<R>): Uint8Array {
     try {
       return encodePayload(route, payload);
@@ -426,12 +318,6 @@ export class Link {
     }
   }
 
-  #address(): BrokerAddress {
-    const address = this.#addresses[this.#addressIndex];
-    if (address === undefined) throw new RangeError('address index out of range');
-    return address;
-  }
-
   #notConnected(topic: string): OperationError {
     return new OperationError({
       code: 'unreachable',
@@ -442,19 +328,4 @@ export class Link {
       cause: this.#lastError,
     });
   }
-}
-
-// Both brokers we know send a retained message within a few ms of SUBACK; a slow link gets 500.
-const PEEK_QUIET_MS = 500;
-
-function asOperationError(error: unknown, clientId: string): OperationError {
-  if (error instanceof OperationError) return error;
-  return new OperationError({
-    code: 'try-again',
-    op: 'connect',
-    subject: clientId,
-    message: messageOf(error),
-    transient: true,
-    cause: error,
-  });
 }

@@ -1,6 +1,7 @@
 import { MqttClient } from 'mqtt';
 import type { Clock } from '../clock.js';
 import { messageOf, OperationError } from '../errors.js';
+import { AckWatch } from './ack-watch.js';
 import { type BrokerAddress, describeAddress, openBrokerStream, type TlsMaterial } from './broker-stream.js';
 import type { LinkLimits } from './link-limits.js';
 import { PublishWindow } from './publish-window.js';
@@ -25,8 +26,11 @@ export type MqttSessionOptions = {
   readonly onMessage: (topic: string, payload: Buffer, retained: boolean) => void;
 };
 
-/** How a session ended. `byPeer`: the broker closed an accepted session that we meant to keep. */
-export type SessionEnd = { readonly byPeer: boolean; readonly error: OperationError };
+/**
+ * How a session ended. `byPeer`: the broker closed an accepted session that we meant to keep. `isSilent`: it did not
+ * answer to keep alive.
+ */
+export type SessionEnd = { readonly byPeer: boolean; readonly isSilent: boolean; readonly error: OperationError };
 
 /**
  * One MQTT session: one TCP connection, one CONNECT, never reused. MQTT.js gets no reconnect, no store and no queue
@@ -36,6 +40,7 @@ export class MqttSession {
   readonly #options: MqttSessionOptions;
   readonly #subject: string;
   readonly #window: PublishWindow;
+  readonly #acks = new AckWatch();
   readonly #pending = new Set<(error: OperationError) => void>();
   readonly #ended: Promise<SessionEnd>;
   #settleEnded: (end: SessionEnd) => void = () => {};
@@ -133,10 +138,16 @@ export class MqttSession {
           cancelTimer();
           this.#pending.delete(settle);
           this.#window.leave();
-          if (error === undefined) resolve();
-          else reject(error);
+          if (error === undefined) {
+            this.#acks.came(this.#options.clock.monoMs());
+            resolve();
+          } else {
+            this.#acks.giveUp();
+            reject(error);
+          }
         };
         this.#pending.add(settle);
+        this.#acks.await(this.#options.clock.monoMs());
         let messageId: number | undefined;
         const cancelTimer = this.#options.clock.after(this.#options.limits.pubackTimeoutMs, () => {
           settle(this.#timeout(topic));
@@ -199,6 +210,11 @@ export class MqttSession {
     return this.#window.waiting;
   }
 
+  /** For how long the broker has owed every PUBACK, ms; 0 while it owes none. */
+  get unackedMs(): number {
+    return this.#acks.silentMs(this.#options.clock.monoMs());
+  }
+
   #noteError(error: unknown): void {
     this.#lastError ??= error;
   }
@@ -208,7 +224,10 @@ export class MqttSession {
     this.#isOver = true;
     this.#window.clear(error);
     for (const settle of [...this.#pending]) settle(error);
-    this.#settleEnded({ byPeer: this.#accepted && !this.#endedByUs, error });
+    const byPeer = this.#accepted && !this.#endedByUs;
+    // The words of MQTT.js 5 for a missing PINGRESP; it gives this error no code.
+    const isSilent = byPeer && messageOf(this.#lastError) === 'Keepalive timeout';
+    this.#settleEnded({ byPeer, isSilent, error });
   }
 
   #endError(): OperationError {

@@ -15,6 +15,11 @@ export type CredentialFiles = {
 
 export type LinkParts = { readonly clock: Clock; readonly random: Random; readonly log: Log };
 
+/** Client id of an identity's second connection: brokers know the twin by this ending. */
+export function bulkClientId(identity: string): string {
+  return `${identity}-bulk`;
+}
+
 /**
  * What a link of one identity to its site's brokers needs, secrets read; the client id is the caller's to add.
  * @throws OperationError `credentials-invalid` if a secret or a certificate cannot be read.

@@ -43,6 +43,8 @@ export type PresenceEvent =
   | { readonly kind: 'epoch-window-over' }
   | { readonly kind: 'birth-due' }
   | { readonly kind: 'burn-due' }
+  /** The link goes to another broker; this one still takes a last word. */
+  | { readonly kind: 'leave' }
   | { readonly kind: 'stop' };
 
 export type PresenceEffect =
@@ -57,6 +59,8 @@ export type PresenceEffect =
   | { readonly kind: 'open-epoch-window'; readonly delayMs: number }
   | { readonly kind: 'hold-off'; readonly delayMs: number }
   | { readonly kind: 'stopped' }
+  /** Say at this broker that we are not here any more. */
+  | { readonly kind: 'left' }
   | {
       readonly kind: 'report';
       readonly what: 'older-status' | 'dead-generation' | 'newer-generation' | 'duplicate-identity';
@@ -125,6 +129,9 @@ export function decidePresence(state: PresenceState, event: PresenceEvent, nowMo
     case 'burn-due':
       if (state.phase !== 'up' || !state.isBurnDue) return keep(state);
       return renewNow(state, nowMonoMs, 'generation is burnt');
+    case 'leave':
+      // Down from here on: the echo of our own last word must not look like the death of our generation.
+      return state.phase === 'up' ? { state: { ...state, phase: 'down' }, effects: [{ kind: 'left' }] } : keep(state);
     case 'stop':
       if (state.phase === 'stopped') return keep(state);
       return { state: { ...state, phase: 'stopped' }, effects: state.phase === 'up' ? [{ kind: 'stopped' }] : [] };
@@ -214,10 +221,12 @@ function decideBrokerEpoch(
 
 function decideEpochWindowOver(state: PresenceState): Decision {
   if (state.phase !== 'up' || state.isEpochWindowOver) return keep(state);
-  const next: PresenceState = { ...state, isEpochWindowOver: true, seededEpochs: state.sessionEpochs };
+  const next = { ...state, isEpochWindowOver: true, seededEpochs: state.sessionEpochs };
   // A broker that does not tell its epoch (Mosquitto) may have been wiped in between: seed it after every reconnect.
-  const isSame =
-    Object.keys(state.sessionEpochs).length > 0 && sameEpochs(state.sessionEpochs, state.seededEpochs ?? {});
+  const isTold = Object.keys(state.sessionEpochs).length > 0;
+  const isSame = isTold && sameEpochs(state.sessionEpochs, state.seededEpochs ?? {});
+  // A session that lasts at another broker: what cut the ones before was that broker, not a clone.
+  if (isTold && !isSame) next.evictionsMonoMs = [];
   if (state.isReseeded || isSame) return keep(next);
   return { state: { ...next, isReseeded: true }, effects: [reseed()] };
 }

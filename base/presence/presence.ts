@@ -6,8 +6,9 @@ import { SCHEMA_MINOR, type Status } from '../../protocol/status.js';
 import type { Clock } from '../clock.js';
 import { Counters } from '../counters.js';
 import { messageOf, systemCodeOf } from '../errors.js';
-import type { Link, Peek, SessionKeeper } from '../link/link.js';
+import type { Link } from '../link/link.js';
 import type { LinkWill } from '../link/mqtt-session.js';
+import type { Peek, SessionKeeper } from '../link/session-keeper.js';
 import type { Log } from '../log.js';
 import type { Random } from '../random.js';
 import { GenerationFile } from './generation-file.js';
@@ -42,8 +43,8 @@ const COUNTER_NAMES = [
   'generationWriteFailures',
 ] as const;
 
-/** Why a service stops: what its `stopped` status says. */
-export type StopReason = 'sigterm' | 'sigint' | 'update' | 'maintenance' | 'done' | 'failed';
+/** Why a service stops: what its `stopped` status says; `moved`: it goes on, at another broker. */
+export type StopReason = 'sigterm' | 'sigint' | 'update' | 'maintenance' | 'done' | 'failed' | 'moved';
 
 /**
  * Birth, will and graceful stop of one identity, by rules N3 to N9 of supervision: one retained topic, a generation that
@@ -63,6 +64,7 @@ export class Presence implements SessionKeeper {
   #isUnused = false;
   #stopReason: StopReason = 'sigterm';
   #stopPublished: Promise<void> = Promise.resolve();
+  #leavePublished: Promise<void> = Promise.resolve();
 
   constructor(options: PresenceOptions) {
     this.#options = options;
@@ -158,6 +160,12 @@ export class Presence implements SessionKeeper {
     this.#take({ kind: 'up' });
   }
 
+  /** @inheritdoc */
+  async leave(): Promise<void> {
+    this.#take({ kind: 'leave' });
+    await this.#leavePublished;
+  }
+
   async #takeGeneration(peek: Peek): Promise<void> {
     const gen = 1 + Math.max(this.#state.genFloor, this.#storedGen ?? (await this.#learnGeneration(peek)));
     this.#storedGen = gen;
@@ -220,6 +228,10 @@ export class Presence implements SessionKeeper {
       case 'hold-off':
         this.#options.link.holdOff(effect.delayMs);
         return;
+      case 'left':
+        this.#leavePublished = this.#publish('stopped', 'moved');
+        this.#leavePublished.catch(() => {});
+        return;
       case 'stopped':
         this.#stopPublished = this.#publish('stopped');
         // Awaited in close; without this a failure before that would be an unhandled rejection.
@@ -261,14 +273,14 @@ export class Presence implements SessionKeeper {
     }
   }
 
-  #publish(state: 'online' | 'stopped'): Promise<void> {
+  #publish(state: 'online' | 'stopped', reason = this.#stopReason): Promise<void> {
     const { link, identity } = this.#options;
-    const status = this.#status(state);
+    const status = this.#status(state, reason);
     if (identity.kind === 'node') return link.publish(routes.status, { node: identity.node }, status);
     return link.publish(routes.monitorStatus, { monitor: identity.monitor }, status);
   }
 
-  #status(state: Status['state']): Status {
+  #status(state: Status['state'], reason = this.#stopReason): Status {
     return {
       v: SCHEMA_MINOR,
       state,
@@ -277,7 +289,7 @@ export class Presence implements SessionKeeper {
       inv: this.#invocation,
       boot: this.#boot,
       version: this.#options.version,
-      ...(state === 'stopped' ? { reason: this.#stopReason } : {}),
+      ...(state === 'stopped' ? { reason } : {}),
     };
   }
 

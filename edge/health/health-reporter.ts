@@ -14,6 +14,8 @@ export type NodeReading = {
   readonly disk: { readonly ok: boolean; readonly reason?: string };
   /** Resident memory of both processes, MiB. */
   readonly rssMiB: number;
+  /** Address of the broker the node is at, or tries next. */
+  readonly broker: string;
   readonly queues: Readonly<Record<string, number>>;
   readonly drops: Readonly<Record<string, number>>;
 };
@@ -34,12 +36,13 @@ const JUDGE_MS = 5000;
 /** A reading takes 0.1 s; one that takes this long asks a disk that does not answer, and health must tell just that. */
 const PROBE_MS = 5000;
 
-/** Publishes the node's health once a period and whenever its load changes. */
+/** Publishes the node's health once a period and whenever its load or its broker changes. */
 export class HealthReporter {
   readonly #options: HealthReporterOptions;
   #load: Load = 'active';
   #previous = { frames: 0, overruns: 0 };
   #diskOk = true;
+  #broker = '';
   #board = UNKNOWN_BOARD;
   #cancels: (() => void)[] = [];
 
@@ -48,7 +51,8 @@ export class HealthReporter {
   }
 
   open(): void {
-    const { clock, periodMs } = this.#options;
+    const { clock, periodMs, read } = this.#options;
+    this.#broker = read().broker;
     this.#cancels = [clock.every(periodMs, () => void this.#report()), clock.every(JUDGE_MS, () => this.#judge())];
     void this.#report();
   }
@@ -64,7 +68,7 @@ export class HealthReporter {
   }
 
   #judge(): void {
-    const { frames, overruns, disk } = this.#options.read();
+    const { frames, overruns, disk, broker } = this.#options.read();
     // Counters start anew with the vision process.
     const isNewLife = frames < this.#previous.frames;
     const sample = {
@@ -74,9 +78,10 @@ export class HealthReporter {
     };
     this.#previous = { frames, overruns };
     const load = decideLoad(this.#load, sample);
-    if (load === this.#load && disk.ok === this.#diskOk) return;
+    if (load === this.#load && disk.ok === this.#diskOk && broker === this.#broker) return;
     this.#load = load;
     this.#diskOk = disk.ok;
+    this.#broker = broker;
     void this.#report();
   }
 
@@ -101,7 +106,7 @@ export class HealthReporter {
   }
 
   #build(board: BoardReading): Health {
-    const { disk, rssMiB, queues, drops } = this.#options.read();
+    const { disk, rssMiB, broker, queues, drops } = this.#options.read();
     return {
       v: SCHEMA_MINOR,
       // Judged every few seconds; a disk that fails is told by the first report that shows it.
@@ -111,6 +116,7 @@ export class HealthReporter {
       memory: { usedMiB: board.usedMiB, totalMiB: board.totalMiB, rssMiB: Math.round(rssMiB) },
       disk: { freeMiB: board.diskFreeMiB, totalMiB: board.diskTotalMiB, ...disk },
       throttled: board.throttled,
+      broker,
       queues: { ...queues },
       drops: Object.fromEntries(Object.entries(drops).map(([cause, count]) => [cause, Math.round(count)])),
     };

@@ -229,6 +229,61 @@ describe('Link', () => {
     expect(link.brokerUrl).toBe(broker.url);
   });
 
+  it('leaves a broker that accepts and then drops every session', async () => {
+    const port = await openRawServer((socket) => {
+      socket.write(Buffer.from([0x20, 2, 0, 0]));
+      setTimeout(() => socket.destroy(), 20);
+    });
+    const link = makeLink({ url: [`mqtt://127.0.0.1:${port}`, broker.url], limits: { stableMs: 5_000 } });
+    link.open();
+    await eventually(() => link.isUp && link.brokerUrl === broker.url, 'the other broker');
+    expect(link.stats().counters.brokerSwitches).toBe(1);
+  });
+
+  it('leaves a broker that takes publishes and answers none, and one that says that it stops', async () => {
+    const other = await PlainBroker.open();
+    broker.aedes.authorizePublish = () => {};
+    const said: string[] = [];
+    const link = await openLink({ url: [broker.url, other.url], limits: { pubackSilenceMs: 100 } });
+    link.useKeeper({
+      prepare: () => Promise.reject(new Error('not asked for in this test')),
+      begin: () => {},
+      leave: async () => void said.push('last word'),
+    });
+    await expect(link.publish(routes.maintenance, { node: 'cam7' }, maintenance('ann'))).rejects.toMatchObject({
+      code: 'unreachable',
+    });
+    expect(said).toEqual([]);
+    link.useKeeper({
+      prepare: async () => ({ topic: 'will', payload: new Uint8Array(1), qos: 1, retain: false }),
+      begin: () => {},
+      leave: async () => void said.push('last word'),
+    });
+    await eventually(() => link.isUp && link.brokerUrl === other.url, 'the other broker');
+    expect(link.stats().counters.brokerSilences).toBe(1);
+    const epoch = { v: 1, epoch: 'e1', startedAtMs: 1, version: '1' };
+    await link.publish(routes.brokerEpoch, { broker: 'main' }, { ...epoch, state: 'up' });
+    await link.publish(routes.brokerEpoch, { broker: 'main' }, { ...epoch, state: 'stopping' });
+    await eventually(() => link.stats().counters.brokerStops === 1 && !link.isUp, 'it left');
+    expect(said).toEqual(['last word']);
+    await link.close();
+    await other.close();
+  });
+
+  it('follows another link to its broker', async () => {
+    const other = await PlainBroker.open();
+    const urls = [broker.url, other.url];
+    const leader = await openLink({ url: urls });
+    const follower = await openLink({ url: urls, clientId: 'cam1-bulk', follows: leader });
+    expect(follower.brokerUrl).toBe(broker.url);
+    await broker.close();
+    await eventually(() => follower.isUp && follower.brokerUrl === other.url, 'both at the other broker');
+    expect(leader.brokerUrl).toBe(other.url);
+    await Promise.all([follower.close(), leader.close()]);
+    await other.close();
+    broker = await PlainBroker.open();
+  });
+
   it('ends the session before it reads a packet that announces too much', async () => {
     const port = await openRawServer((socket) => {
       socket.write(Buffer.from([0x20, 2, 0, 0]));

@@ -11,12 +11,13 @@ describe('HealthReporter', () => {
     const published: Health[] = [];
     let disk: NodeReading['disk'] = { ok: true };
     let isHanging = false;
+    const broker = 'mqtt://127.0.0.1:1883';
     const reporter = new HealthReporter({
       stateDir: '/nowhere',
       periodMs: 60_000,
       clock,
       log: silentLog,
-      read: () => ({ frames: 0, overruns: 0, disk, rssMiB: 100, queues: { recordsUnwritten: 7 }, drops: {} }),
+      read: () => ({ frames: 0, overruns: 0, disk, rssMiB: 100, broker, queues: { recordsUnwritten: 7 }, drops: {} }),
       publish: (health) => published.push(health),
       probe: () => (isHanging ? new Promise(() => {}) : Promise.resolve({ ...UNKNOWN_BOARD, totalMiB: 4096 })),
     });
