@@ -56,7 +56,25 @@ const RecordsConfig = z.strictObject({
     .max(1_048_576)
     .default(256)
     .describe('closed segments kept; the oldest go first. 256 MiB hold ten million records'),
-  retentionDays: z.number().min(0.01).max(3650).default(30).describe('records kept this long at most'),
+  retentionRecords: z
+    .int()
+    .min(1000)
+    .max(1_000_000_000)
+    .default(10_000_000)
+    .describe('records in closed segments; the oldest go first'),
+  retentionDays: z
+    .number()
+    .min(0.01)
+    .max(3650)
+    .default(30)
+    .describe('records kept this long at most, where their kind has no time of its own'),
+  retentionDaysByKind: z
+    .record(z.string().regex(/^[a-z][a-z0-9-]{0,15}$/), z.number().min(0.01).max(3650))
+    .refine(...atMostKeys(32, 'kinds of records'))
+    .default({})
+    .describe(
+      'days by kind of record, such as `loss: 365`. A segment goes when all its records may; one that stays holds those behind it, until there are too many or too large',
+    ),
   indexDocumentsMax: z
     .int()
     .min(0)

@@ -86,7 +86,11 @@ export class EdgeNode {
       indexDocumentsMax: config.records.indexDocumentsMax,
       limits: {
         retentionBytes: config.records.retentionMiB * 1024 * 1024,
-        retentionMs: config.records.retentionDays * 86_400_000,
+        retentionRecords: config.records.retentionRecords,
+        retentionMs: config.records.retentionDays * DAY_MS,
+        retentionMsByKind: Object.fromEntries(
+          Object.entries(config.records.retentionDaysByKind).map(([kind, days]) => [kind, days * DAY_MS]),
+        ),
         fsyncMs: config.records.fsyncMs,
         fsyncRefillMs: config.records.fsyncRefillMs,
       },
@@ -399,6 +403,8 @@ export class EdgeNode {
 }
 
 /** Counters that count work, not losses. */
+const DAY_MS = 86_400_000;
+
 const WORK: ReadonlySet<string> = new Set([
   ...['frames', 'looked', 'inferences', 'decodeMs', 'gateMs', 'inferMs', 'visionStarts'],
   ...['connects', 'published', 'received', 'births', 'republishes', 'commands', 'commandsRepeated'],

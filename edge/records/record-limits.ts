@@ -1,14 +1,13 @@
+import type { RetentionLimits } from './retention.js';
+
 /** What a node's log allows itself. Sizes in bytes, times in ms. */
-export type RecordLimits = {
+export type RecordLimits = RetentionLimits & {
   /** fsync at whichever comes first after a write. */
   readonly fsyncMs: number;
   readonly fsyncRecords: number;
   /** Budget of fsyncs by time: so many at once, one more each `fsyncRefillMs`; beyond it they wait. 0: no budget. */
   readonly fsyncRefillMs: number;
   readonly fsyncBurst: number;
-  /** Closed segments of all epochs together; the oldest go first. */
-  readonly retentionBytes: number;
-  readonly retentionMs: number;
   /** Records kept in memory alone while the disk fails, and for how long; then the oldest are lost, counted. */
   readonly memoryRecordsMax: number;
   readonly memoryMs: number;
@@ -45,7 +44,9 @@ export const DEFAULT_RECORD_LIMITS: RecordLimits = {
   fsyncBurst: 20,
   // Greengrass keeps 256 MB by default; at 26 B a record that is ten million.
   retentionBytes: 256 * 1024 * 1024,
+  retentionRecords: 10_000_000,
   retentionMs: 30 * 86_400_000,
+  retentionMsByKind: {},
   // 60 s of a busy node (60 records/s), about 1 MB.
   memoryRecordsMax: 4_096,
   memoryMs: 60_000,

@@ -14,6 +14,7 @@ import { attempt, openInstance } from './instance-file.js';
 import { LiveEpoch } from './live-epoch.js';
 import type { RecordDisk } from './record-disk.js';
 import { RECORD_LINE_BYTES_MAX, type RecordLimits } from './record-limits.js';
+import { judgeAge, keptUntilMs } from './retention.js';
 import { RottenSegmentError, type SegmentMeta } from './segment.js';
 import { SyncBudget } from './sync-budget.js';
 
@@ -109,6 +110,8 @@ export class RecordLog {
   #cancelTimers: (() => void)[] = [];
   /** Epochs that are over and not closed on disk; where that failed, until the next life. */
   readonly #ending = new Set<string>();
+  /** Of segments whose kinds decide how long they stay. */
+  readonly #keptUntilMs = new WeakMap<SegmentMeta, number>();
   #isClosed = false;
 
   constructor(options: RecordLogOptions) {
@@ -487,15 +490,19 @@ export class RecordLog {
 
   // Oldest first, whole segments, over all epochs; the epoch being written keeps at least its open segment.
   async #expire(): Promise<void> {
-    const oldestT = this.#options.isClockSynchronised()
-      ? this.#options.clock.nowMs() - this.#limits.retentionMs
-      : Number.NEGATIVE_INFINITY;
+    const { retentionBytes, retentionRecords } = this.#limits;
     let bytes = this.bytes;
+    let records = this.#folders.reduce((sum, { segments }) => segments.reduce((own, { count }) => own + count, sum), 0);
     for (const folder of [...this.#folders]) {
       for (const meta of [...folder.segments]) {
-        if (bytes <= this.#limits.retentionBytes && meta.t1 >= oldestT) return;
-        await folder.expireOldest();
+        const isTooMuch = bytes > retentionBytes || records > retentionRecords;
+        // A segment that is still wanted holds those behind it: `first` only rises.
+        if (!isTooMuch && !(await this.#isPastAge(folder, meta))) return;
         bytes -= meta.bytes;
+        records -= meta.count;
+        // Found rotten just now, and put aside.
+        if (folder.segments[0] !== meta) continue;
+        await folder.expireOldest();
         this.#counters.add('segmentsExpired');
         this.#counters.add('recordsExpired', meta.count);
         this.#options.onExpired(folder.epoch, meta.first, meta.first + meta.count - 1);
@@ -503,6 +510,25 @@ export class RecordLog {
       const isOver = folder !== this.#live?.folder && !this.#ending.has(folder.epoch);
       if (isOver && folder.isSpent) await this.#forget(folder);
     }
+  }
+
+  async #isPastAge(folder: EpochFolder, meta: SegmentMeta): Promise<boolean> {
+    if (!this.#options.isClockSynchronised()) return false;
+    const nowMs = this.#options.clock.nowMs();
+    const judgement = judgeAge(meta.t1, nowMs, this.#limits);
+    if (judgement !== 'either') return judgement === 'expire';
+    let untilMs = this.#keptUntilMs.get(meta);
+    if (untilMs === undefined) {
+      const lines = await this.#readSegment(folder, meta, meta.first, meta.count);
+      untilMs = keptUntilMs(
+        lines.map(({ text }) => text),
+        this.#limits,
+      );
+      // One that could not be read now is asked again.
+      if (lines.length === 0) return !folder.segments.includes(meta);
+      this.#keptUntilMs.set(meta, untilMs);
+    }
+    return untilMs < nowMs;
   }
 
   async #forget(folder: EpochFolder): Promise<void> {

@@ -23,6 +23,7 @@ import { ForgottenEpochs } from './forgotten-epochs.js';
 import { Inbox } from './inbox.js';
 import { KeptHeads } from './kept-heads.js';
 import { RotShelf } from './rot-shelf.js';
+import type { ScrubTarget } from './scrub-schedule.js';
 
 export type DiskCopyStoreOptions = {
   /** Folder of the copies; made if absent. */
@@ -159,6 +160,13 @@ export class DiskCopyStore implements CopyStore {
       // What stays of it now is removed by the next life.
       await folder?.remove().catch((error) => this.#noteLeftOver(folder, error));
     });
+  }
+
+  /** All closed segments, for the scrub. */
+  segments(): ScrubTarget[] {
+    return [...this.#folders.values()].flatMap(({ node, epoch, segments }) =>
+      segments.map(({ n, bytes }) => ({ node, epoch, n, bytes })),
+    );
   }
 
   get bytes(): number {

@@ -331,6 +331,43 @@ describe('RecordLog', () => {
     expect(expired).toBeGreaterThan(0);
   });
 
+  it('expires by count', async () => {
+    const log = await openLog({ limits: { ...DEFAULT_RECORD_LIMITS, retentionRecords: 600 } });
+    for (let i = 0; i < 5; i++) await appendMany(log, 256);
+    await log.flush();
+    expect(expired).toBe(768);
+    expect(log.extents()[0]?.first).toBe(769);
+  });
+
+  it('keeps a segment as long as the longest wanted kind in it, and all behind it', async () => {
+    const dayMs = 86_400_000;
+    const retentionMsByKind = { track: dayMs, alert: 5 * dayMs };
+    const log = await openLog({ limits: { ...DEFAULT_RECORD_LIMITS, retentionMs: dayMs, retentionMsByKind } });
+    await appendMany(log, 300);
+    await log.append({ k: 'alert', why: 'battery' });
+    await appendMany(log, 600);
+    await log.flush();
+    const afterDays = async (days: number) => {
+      clock.jumpWall(days * dayMs);
+      await clock.advance(60_000);
+      await log.flush();
+      return log.extents()[0]?.first;
+    };
+    // The alert is record 302, in the second segment of 256.
+    expect(await afterDays(2)).toBe(257);
+    expect(await afterDays(2)).toBe(257);
+    expect(await afterDays(2)).toBeGreaterThan(768);
+  });
+
+  it('gives up a segment with a wanted kind when there are too many bytes', async () => {
+    const limits = { ...DEFAULT_RECORD_LIMITS, retentionBytes: 8_000, retentionMsByKind: { track: 3650 * 86_400_000 } };
+    const log = await openLog({ limits });
+    for (let i = 0; i < 10; i++) await appendMany(log, 256);
+    await log.flush();
+    expect(log.bytes).toBeLessThanOrEqual(8_000);
+    expect(expired).toBeGreaterThan(0);
+  });
+
   it('names its last segment by a header that hashes, with its records, to the hash of the log', async () => {
     const log = await openLog();
     await appendMany(log, 600);
