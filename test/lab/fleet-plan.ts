@@ -1,0 +1,47 @@
+import { join } from 'node:path';
+import { workDir } from './lab-command.js';
+
+/** Who lives where. Board 1 has the broker and the monitor, the others a node each. */
+export const BROKER_BOARD = 1;
+export const NODES = { cam2: 2, cam3: 3 } as const;
+export type NodeName = keyof typeof NODES;
+
+const NET = process.env.LAB_NET ?? '10.77.0';
+/** This machine, as the boards see it. */
+export const HERE = `${NET}.1`;
+
+export function addressOf(board: number): string {
+  return `${NET}.${10 + board}`;
+}
+
+export function unitOf(node: NodeName): string {
+  return `vedette-edge@${node}.service`;
+}
+
+/** A short beat, so that a chapter takes seconds where a fleet takes minutes; nothing else differs from the defaults. */
+export const BEAT_MS = 1000;
+
+export function keyFile(name: string): string {
+  return join(workDir(), `${name}.key`);
+}
+
+export function passwordFile(user: string): string {
+  return join(workDir(), `${user}.password`);
+}
+
+const SITE = `site: { name: lab, brokers: ["mqtt://${addressOf(BROKER_BOARD)}:1883"] }\n`;
+
+export const BROKER_YAML = `site: { name: lab }
+broker: { name: main, passwordFile: /var/lib/vedette-broker/users }
+`;
+
+/** Limits of the vision process are tight, so that a chapter need not wait for the generous ones. */
+export function nodeYaml(node: NodeName): string {
+  return `${SITE}edge:
+  node: ${node}
+  passwordFile: password
+  cameras: { front: { source: sim:7 } }
+  timing: { beatMs: ${BEAT_MS} }
+  limits: { frameDeadlineMs: 5000, startDeadlineMs: 30000 }
+`;
+}

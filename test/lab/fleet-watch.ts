@@ -1,0 +1,101 @@
+import { readFileSync } from 'node:fs';
+import { field } from '../system/demo-run.js';
+import { Listener } from '../system/listener.js';
+import { addressOf, BROKER_BOARD, type NodeName, passwordFile } from './fleet-plan.js';
+
+/** How long a service was away, s: until its birth, and until three heartbeats with frames of this second. */
+export type Recovery = { readonly invocation: string; readonly birthS: number; readonly serviceS: number };
+
+/** What a reader of the broker sees of the fleet. */
+export class FleetWatch {
+  readonly #listener: Listener;
+
+  constructor() {
+    const password = readFileSync(passwordFile('watcher'), 'utf8').trim();
+    const connection = ['-h', addressOf(BROKER_BOARD), '-u', 'watcher', '-P', password, '-i', 'watcher'];
+    this.#listener = new Listener(connection, () => '', 'vedette/1/#');
+  }
+
+  async close(): Promise<void> {
+    await this.#listener.program.end('SIGTERM');
+  }
+
+  /** Messages so far: what comes later is newer. */
+  get mark(): number {
+    return this.#listener.messages.length;
+  }
+
+  #after(mark: number, route: 'status' | 'beat' | 'incident' | 'roster' | 'live', params: Record<string, string>) {
+    const newer = new Set(this.#listener.messages.slice(mark));
+    return this.#listener.heard(route, params).filter((message) => newer.has(message));
+  }
+
+  #payloadsAfter(mark: number, route: 'status' | 'beat' | 'incident' | 'roster', params: Record<string, string>) {
+    const texts = this.#after(mark, route, params).map(({ payload }) => payload.toString());
+    return texts.filter((text) => text !== '').map((text): unknown => JSON.parse(text));
+  }
+
+  /** Waits until a node beats, in its present life; the life's invocation. */
+  async serving(node: NodeName): Promise<string> {
+    const { mark } = this;
+    const beat = await this.#listener.waitFor(`${node} beats`, () => this.#fresh(mark, node).at(-1), 90_000);
+    return String(field(beat, 'inv'));
+  }
+
+  /** Waits for a new life of a node that serves; times since the fault, by the clock on the wall of this machine. */
+  async back(
+    node: NodeName,
+    oldInvocation: string,
+    mark: number,
+    faultMs: number,
+    withinMs = 120_000,
+  ): Promise<Recovery> {
+    const isNew = (payload: unknown) => field(payload, 'inv') !== oldInvocation;
+    const birth = await this.#listener.waitFor(
+      `${node} is born again`,
+      () => this.#payloadsAfter(mark, 'status', { node }).find((one) => field(one, 'state') === 'online' && isNew(one)),
+      withinMs,
+    );
+    const birthS = (Date.now() - faultMs) / 1000;
+    await this.#listener.waitFor(
+      `${node} serves again`,
+      () => this.#fresh(mark, node).filter(isNew).length >= 3,
+      withinMs,
+    );
+    return { invocation: String(field(birth, 'inv')), birthS, serviceS: (Date.now() - faultMs) / 1000 };
+  }
+
+  /** Heartbeats with a frame of the last two seconds. */
+  #fresh(mark: number, node: NodeName): unknown[] {
+    return this.#payloadsAfter(mark, 'beat', { node }).filter((beat) => {
+      const ageMs = field(beat, 'cameras', 'front', 'frameAgeMs');
+      return typeof ageMs === 'number' && ageMs < 2000;
+    });
+  }
+
+  /** Births of a node since then, by invocation. */
+  births(node: NodeName, mark: number): string[] {
+    const statuses = this.#payloadsAfter(mark, 'status', { node }).filter((one) => field(one, 'state') === 'online');
+    return [...new Set(statuses.map((one) => String(field(one, 'inv'))))];
+  }
+
+  /** What the monitor has said of a node since then, newest last. */
+  incidents(node: string, mark: number): unknown[] {
+    return this.#payloadsAfter(mark, 'incident', { node });
+  }
+
+  waitFor<T>(what: string, look: () => T | undefined | false, timeoutMs?: number): Promise<T> {
+    return this.#listener.waitFor(what, look, timeoutMs);
+  }
+}
+
+/** One line of a chapter's result. */
+export function report(
+  fault: string,
+  recovery: Pick<Recovery, 'birthS' | 'serviceS'> | undefined,
+  decided: string,
+): void {
+  const times =
+    recovery === undefined ? '' : ` back in ${recovery.serviceS.toFixed(1)} s (birth ${recovery.birthS.toFixed(1)} s);`;
+  console.log(`lab: ${fault}:${times} ${decided}`);
+}
