@@ -41,6 +41,19 @@ export class DiskFile {
     this.#length = Math.max(this.#length, position + bytes.length);
   }
 
+  /** Cuts the file; what is cut off does not come back with a power cut. */
+  truncate(length: number): void {
+    this.#length = Math.min(this.#length, length);
+    this.#unsynced = this.#unsynced
+      .filter(({ position, fileLength }) => position < length || fileLength < length)
+      .map((write) => ({
+        ...write,
+        length: Math.max(0, Math.min(write.length, length - write.position)),
+        before: write.before.subarray(0, Math.max(0, length - write.position)),
+        fileLength: Math.min(write.fileLength, length),
+      }));
+  }
+
   sync(): void {
     this.#unsynced = [];
   }

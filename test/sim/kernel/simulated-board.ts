@@ -47,6 +47,7 @@ export class SimulatedBoard<State> {
   #life: ProcessLife | undefined;
   #state: State | undefined;
   #lives = 0;
+  #isRetired = false;
 
   constructor(options: BoardOptions<State>) {
     this.name = options.name;
@@ -75,7 +76,7 @@ export class SimulatedBoard<State> {
   }
 
   start(): void {
-    if (this.isAlive) return;
+    if (this.isAlive || this.#isRetired) return;
     const { network, brokers, random, program, onFault } = this.#options;
     this.#lives++;
     const life = new ProcessLife(network.queue, (error) => {
@@ -97,6 +98,13 @@ export class SimulatedBoard<State> {
     });
   }
 
+  /** Calls into the running program as something outside it does; what it throws is its end. */
+  act(part: (state: State) => void): void {
+    this.#life?.enter(() => {
+      if (this.#state !== undefined) part(this.#state);
+    });
+  }
+
   /** The process is killed. What it wrote is in the system's cache and stays; its sockets close. */
   crash(): void {
     this.#life?.end(false);
@@ -107,6 +115,16 @@ export class SimulatedBoard<State> {
     if (!this.isAlive) return;
     this.#life?.end(true);
     this.disk.powerCut(random);
+  }
+
+  /** Taken away for good: no start brings it back. */
+  retire(): void {
+    this.crash();
+    this.#isRetired = true;
+  }
+
+  get isRetired(): boolean {
+    return this.#isRetired;
   }
 
   /** SIGSTOP. */

@@ -107,9 +107,12 @@ export class SimulatedDisk {
     this.counts.bytesWritten += bytes.length;
   }
 
-  /** Cuts a file. Durable at once: recovery cuts torn ends and must not find them again. */
+  /** Cuts a file, on a full disk too. Durable at once: recovery cuts torn ends and must not find them again. @throws DiskError */
   truncate(path: string, length: number): void {
-    this.replace(path, this.read(path).subarray(0, length));
+    this.#mayWrite(path);
+    const file = this.#file(path);
+    this.#usedBytes -= Math.max(0, file.length - length);
+    file.truncate(length);
   }
 
   /** Makes a folder, durably. */
@@ -128,8 +131,7 @@ export class SimulatedDisk {
   }
 
   hasFolder(path: string): boolean {
-    const isParent = [...this.#folders].some((folder) => folder.startsWith(`${path}/`));
-    return isParent || this.#folders.has(path) || this.#below(path).length > 0;
+    return this.#folders.has(path) || this.#below(path).length > 0;
   }
 
   /** Every file, sorted by path. */

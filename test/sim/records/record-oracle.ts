@@ -1,0 +1,179 @@
+import type { InvariantBook } from '../invariant-book.js';
+import type { HeldLog, ObservedReplica, RecordSeen } from './observed-replica.js';
+
+/** A log that any board ever wrote, as the oracle knows it. */
+type KnownLog = {
+  readonly node: string;
+  readonly epoch: string;
+  /** Content by seq: what the writer appended, and it alone says what is true. */
+  readonly texts: Map<number, string>;
+  acknowledged: number;
+  first: number;
+  /** Frontier of each copy that was destroyed, at that time. */
+  readonly destroyed: number[];
+};
+
+/** Copies that acknowledging promises: the writer's and one more. */
+const COPIES_PROMISED = 2;
+
+/**
+ * Knows every record that was written and checks what replicas hold and say against it. Looks only at what a replica would
+ * answer, at traffic, and at faults.
+ */
+export class RecordOracle {
+  readonly #book: InvariantBook;
+  readonly #logs = new Map<string, KnownLog>();
+  /** Logs as each board held them when last looked at: what a board that is off has on its disk. */
+  readonly #lastHeld = new Map<string, readonly HeldLog[]>();
+
+  constructor(book: InvariantBook) {
+    this.#book = book;
+  }
+
+  get records(): number {
+    let count = 0;
+    for (const log of this.#logs.values()) count += log.texts.size;
+    return count;
+  }
+
+  get acknowledged(): number {
+    let count = 0;
+    for (const log of this.#logs.values()) count += log.acknowledged;
+    return count;
+  }
+
+  /** A writer appended a record. */
+  noteAppended({ node, epoch, seq, text }: RecordSeen): void {
+    const log = this.#logOf(node, epoch);
+    const known = log.texts.get(seq);
+    this.#book.check(
+      'I2 one id has one content',
+      known === undefined || known === text,
+      () => `${idOf(node, epoch, seq)} was appended twice: ${known} and ${text}`,
+    );
+    if (known === undefined) log.texts.set(seq, text);
+  }
+
+  /** A record passed a broker. */
+  noteTraffic(seen: RecordSeen): void {
+    const known = this.#logs.get(keyOf(seen.node, seen.epoch))?.texts.get(seen.seq);
+    // What a clone or a writer that died at once appended may be seen here first.
+    if (known === undefined) {
+      this.noteAppended(seen);
+      return;
+    }
+    this.#book.check(
+      'I9 nothing rotten is published',
+      known === seen.text,
+      () => `${idOf(seen.node, seen.epoch, seen.seq)}: ${seen.text} instead of ${known}`,
+    );
+  }
+
+  noteAcknowledged(node: string, epoch: string, seq: number): void {
+    const log = this.#logOf(node, epoch);
+    log.acknowledged = Math.max(log.acknowledged, seq);
+  }
+
+  /** Looks at a running replica: what it claims must be so, and stay so. */
+  observe(board: string, replica: ObservedReplica): void {
+    const held = replica.logs();
+    const before = byKey(this.#lastHeld.get(board) ?? []);
+    for (const log of held) {
+      const known = this.#logOf(log.node, log.epoch);
+      const first = before.get(keyOf(log.node, log.epoch))?.first ?? 1;
+      this.#book.check('I14 first never falls', log.first >= first, () => {
+        return `${board}: first of ${log.node}/${log.epoch} is ${log.first}, was ${first}`;
+      });
+      known.first = Math.max(known.first, log.first);
+    }
+    this.#lastHeld.set(board, held);
+  }
+
+  /** A board is about to lose some of its disk for good. */
+  noteDestruction(board: string): void {
+    for (const held of this.#lastHeld.get(board) ?? [])
+      this.#logOf(held.node, held.epoch).destroyed.push(held.frontier);
+    this.#lastHeld.delete(board);
+  }
+
+  /** What the boards that run do not agree on; undefined: they hold the same. */
+  difference(replicas: ReadonlyMap<string, ObservedReplica>): string | undefined {
+    const [first, ...others] = [...replicas].map(([board, replica]) => ({ board, held: byKey(replica.logs()) }));
+    if (first === undefined) return undefined;
+    for (const { board, held } of others) {
+      for (const key of new Set([...first.held.keys(), ...held.keys()])) {
+        const a = describe(first.held.get(key));
+        const b = describe(held.get(key));
+        if (a !== b) return `${key}: ${first.board} has ${a}, ${board} has ${b}`;
+      }
+    }
+    return undefined;
+  }
+
+  /** The end: every fault is healed and time to converge has passed. */
+  finish(replicas: ReadonlyMap<string, ObservedReplica>): void {
+    const difference = this.difference(replicas);
+    this.#book.check('I3 holders end equal', difference === undefined, () => difference ?? '');
+    for (const [board, replica] of replicas) this.#checkContent(board, replica);
+    for (const log of this.#logs.values()) this.#checkAcknowledged(log, replicas);
+  }
+
+  /** I4 and I9: every record a replica claims is there, once, and true. */
+  #checkContent(board: string, replica: ObservedReplica): void {
+    for (const held of replica.logs()) {
+      const known = this.#logOf(held.node, held.epoch);
+      for (let seq = held.first; seq <= held.frontier; seq++) {
+        const text = replica.textOf(held.node, held.epoch, seq);
+        const id = idOf(held.node, held.epoch, seq);
+        this.#book.check('I4 nothing is missing below a frontier', text !== undefined, () => `${board} lacks ${id}`);
+        if (text === undefined) continue;
+        const truth = known.texts.get(seq);
+        this.#book.check(
+          'I2 one id has one content',
+          text === truth,
+          () => `${board} has ${id}: ${text}, not ${truth}`,
+        );
+      }
+    }
+  }
+
+  /** I1: what was acknowledged is held by somebody, unless as many copies were destroyed as acknowledging promises. */
+  #checkAcknowledged(log: KnownLog, replicas: ReadonlyMap<string, ObservedReplica>): void {
+    for (let seq = log.first; seq <= log.acknowledged; seq++) {
+      const failures = log.destroyed.filter((frontier) => frontier >= seq).length;
+      if (failures >= COPIES_PROMISED) continue;
+      const truth = log.texts.get(seq);
+      const holder = [...replicas.values()].some((replica) => replica.textOf(log.node, log.epoch, seq) === truth);
+      this.#book.check(
+        'I1 no acknowledged record is lost',
+        holder,
+        () => `${idOf(log.node, log.epoch, seq)} is held by nobody; ${failures} of its copies were destroyed`,
+      );
+    }
+  }
+
+  #logOf(node: string, epoch: string): KnownLog {
+    const key = keyOf(node, epoch);
+    const known = this.#logs.get(key);
+    if (known !== undefined) return known;
+    const log: KnownLog = { node, epoch, texts: new Map(), acknowledged: 0, first: 1, destroyed: [] };
+    this.#logs.set(key, log);
+    return log;
+  }
+}
+
+function keyOf(node: string, epoch: string): string {
+  return `${node}/${epoch}`;
+}
+
+function idOf(node: string, epoch: string, seq: number): string {
+  return `${node}/${epoch}/${seq}`;
+}
+
+function byKey(logs: readonly HeldLog[]): Map<string, HeldLog> {
+  return new Map(logs.map((log) => [keyOf(log.node, log.epoch), log]));
+}
+
+function describe(log: HeldLog | undefined): string {
+  return log === undefined ? 'nothing' : `${log.first}..${log.frontier}`;
+}

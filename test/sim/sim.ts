@@ -1,0 +1,123 @@
+import { execFileSync } from 'node:child_process';
+import { parseArgs } from 'node:util';
+import { SystemClock } from '../../base/clock.js';
+import { ProgressBar } from '../../base/terminal/progress-bar.js';
+import { Terminal } from '../../base/terminal/terminal.js';
+import { Campaign, commandFor, nodesOf, shrinkFailure } from './campaign.js';
+import { runHistory } from './history.js';
+import { recordScenario } from './records/record-scenario.js';
+import { ABLATIONS, ReferenceReplica, recordsIn } from './records/reference-replica.js';
+import { describeFault, summaryLine, writeReport } from './report.js';
+
+// npm run sim -- [--seeds N] [--seed S] [--steps N] [--nodes N] [--faults 3,7] [--without RULE] [--json]
+// Simulated histories of replicas under faults. --steps: virtual seconds with faults. --seed: the first seed, and the only
+// one unless --seeds says how many. --faults: inflict only these of the plan.
+
+const { values: args } = parseArgs({
+  options: {
+    seeds: { type: 'string' },
+    seed: { type: 'string' },
+    steps: { type: 'string', default: '120' },
+    nodes: { type: 'string' },
+    faults: { type: 'string' },
+    without: { type: 'string' },
+    json: { type: 'boolean', default: false },
+  },
+});
+
+/** Failures that are shrunk and told; the others are only counted. */
+const FAILURES_TOLD_MAX = 3;
+
+const firstSeed = args.seed === undefined ? 1 : whole('--seed', args.seed, 0);
+const seeds = args.seeds === undefined ? (args.seed === undefined ? 100 : 1) : whole('--seeds', args.seeds, 1);
+const steps = whole('--steps', args.steps, 1);
+const nodes = args.nodes === undefined ? undefined : whole('--nodes', args.nodes, 1);
+const only = args.faults === undefined ? undefined : faultIds(args.faults);
+const without = ABLATIONS.find((rule) => rule === args.without);
+if (args.without !== undefined && without === undefined) {
+  stop(`--without: no rule "${args.without}"; there are: ${ABLATIONS.join(', ')}`);
+}
+const scenario = recordScenario({
+  name: 'reference',
+  start: (env, brokers) => new ReferenceReplica(env, { brokers, ...(without === undefined ? {} : { without }) }),
+  recordsIn,
+  mayRot: () => true,
+});
+const more = without === undefined ? [] : ['--without', JSON.stringify(without)];
+
+const clock = new SystemClock();
+const terminal = new Terminal(process.stdout, process.env);
+const progress = new ProgressBar(terminal, clock, 'histories', 'count');
+const campaign = new Campaign();
+let realMs = 0;
+let processorMs = 0;
+for (let i = 0; i < seeds; i++) {
+  const seed = firstSeed + i;
+  const options = { seed, steps, nodes: nodes ?? nodesOf(seed), ...(only === undefined ? {} : { only }) };
+  const startMs = clock.monoMs();
+  const startCpu = process.cpuUsage();
+  const history = runHistory(scenario, options);
+  realMs += clock.monoMs() - startMs;
+  processorMs += process.cpuUsage(startCpu).user / 1_000;
+  campaign.add(history);
+  if (history.broken > 0 && campaign.failures.length < FAILURES_TOLD_MAX) {
+    campaign.failures.push(shrinkFailure(scenario, history));
+  }
+  progress.update({ done: i + 1, total: seeds });
+}
+progress.end();
+if (args.json) writeJson();
+else writeReport(terminal, campaign, { commit: commitId(), realMs, processorMs, arguments: more });
+terminal.writeLine(summaryLine(campaign));
+process.exitCode = campaign.violations === 0 ? 0 : 1;
+
+function writeJson(): void {
+  terminal.writeJson({
+    commit: commitId(),
+    histories: campaign.histories,
+    violations: campaign.violations,
+    historiesPerSecond: (campaign.histories * 1_000) / realMs,
+    timesRealTime: campaign.virtualMs / realMs,
+    timesProcessorTime: campaign.virtualMs / processorMs,
+    convergedMs: {
+      p50: campaign.convergedQuantileMs(0.5),
+      p99: campaign.convergedQuantileMs(0.99),
+      max: campaign.convergedQuantileMs(1),
+    },
+    faults: Object.fromEntries(campaign.faults),
+    checks: Object.fromEntries(campaign.checks),
+    figures: Object.fromEntries(campaign.figures),
+    failures: campaign.failures.map(({ history, shrunk, shrunkHistory }) => ({
+      seed: history.options.seed,
+      violations: shrunkHistory.violations,
+      faults: history.planned.filter(({ id }) => shrunk.includes(id)).map(describeFault),
+      command: commandFor({ ...history.options, only: shrunk }, more),
+    })),
+  });
+}
+
+function whole(option: string, text: string, min: number): number {
+  const value = Number(text);
+  if (!Number.isSafeInteger(value) || value < min) stop(`${option}: "${text}" is not a whole number from ${min}`);
+  return value;
+}
+
+function faultIds(text: string): number[] {
+  return text === 'none' ? [] : text.split(',').map((id) => whole('--faults', id, 1));
+}
+
+function stop(message: string): never {
+  process.stderr.write(`${message}\n`);
+  process.exit(2);
+}
+
+function commitId(): string {
+  try {
+    return execFileSync('git', ['rev-parse', '--short', 'HEAD'], {
+      encoding: 'utf8',
+      stdio: ['ignore', 'pipe', 'ignore'],
+    }).trim();
+  } catch {
+    return 'unknown';
+  }
+}
