@@ -21,6 +21,8 @@ export type StatusSeen = {
   readonly state: 'online' | 'stopped' | 'lost';
   readonly gen: number;
   readonly inv: string;
+  /** Software version, where the message told it. */
+  readonly version?: string;
 };
 
 /** What the roster is told. Times are not part of events: the caller says when it heard of them. */

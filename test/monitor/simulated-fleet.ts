@@ -32,6 +32,8 @@ export type SimulatedNode = {
   hasNewDisk: boolean;
   /** Its last word to the broker was a graceful stop. */
   isStopTold: boolean;
+  /** Its pipeline stands still: no heartbeats though its session lives, or heartbeats that tell of old frames. */
+  wedge: 'silent' | 'stale' | undefined;
 };
 
 /**
@@ -83,7 +85,12 @@ export class SimulatedFleet {
       beatSeq: 0,
       hasNewDisk: false,
       isStopTold: false,
+      wedge: undefined,
     }));
+  }
+
+  get isBrokerUp(): boolean {
+    return this.#isBrokerUp;
   }
 
   get isMonitorConnected(): boolean {
@@ -130,14 +137,14 @@ export class SimulatedFleet {
     // The kernel closes the socket at once, unless the network is cut too.
     if (!node.isCut) this.#closeSession(node.node);
     node.isConnected = false;
-    if (restartAfterMs !== undefined) this.#later(restartAfterMs, () => this.#start(node));
+    if (restartAfterMs !== undefined) this.#later(restartAfterMs, () => this.start(node));
   }
 
   /** Power off: nobody closes the socket; the broker finds out by keep alive. */
   powerCut(node: SimulatedNode, backAfterMs: number | undefined): void {
     this.#breakNode(node, 'dead');
     node.isConnected = false;
-    if (backAfterMs !== undefined) this.#later(backAfterMs, () => this.#start(node));
+    if (backAfterMs !== undefined) this.#later(backAfterMs, () => this.start(node));
   }
 
   freeze(node: SimulatedNode, forMs: number): void {
@@ -185,7 +192,7 @@ export class SimulatedFleet {
     node.process = 'stopped';
     node.isConnected = false;
     node.healthySinceMs = undefined;
-    if (backAfterMs !== undefined) this.#later(backAfterMs, () => this.#start(node));
+    if (backAfterMs !== undefined) this.#later(backAfterMs, () => this.start(node));
   }
 
   /** The disk of a node is replaced: it remembers no generation but what the broker still holds. */
@@ -204,7 +211,7 @@ export class SimulatedFleet {
   killBroker(backAfterMs: number): void {
     if (!this.#isBrokerUp) return;
     this.#loseSessions();
-    this.#later(backAfterMs, () => this.#startBroker());
+    this.#later(backAfterMs, () => this.startBroker());
   }
 
   stopBroker(backAfterMs: number): void {
@@ -214,7 +221,26 @@ export class SimulatedFleet {
     this.#toMonitor({ kind: 'epoch', epoch: `e${this.#epoch}`, state: 'stopping' });
     for (const node of [...this.#sessions.keys()]) this.#closeSession(node);
     this.#loseSessions();
-    this.#later(backAfterMs, () => this.#startBroker());
+    this.#later(backAfterMs, () => this.startBroker());
+  }
+
+  /** Somebody publishes a will for a node that may be well. */
+  forgeWill(node: SimulatedNode, gen: number): void {
+    if (this.#isServing()) this.#publish({ node: node.node, state: 'lost', gen, inv: node.inv });
+  }
+
+  /** A second process with the same identity: both evict each other until it is ended. */
+  duplicate(node: SimulatedNode, times: number): void {
+    if (times === 0 || node.process !== 'running' || node.isCut || !this.#isServing()) return;
+    const session = this.#sessions.get(node.node);
+    if (session !== undefined) this.#publish({ node: node.node, state: 'lost', gen: session.gen, inv: session.inv });
+    node.gen++;
+    this.#sessions.set(node.node, { gen: node.gen, inv: 'twin', heardMs: this.nowMs });
+    this.#publish({ node: node.node, state: 'online', gen: node.gen, inv: 'twin' });
+    node.isConnected = false;
+    node.attempt = 0;
+    this.#scheduleReconnect(node);
+    this.#later(3_000, () => this.duplicate(node, times - 1));
   }
 
   freezeMonitor(forMs: number): void {
@@ -245,9 +271,11 @@ export class SimulatedFleet {
     node.brokenSinceMs = undefined;
   }
 
-  #start(node: SimulatedNode): void {
+  /** A new life of the process. */
+  start(node: SimulatedNode): void {
     if (node.process === 'running' || node.process === 'frozen') return;
     node.process = 'running';
+    node.wedge = undefined;
     node.inv = `i${this.#random.int(1e9)}`;
     node.beatSeq = 0;
     this.#mend(node);
@@ -276,7 +304,7 @@ export class SimulatedFleet {
       return;
     }
     session.heardMs = this.nowMs;
-    if (this.nowMs >= node.beatAtMs) this.#beat(node);
+    if (this.nowMs >= node.beatAtMs && node.wedge !== 'silent') this.#beat(node);
     this.#repairOwnStatus(node);
   }
 
@@ -361,7 +389,8 @@ export class SimulatedFleet {
     this.#disconnectMonitor();
   }
 
-  #startBroker(): void {
+  /** A new life of the broker. */
+  startBroker(): void {
     if (this.#isBrokerUp) return;
     this.#isBrokerUp = true;
     this.#epoch++;

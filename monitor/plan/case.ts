@@ -1,0 +1,88 @@
+import type { Attempt } from './ladder.js';
+
+/** A unit on a board that the monitor may restart, and what it needs to know for that. */
+export type PlanEntry = {
+  /** Node id, or the id of a broker. */
+  readonly node: string;
+  readonly kind: 'edge' | 'broker';
+  readonly unit: string;
+  /** Shares a switch, a room: one action at a time. */
+  readonly site?: string | undefined;
+  /** Nodes that stand in for each other: the last one that works is touched later. */
+  readonly group?: string | undefined;
+  /** Units on the same board that are restarted before it where restarting it alone does not help (L2). */
+  readonly dependencies: readonly string[];
+  readonly mayReboot: boolean;
+};
+
+export type Phase = 'idle' | 'probing' | 'waiting' | 'acting' | 'verifying' | 'quarantined';
+
+export type Hold = { readonly by: string; readonly reason: string; readonly untilMonoMs: number };
+
+/** What the monitor knows of acting on one node. Plain data; times are of the monitor's monotonic clock. */
+export type NodeCase = {
+  readonly entry: PlanEntry;
+  readonly phase: Phase;
+  /** `silent`: confirmed by the roster; `wedged`: its heartbeats tell of old frames. */
+  readonly cause: 'silent' | 'wedged';
+  readonly why: string;
+  /** End of waiting or of verifying; when a step in flight is given up. */
+  readonly untilMonoMs: number;
+  /** The step in flight, if any. */
+  readonly step: number | undefined;
+  /** Invocation last heard, live. */
+  readonly heardInv: string | undefined;
+  readonly gracedInv: string | undefined;
+  /** What was ended by the last action, and how many fresh heartbeats its successor gave. */
+  readonly endedInv: string | null | undefined;
+  readonly successor: { readonly inv: string; readonly beats: number } | undefined;
+  readonly staleFromMonoMs: number | undefined;
+  readonly aliveFromMonoMs: number | undefined;
+  /** Probes in a row that the board did not answer. */
+  readonly faults: number;
+  /** Verdicts a person was told of in this case: once each. */
+  readonly told: readonly string[];
+  readonly history: readonly Attempt[];
+  /** Attempts before this time belong to an earlier series. */
+  readonly seriesFromMonoMs: number;
+  readonly hold: Hold | undefined;
+  readonly version: string | undefined;
+};
+
+/** What must outlive the monitor: else its next life would begin the ladder and the budgets anew. */
+export type PlanMemory = { readonly history: readonly Attempt[]; readonly seriesFromMonoMs: number };
+
+export function newCase(entry: PlanEntry, memory: PlanMemory | undefined): NodeCase {
+  return {
+    entry,
+    phase: 'idle',
+    cause: 'silent',
+    why: '',
+    untilMonoMs: 0,
+    step: undefined,
+    heardInv: undefined,
+    gracedInv: undefined,
+    endedInv: undefined,
+    successor: undefined,
+    staleFromMonoMs: undefined,
+    aliveFromMonoMs: undefined,
+    faults: 0,
+    told: [],
+    history: memory?.history ?? [],
+    seriesFromMonoMs: memory?.seriesFromMonoMs ?? Number.NEGATIVE_INFINITY,
+    hold: undefined,
+    version: undefined,
+  };
+}
+
+/** The attempts that count for the ladder. */
+export function seriesOf(one: NodeCase): readonly Attempt[] {
+  return one.history.filter(({ atMonoMs }) => atMonoMs >= one.seriesFromMonoMs);
+}
+
+/** Says of the last attempt whether it helped, if that is not known yet. */
+export function judgeLast(history: readonly Attempt[], helped: boolean): readonly Attempt[] {
+  const last = history.at(-1);
+  if (last === undefined || last.helped !== undefined) return history;
+  return [...history.slice(0, -1), { ...last, helped }];
+}

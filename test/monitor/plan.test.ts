@@ -1,0 +1,387 @@
+import { describe, expect, it } from 'vitest';
+import { Random } from '../../base/random.js';
+import type { PlanEntry, PlanMemory } from '../../monitor/plan/case.js';
+import { type Attempt, nextRung } from '../../monitor/plan/ladder.js';
+import { Plan } from '../../monitor/plan/plan.js';
+import type { PlanEvent, PlanMode, PlanStep } from '../../monitor/plan/plan-step.js';
+import { type BoardFaultKind, decideProbe, type ProbeResult } from '../../monitor/plan/probe-table.js';
+import { derivePlanTimings } from '../../monitor/plan/timings.js';
+import type { ActionAnswer, ProbeAnswer } from '../../protocol/board.js';
+
+const TIMINGS = derivePlanTimings();
+const OLD = 'a'.repeat(32);
+const NEW = 'b'.repeat(32);
+
+function probeAnswer(change: Partial<ProbeAnswer> = {}): ProbeAnswer {
+  return {
+    v: 1,
+    helper: 'test',
+    verb: 'probe',
+    outcome: 'ok',
+    unit: 'vedette-edge@cam1.service',
+    load: 'loaded',
+    active: 'failed',
+    sub: 'failed',
+    result: 'signal',
+    inv: OLD,
+    restarts: 0,
+    exitCode: 2,
+    exitStatus: 9,
+    startedMonoMs: 0,
+    watchdogMonoMs: null,
+    monoMs: 1_000_000,
+    boot: '0'.repeat(36),
+    upS: 1000,
+    load1: 0,
+    memAvailableKiB: 1,
+    diskFreeKiB: 1,
+    throttled: null,
+    maintenance: null,
+    restartsLeft: 5,
+    rebootsLeft: 1,
+    health: null,
+    ...change,
+  };
+}
+
+function verdictOf(change: Partial<ProbeAnswer>, heardInv = OLD, gracedInv?: string) {
+  return decideProbe({ kind: 'probe', probe: probeAnswer(change) }, { heardInv, gracedInv, timings: TIMINGS }).kind;
+}
+
+const FRESH = { ageMs: 500, inv: OLD, mqttConnected: false, frameAgeMs: 100 };
+
+describe('the probe table (2.2)', () => {
+  it.each([
+    ['failed by a signal', {}, 'dead'],
+    ['failed at its start limit', { result: 'start-limit-hit' }, 'dead'],
+    ['failed by its watchdog', { result: 'watchdog' }, 'dead'],
+    ['failed for want of memory', { result: 'oom-kill' }, 'dead'],
+    ['ended with exit code 78', { exitCode: 1, exitStatus: 78 }, 'config'],
+    ['killed by signal 78 is no exit code', { exitCode: 2, exitStatus: 78 }, 'dead'],
+    ['being started', { active: 'activating', sub: 'auto-restart' }, 'wait'],
+    ['being stopped', { active: 'deactivating' }, 'wait'],
+    ['stopped by a person', { active: 'inactive', result: 'success' }, 'stopped'],
+    ['inactive after somebody reset its failure', { active: 'inactive', result: 'exit-code' }, 'stopped'],
+    ['under maintenance on the board', { maintenance: { by: 'ops', reason: 'x', leftS: 5 } }, 'maintenance'],
+    ['active with another invocation', { active: 'active', inv: NEW }, 'restarted-locally'],
+    ['active, fresh, without broker', { active: 'active', health: FRESH }, 'isolated'],
+    ['active, fresh, connected', { active: 'active', health: { ...FRESH, mqttConnected: true } }, 'unheard'],
+    ['active, its pulse old', { active: 'active', health: { ...FRESH, ageMs: 60_000 } }, 'dead'],
+    ['active, its frames old', { active: 'active', health: { ...FRESH, frameAgeMs: 60_000 } }, 'dead'],
+    ['active, no camera has a frame yet', { active: 'active', health: { ...FRESH, frameAgeMs: null } }, 'isolated'],
+    ['active, the pulse is of the life before', { active: 'active', health: { ...FRESH, inv: NEW } }, 'dead'],
+    ['active and young, no pulse yet', { active: 'active', startedMonoMs: 990_000 }, 'wait'],
+    ['active and old, no pulse at all', { active: 'active' }, 'unheard'],
+    ['unknown to the board', { load: 'not-found', active: 'inactive' }, 'unmanageable'],
+  ] as const)('%s', (_name, change, expected) => {
+    expect(verdictOf(change)).toBe(expected);
+  });
+
+  it('judges another invocation by its pulse once it had its grace', () => {
+    expect(verdictOf({ active: 'active', inv: NEW, health: { ...FRESH, inv: NEW, ageMs: 60_000 } }, OLD, NEW)).toBe(
+      'dead',
+    );
+  });
+
+  it.each([
+    ['unreachable', 'unreachable'],
+    ['hung', 'unreachable'],
+    ['closed', 'unreachable'],
+    ['host-key', 'security'],
+    ['auth', 'security'],
+    ['garbage', 'unmanageable'],
+  ] as const)('a board that is %s is never restarted blindly', (fault: BoardFaultKind, expected) => {
+    const context = { heardInv: OLD, gracedInv: undefined, timings: TIMINGS };
+    expect(decideProbe({ kind: 'fault', fault, message: 'x' }, context).kind).toBe(expected);
+  });
+});
+
+describe('the ladder (2.4)', () => {
+  const attempt = (atMonoMs: number, change: Partial<Attempt> = {}): Attempt => ({
+    kind: 'restart',
+    atMonoMs,
+    signature: 'signal 2/9',
+    helped: true,
+    ...change,
+  });
+  const rung = (series: readonly Attempt[], now: number, change: Partial<Parameters<typeof nextRung>[0]> = {}) =>
+    nextRung(
+      {
+        series,
+        history: series,
+        signature: 'signal 2/9',
+        hasDependencies: false,
+        mayReboot: false,
+        rebootedShare: 0,
+        random: 0.5,
+        ...change,
+      },
+      now,
+      TIMINGS,
+    );
+
+  it('restarts at once, then after 30 s, then after 2 min', () => {
+    expect(rung([], 1_000)).toMatchObject({ kind: 'restart', notBeforeMonoMs: 1_000 });
+    expect(rung([attempt(0)], 1_000)).toMatchObject({ kind: 'restart', notBeforeMonoMs: 30_000 });
+    expect(rung([attempt(0), attempt(50_000)], 60_000)).toMatchObject({ notBeforeMonoMs: 170_000 });
+  });
+
+  it('gives up after three restarts without ten good minutes between them, helpful or not', () => {
+    expect(rung([attempt(0), attempt(1)], 60_000)).toMatchObject({ kind: 'restart' });
+    expect(rung([attempt(0), attempt(1), attempt(2)], 60_000)).toMatchObject({ kind: 'quarantine', rule: 'L4' });
+    expect(rung([attempt(0), attempt(1), attempt(2)], 3 * 3_600_000)).toMatchObject({ kind: 'quarantine' });
+  });
+
+  it('does not try a third time what did not help twice in the same way', () => {
+    const useless = [attempt(0, { helped: false }), attempt(1, { helped: false })];
+    expect(rung(useless, 60_000)).toMatchObject({ kind: 'quarantine' });
+    expect(rung(useless, 60_000, { signature: 'oom-kill 2/9' })).toMatchObject({ kind: 'restart' });
+  });
+
+  it('goes over dependencies and reboot where the inventory has them', () => {
+    const spent = [attempt(0), attempt(1), attempt(2)];
+    expect(rung(spent, 9, { hasDependencies: true })).toMatchObject({ kind: 'dependencies', rule: 'L2' });
+    const after = [...spent, attempt(3, { kind: 'dependencies', helped: false })];
+    expect(rung(after, 9, { hasDependencies: true, mayReboot: true })).toMatchObject({ kind: 'reboot', rule: 'L3' });
+    expect(rung(after, 9, { hasDependencies: true })).toMatchObject({ kind: 'quarantine' });
+  });
+
+  it('reboots once per 6 h, and not while a fifth of the fleet has just been rebooted', () => {
+    const spent = [attempt(0), attempt(1), attempt(2)];
+    const earlier = [attempt(-60_000, { kind: 'reboot' }), ...spent];
+    expect(rung(spent, 9, { mayReboot: true, history: earlier })).toMatchObject({ kind: 'quarantine' });
+    expect(rung(spent, 9, { mayReboot: true, rebootedShare: 0.2 })).toMatchObject({ kind: 'quarantine' });
+    expect(rung(spent, 9, { mayReboot: true, rebootedShare: 0.19 })).toMatchObject({ kind: 'reboot' });
+  });
+});
+
+/** A plan driven by hand for boards that answer as told. */
+class Driver {
+  readonly plan: Plan;
+  readonly steps: PlanStep[] = [];
+  nowMs = 0;
+  probe: ProbeResult = { kind: 'probe', probe: probeAnswer() };
+  action: Partial<ActionAnswer> = { outcome: 'restarted', inv: NEW };
+
+  constructor(
+    nodes: readonly Partial<PlanEntry>[] = [{ node: 'cam1' }],
+    mode: PlanMode = 'act',
+    remembered?: ReadonlyMap<string, PlanMemory>,
+  ) {
+    const entries = nodes.map((change) => {
+      const node = change.node ?? 'cam1';
+      const kind = change.kind ?? 'edge';
+      return { node, kind, unit: `vedette-edge@${node}.service`, dependencies: [], mayReboot: false, ...change };
+    });
+    const memory = remembered === undefined ? {} : { remembered };
+    this.plan = new Plan({ entries, timings: TIMINGS, mode, random: new Random('plan'), nowMonoMs: 0, ...memory });
+    this.tell({ kind: 'link', isUp: true });
+    this.tell({ kind: 'sight', canSee: true });
+  }
+
+  tell(event: PlanEvent): void {
+    for (const step of this.plan.apply(event, this.nowMs)) {
+      this.steps.push(step);
+      if (step.kind === 'probe') {
+        this.tell({ kind: 'probed', node: step.node, step: step.step, result: this.probe });
+      }
+      if (step.kind !== 'restart' && step.kind !== 'reboot') continue;
+      const answer = { v: 1 as const, helper: 'test', verb: step.kind, outcome: 'restarted' as const, ...this.action };
+      this.tell({ kind: 'acted', node: step.node, step: step.step, result: { kind: 'answer', answer } });
+    }
+  }
+
+  pass(ms: number): void {
+    const untilMs = this.nowMs + ms;
+    while (this.nowMs < untilMs) {
+      this.nowMs += 500;
+      this.tell({ kind: 'check' });
+    }
+  }
+
+  of<K extends PlanStep['kind']>(kind: K): Extract<PlanStep, { kind: K }>[] {
+    return this.steps.filter((step): step is Extract<PlanStep, { kind: K }> => step.kind === kind);
+  }
+
+  alerts(): string[] {
+    return this.of('decision').flatMap(({ isAlert, what }) => (isAlert ? [what] : []));
+  }
+
+  live(inv: string, beats: number, isFresh = true): void {
+    this.tell({ kind: 'birth', node: 'cam1', inv, version: '1' });
+    for (let i = 0; i < beats; i++) this.tell({ kind: 'beat', node: 'cam1', inv, isFresh });
+  }
+}
+
+describe('the plan', () => {
+  it('asks, restarts what it saw, and is content with a new invocation and three fresh heartbeats', () => {
+    const driver = new Driver();
+    driver.live(OLD, 3);
+    driver.tell({ kind: 'confirmed', node: 'cam1' });
+    expect(driver.of('restart')).toMatchObject([{ unit: 'vedette-edge@cam1.service', expected: OLD }]);
+    expect(driver.plan.case('cam1')?.phase).toBe('verifying');
+    driver.live(OLD, 5);
+    driver.live(NEW, 2);
+    expect(driver.plan.case('cam1')?.phase).toBe('verifying');
+    driver.live(NEW, 1, false);
+    expect(driver.plan.case('cam1')?.phase).toBe('verifying');
+    driver.live(NEW, 1);
+    expect(driver.plan.case('cam1')?.phase).toBe('idle');
+    expect(driver.plan.counters.get('restartsHelped')).toBe(1);
+  });
+
+  it('keeps what it does on disk before it does it', () => {
+    const driver = new Driver();
+    driver.tell({ kind: 'confirmed', node: 'cam1' });
+    const kinds = driver.steps.map(({ kind }) => kind);
+    expect(kinds.indexOf('remember')).toBeLessThan(kinds.indexOf('restart'));
+  });
+
+  it('goes on with the ladder of its earlier life', () => {
+    const attempts = [0, 1, 2].map((atMonoMs) => ({ kind: 'restart' as const, atMonoMs, signature: 'x' }));
+    const driver = new Driver(
+      [{ node: 'cam1' }],
+      'act',
+      new Map([['cam1', { history: attempts, seriesFromMonoMs: 0 }]]),
+    );
+    driver.tell({ kind: 'confirmed', node: 'cam1' });
+    expect(driver.of('restart')).toEqual([]);
+    expect(driver.plan.case('cam1')?.phase).toBe('quarantined');
+  });
+
+  it('never starts what a person stopped, and tells once', () => {
+    const driver = new Driver();
+    driver.probe = { kind: 'probe', probe: probeAnswer({ active: 'inactive', result: 'success' }) };
+    driver.tell({ kind: 'confirmed', node: 'cam1' });
+    driver.pass(3 * 3_600_000);
+    expect(driver.of('restart')).toEqual([]);
+    expect(driver.alerts()).toHaveLength(1);
+    expect(driver.of('probe').length).toBeGreaterThan(5);
+  });
+
+  it('takes another monitor for the one that acted, and spends nothing', () => {
+    const driver = new Driver();
+    driver.action = { outcome: 'already-restarted', inv: NEW };
+    driver.tell({ kind: 'confirmed', node: 'cam1' });
+    expect(driver.plan.case('cam1')).toMatchObject({ phase: 'waiting', history: [] });
+    driver.live(NEW, 1);
+    driver.tell({ kind: 'alive', node: 'cam1' });
+    expect(driver.plan.case('cam1')?.phase).toBe('idle');
+  });
+
+  it('does nothing while it cannot see, and lets no deadline run out', () => {
+    const driver = new Driver();
+    driver.tell({ kind: 'confirmed', node: 'cam1' });
+    driver.tell({ kind: 'sight', canSee: false });
+    driver.pass(10 * TIMINGS.verifyMs);
+    expect(driver.of('restart')).toHaveLength(1);
+    driver.tell({ kind: 'sight', canSee: true });
+    driver.pass(TIMINGS.verifyMs - 1_000);
+    expect(driver.plan.counters.get('restartsUseless')).toBe(0);
+    driver.pass(2_000);
+    expect(driver.plan.counters.get('restartsUseless')).toBe(1);
+  });
+
+  it('restarts only the broker while the broker is down, and only if systemd has given up', () => {
+    const broker = { node: 'hub', kind: 'broker' as const, unit: 'vedette-broker.service' };
+    const driver = new Driver([broker, { node: 'cam1' }]);
+    driver.tell({ kind: 'sight', canSee: false });
+    driver.tell({ kind: 'link', isUp: false });
+    driver.tell({ kind: 'confirmed', node: 'cam1' });
+    driver.pass(TIMINGS.graceMs - 1_000);
+    expect(driver.of('probe')).toEqual([]);
+    driver.pass(2_000);
+    expect(driver.of('restart')).toMatchObject([{ node: 'hub', unit: 'vedette-broker.service' }]);
+    driver.tell({ kind: 'link', isUp: true });
+    expect(driver.plan.case('hub')?.phase).toBe('idle');
+    expect(driver.plan.counters.get('restartsHelped')).toBe(1);
+  });
+
+  it('asks about a node whose heartbeats tell of old frames', () => {
+    const driver = new Driver();
+    driver.probe = {
+      kind: 'probe',
+      probe: probeAnswer({ active: 'active', health: { ...FRESH, frameAgeMs: 90_000, mqttConnected: true } }),
+    };
+    driver.live(OLD, 1);
+    for (let i = 0; i < 8; i++) {
+      driver.tell({ kind: 'beat', node: 'cam1', inv: OLD, isFresh: false });
+      driver.pass(5_000);
+    }
+    expect(driver.of('restart')).toMatchObject([{ expected: OLD }]);
+  });
+
+  it('holds maintenance until it runs out, and tells that it did', () => {
+    const driver = new Driver();
+    driver.tell({ kind: 'maintenance', node: 'cam1', hold: { by: 'ops', reason: 'lens', leftMs: 60_000 } });
+    driver.tell({ kind: 'confirmed', node: 'cam1' });
+    driver.pass(59_000);
+    expect(driver.of('probe')).toEqual([]);
+    driver.pass(2_000);
+    expect(driver.alerts()).toEqual(['maintenance by ops (lens) has run out; supervised again']);
+    expect(driver.of('restart')).toHaveLength(1);
+  });
+
+  it('acts on two at a time, and one per site', () => {
+    const nodes = ['a', 'b', 'c'].map((node) => ({ node, site: node === 'c' ? 'barn' : 'yard' }));
+    const driver = new Driver(nodes);
+    for (const { node } of nodes) driver.tell({ kind: 'confirmed', node });
+    expect(driver.of('restart').map(({ node }) => node)).toEqual(['a', 'c']);
+  });
+
+  it('waits for the monitors before it', () => {
+    const driver = new Driver();
+    driver.tell({ kind: 'rank', before: 1 });
+    driver.tell({ kind: 'confirmed', node: 'cam1' });
+    driver.pass(TIMINGS.rankMs - 1_000);
+    expect(driver.of('probe')).toEqual([]);
+    driver.pass(2_000);
+    expect(driver.of('probe')).toHaveLength(1);
+  });
+
+  it('only says what it would do in a dry run, and only watches when told to observe', () => {
+    const dry = new Driver([{ node: 'cam1' }], 'dry-run');
+    dry.tell({ kind: 'confirmed', node: 'cam1' });
+    expect(dry.of('restart')).toEqual([]);
+    expect(dry.alerts()).toEqual(['dry run: would restart vedette-edge@cam1.service (L1)']);
+    const observing = new Driver([{ node: 'cam1' }], 'observe');
+    observing.tell({ kind: 'confirmed', node: 'cam1' });
+    expect(observing.of('probe')).toEqual([]);
+  });
+
+  it('bounds the product of all supervisors: 40 starts (OTP rule)', () => {
+    const driver = new Driver([
+      { node: 'cam1', mayReboot: true },
+      ...Array.from({ length: 9 }, (_, i) => ({ node: `x${i}` })),
+    ]);
+    driver.probe = { kind: 'probe', probe: probeAnswer({ result: 'start-limit-hit' }) };
+    let signatures = 0;
+    driver.tell({ kind: 'confirmed', node: 'cam1' });
+    for (let hour = 0; hour < 48; hour++) {
+      // The worst case: every failure looks different, so that no attempt is saved.
+      driver.probe = {
+        kind: 'probe',
+        probe: probeAnswer({ result: 'exit-code', exitCode: 1, exitStatus: ++signatures }),
+      };
+      driver.pass(10 * 60_000);
+    }
+    const burst = 5;
+    const resets = driver.of('restart').length;
+    const reboots = driver.of('reboot').length;
+    expect(reboots).toBeLessThanOrEqual(1);
+    expect(burst * (1 + 3) * (1 + 1)).toBe(40);
+    expect(burst * (1 + reboots + resets)).toBeLessThanOrEqual(40);
+    expect(driver.plan.case('cam1')?.phase).toBe('quarantined');
+  });
+
+  it('begins anew when a person acknowledges, or other software is born', () => {
+    const driver = new Driver();
+    driver.probe = { kind: 'probe', probe: probeAnswer() };
+    driver.tell({ kind: 'confirmed', node: 'cam1' });
+    driver.pass(60 * 60_000);
+    expect(driver.plan.case('cam1')?.phase).toBe('quarantined');
+    const before = driver.of('restart').length;
+    driver.tell({ kind: 'acknowledged', node: 'cam1', by: 'ops' });
+    expect(driver.of('restart')).toHaveLength(before + 1);
+  });
+});

@@ -1,0 +1,195 @@
+import type { Random } from '../../base/random.js';
+import type { PlanEntry, PlanMemory } from '../../monitor/plan/case.js';
+import { Plan } from '../../monitor/plan/plan.js';
+import type { ActionResult, PlanEvent, PlanStep } from '../../monitor/plan/plan-step.js';
+import type { ProbeResult } from '../../monitor/plan/probe-table.js';
+import type { PlanTimings } from '../../monitor/plan/timings.js';
+import { Roster, type RosterEvent } from '../../monitor/roster.js';
+import { planEventsOf } from '../../monitor/supervision.js';
+import type { RosterTimings } from '../../monitor/timings.js';
+import type { SimulatedFleet } from '../monitor/simulated-fleet.js';
+import type { SimulatedBoard } from './simulated-board.js';
+
+type Order = { readonly dueMs: number; readonly run: () => void };
+
+/** One monitor of a simulated fleet: roster and plan as the real loop joins them, and an SSH with latency and losses. */
+export class SimulatedMonitor {
+  readonly counters = new Map<string, number>();
+  readonly alerts: string[] = [];
+  /** Orders that went out, by node: what the budgets are held against. */
+  readonly orders: { readonly node: string; readonly atMs: number; readonly kind: string }[] = [];
+  mostAtOnce = 0;
+  downUntilMs = 0;
+  #roster: Roster;
+  #plan: Plan;
+  #memory: ReadonlyMap<string, PlanMemory> = new Map();
+  #queue: Order[] = [];
+  #isCut = false;
+  #wasDown = false;
+  readonly #reconcile: { dueMs: number };
+  readonly #options: SimulatedMonitorOptions;
+
+  constructor(options: SimulatedMonitorOptions) {
+    this.#options = options;
+    this.#roster = new Roster(options.inventory, options.rosterTimings, 0);
+    this.#plan = this.#newPlan();
+    this.#reconcile = { dueMs: options.rosterTimings.reconcileMs };
+  }
+
+  get plan(): Plan {
+    return this.#plan;
+  }
+
+  get roster(): Roster {
+    return this.#roster;
+  }
+
+  /** It dies in the middle of whatever it does; what it had sent is carried out or not, and nobody hears of it. */
+  crash(backMs: number): void {
+    this.#note();
+    this.#queue = [];
+    this.downUntilMs = this.#options.fleet.nowMs + backMs;
+  }
+
+  cut(forMs: number): void {
+    if (this.#isCut) return;
+    this.#isCut = true;
+    this.#tell({ kind: 'link-down' });
+    this.#options.later(forMs, () => {
+      this.#isCut = false;
+      if (this.#options.fleet.isMonitorConnected) this.#connect();
+    });
+  }
+
+  step(events: readonly RosterEvent[]): void {
+    const { fleet } = this.#options;
+    if (fleet.nowMs < this.downUntilMs) {
+      this.#wasDown = true;
+      return;
+    }
+    if (this.#wasDown) this.#revive();
+    else if (!this.#isCut) for (const event of events) this.#tell(event);
+    const due = this.#queue.filter(({ dueMs }) => dueMs <= fleet.nowMs);
+    this.#queue = this.#queue.filter(({ dueMs }) => dueMs > fleet.nowMs);
+    for (const { run } of due) run();
+    this.#tell({ kind: 'check' });
+    if (fleet.nowMs >= this.#reconcile.dueMs && !this.#isCut) {
+      this.#reconcile.dueMs = fleet.nowMs + this.#options.rosterTimings.reconcileMs;
+      const statuses = fleet.readRetained();
+      if (statuses !== undefined) this.#tell({ kind: 'reconcile', statuses });
+    }
+    const busy = this.#options.entries.filter(({ node }) =>
+      ['acting', 'verifying'].includes(this.#plan.case(node)?.phase ?? ''),
+    );
+    this.mostAtOnce = Math.max(this.mostAtOnce, busy.length);
+  }
+
+  finish(): void {
+    this.#note();
+  }
+
+  #note(): void {
+    for (const [name, count] of Object.entries(this.#plan.counters.snapshot())) {
+      this.counters.set(name, (this.counters.get(name) ?? 0) + count);
+    }
+  }
+
+  #revive(): void {
+    const { fleet, inventory, rosterTimings } = this.#options;
+    this.#wasDown = false;
+    this.#roster = new Roster(inventory, rosterTimings, fleet.nowMs);
+    this.#plan = this.#newPlan();
+    if (fleet.isMonitorConnected && !this.#isCut) this.#connect();
+  }
+
+  #newPlan(): Plan {
+    const { entries, planTimings, random, fleet } = this.#options;
+    const nowMonoMs = fleet.nowMs;
+    return new Plan({ entries, timings: planTimings, mode: 'act', random, nowMonoMs, remembered: this.#memory });
+  }
+
+  #connect(): void {
+    this.#tell({ kind: 'link-up' });
+    this.#tell({ kind: 'epoch', epoch: 'seen', state: 'up' });
+    for (const status of this.#options.fleet.readRetained() ?? []) {
+      this.#tell({ kind: 'status', retained: true, ...status });
+    }
+  }
+
+  #tell(event: RosterEvent): void {
+    const { nowMs, nodes } = this.#options.fleet;
+    const effects = this.#roster.apply(event, nowMs);
+    const isFresh = event.kind !== 'beat' || nodes.find(({ node }) => node === event.node)?.wedge !== 'stale';
+    for (const next of planEventsOf(event, isFresh, effects, this.#roster.mode(nowMs))) this.#plant(next);
+  }
+
+  #plant(event: PlanEvent): void {
+    for (const step of this.#plan.apply(event, this.#options.fleet.nowMs)) this.#perform(step);
+  }
+
+  #perform(step: PlanStep): void {
+    const { random, boards } = this.#options;
+    switch (step.kind) {
+      case 'decision':
+        if (step.isAlert) this.alerts.push(`${step.node} ${step.rule} ${step.what}`);
+        return;
+      case 'remember':
+        this.#memory = this.#plan.memory();
+        return;
+      case 'probe': {
+        const board = boards.get(step.node);
+        this.#order(
+          random.range(200, 3_000),
+          () => board?.probe(),
+          (result) => {
+            this.#plant({ kind: 'probed', node: step.node, step: step.step, result });
+          },
+        );
+        return;
+      }
+      case 'restart':
+      case 'reboot': {
+        const board = boards.get(step.node);
+        this.orders.push({ node: step.node, atMs: this.#options.fleet.nowMs, kind: step.kind });
+        const carryOut = () => (step.kind === 'restart' ? board?.restart(step.expected) : board?.reboot(step.boot));
+        this.#order(random.range(200, 3_000), carryOut, (result) => {
+          this.#plant({ kind: 'acted', node: step.node, step: step.step, result });
+        });
+        return;
+      }
+      default:
+        return;
+    }
+  }
+
+  // The board does its part at once or later; the answer takes its time, and may be lost.
+  #order<T extends ProbeResult | ActionResult>(
+    latencyMs: number,
+    carryOut: () => T | undefined,
+    answer: (result: T | Extract<ProbeResult, { kind: 'fault' }>) => void,
+  ): void {
+    const { fleet, random, later } = this.#options;
+    const lost = { kind: 'fault' as const, fault: 'closed' as const, message: 'closed before the answer' };
+    const isLost = random.chance(0.03);
+    // What is on its way reaches the board even if the monitor dies meanwhile.
+    let result: T | undefined;
+    later(latencyMs / 2, () => {
+      result = carryOut();
+    });
+    this.#queue.push({
+      dueMs: fleet.nowMs + latencyMs + 1_000,
+      run: () => answer(isLost || result === undefined ? lost : result),
+    });
+  }
+}
+
+export type SimulatedMonitorOptions = {
+  readonly fleet: SimulatedFleet;
+  readonly boards: ReadonlyMap<string, Pick<SimulatedBoard, 'probe' | 'restart' | 'reboot'>>;
+  readonly inventory: readonly { readonly node: string; readonly site?: string | undefined }[];
+  readonly entries: readonly PlanEntry[];
+  readonly rosterTimings: RosterTimings;
+  readonly planTimings: PlanTimings;
+  readonly random: Random;
+  readonly later: (delayMs: number, run: () => void) => void;
+};

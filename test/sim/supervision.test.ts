@@ -1,0 +1,285 @@
+import { describe, expect, it } from 'vitest';
+import { Random } from '../../base/random.js';
+import type { PlanEntry } from '../../monitor/plan/case.js';
+import { derivePlanTimings } from '../../monitor/plan/timings.js';
+import { deriveTimings, massHoldMs } from '../../monitor/timings.js';
+import { SimulatedFleet, STEP_MS } from '../monitor/simulated-fleet.js';
+import { SimulatedBoard } from './simulated-board.js';
+import { SimulatedBrokerBoard } from './simulated-broker-board.js';
+import { SimulatedMonitor } from './simulated-monitor.js';
+
+const HISTORIES = Number(process.env.VEDETTE_SIM_HISTORIES ?? 400);
+const FIRST_SEED = Number(process.env.VEDETTE_SIM_SEED ?? 1);
+const ROSTER = deriveTimings({ checkMs: STEP_MS });
+const PLAN = derivePlanTimings();
+/** Faults are injected for this long; then the world is left alone until every ladder has come to its end. */
+const FAULTS_MS = 10 * 60_000;
+const QUIET_MS = 30 * 60_000;
+const HOUR_MS = 3_600_000;
+
+/**
+ * A service that fell silent and can be helped is well again within this time, as long as nothing else disturbs broker,
+ * monitors or its board: settle and lease (the broker died with it), grace, one more grace where systemd had restarted
+ * it in vain, mass hold, a slow start, and the actions before it in the queue.
+ */
+function boundMs(nodes: number): number {
+  const seeing = ROSTER.settleMs + ROSTER.leaseMs + PLAN.wedgedMs + 2 * ROSTER.graceMs + massHoldMs(ROSTER);
+  const acting = PLAN.startMs + 30_000 + nodes * (40_000 + ROSTER.beatMs);
+  // A monitor of rank two waits a minute; an order whose answer was lost is asked after; a board that did not answer
+  // at first is asked again a minute later.
+  return seeing + acting + PLAN.rankMs + 2 * PLAN.retryMs + 60_000;
+}
+
+type Tally = {
+  readonly faults: Map<string, number>;
+  readonly counters: Map<string, number>;
+  readonly recoveriesMs: number[];
+  executions: number;
+  brokerRestarts: number;
+  actionable: number;
+};
+
+function runHistory(seed: number, tally: Tally): string[] {
+  const random = new Random(`supervision/${seed}`);
+  const fleet = new SimulatedFleet(2 + random.int(7), random.fork('fleet'));
+  const boards = new Map(
+    fleet.nodes.map((node) => [node.node, new SimulatedBoard(fleet, node, random.fork(`board/${node.node}`))]),
+  );
+  const brokerBoard = new SimulatedBrokerBoard(fleet);
+  const entry = (node: string, kind: 'edge' | 'broker'): PlanEntry => ({
+    node,
+    kind,
+    unit: kind === 'broker' ? 'vedette-broker.service' : `vedette-edge@${node}.service`,
+    dependencies: [],
+    mayReboot: kind === 'edge' && seed % 3 === 0,
+  });
+  const entries = [...fleet.nodes.map(({ node }) => entry(node, 'edge')), entry('broker', 'broker')];
+  const timers: { dueMs: number; run: () => void }[] = [];
+  const later = (delayMs: number, run: () => void) => timers.push({ dueMs: fleet.nowMs + delayMs, run });
+  const monitors = Array.from({ length: 1 + random.int(3) }, (_, index) => {
+    const options = { fleet, inventory: fleet.nodes.map(({ node }) => ({ node })), entries, later };
+    const doors = new Map<string, SimulatedBoard | SimulatedBrokerBoard>([...boards, ['broker', brokerBoard]]);
+    const timings = { rosterTimings: ROSTER, planTimings: PLAN };
+    return new SimulatedMonitor({ ...options, ...timings, boards: doors, random: random.fork(`monitor/${index}`) });
+  });
+
+  const wrongly: string[] = [];
+  const count = (name: string) => tally.faults.set(name, (tally.faults.get(name) ?? 0) + 1);
+  const gapMs = random.range(6_000, 90_000);
+  let faultAtMs = random.range(30_000, 120_000);
+  /** Since when each service could have been helped, undisturbed. */
+  const helpableFromMs = new Map<string, number>();
+  let disturbedMs = 0;
+
+  const endMs = FAULTS_MS + QUIET_MS;
+  while (fleet.nowMs < endMs) {
+    if (fleet.nowMs >= faultAtMs && fleet.nowMs < FAULTS_MS) {
+      faultAtMs = fleet.nowMs + gapMs * random.range(0.2, 1.8);
+      const board = random.pick([...boards.values()]);
+      const fault = random.pick(faultsOf(fleet, board, boards, brokerBoard, monitors, random));
+      count(fault.name);
+      if (fault.disturbs) disturbedMs = fleet.nowMs;
+      fault.run();
+    }
+    const due = timers.filter(({ dueMs }) => dueMs <= fleet.nowMs);
+    for (const timer of due) timers.splice(timers.indexOf(timer), 1);
+    for (const { run } of due) run();
+    const events = fleet.step();
+    for (const board of boards.values()) board.step();
+    if (!fleet.isMonitorFrozen) for (const monitor of monitors) monitor.step(events);
+    if (!fleet.isMonitorConnected || fleet.isMonitorFrozen) disturbedMs = fleet.nowMs;
+    disturbedMs = Math.max(disturbedMs, fleet.disturbedMs);
+    if (monitors.some(({ downUntilMs }) => fleet.nowMs < downUntilMs)) disturbedMs = fleet.nowMs;
+    for (const board of boards.values()) watch(board);
+  }
+
+  function watch(board: SimulatedBoard): void {
+    const { node } = board.node;
+    const fromMs = helpableFromMs.get(node);
+    if (!board.isActionable() || board.node.isCut) {
+      if (fromMs !== undefined && board.isWell()) tally.recoveriesMs.push(fleet.nowMs - fromMs);
+      helpableFromMs.delete(node);
+      return;
+    }
+    if (fromMs === undefined) tally.actionable++;
+    const startMs = Math.max(fromMs ?? fleet.nowMs, disturbedMs);
+    helpableFromMs.set(node, startMs);
+    // A ladder that has begun, a person who was told: then it is not the first answer that is late.
+    const isFirst = board.executions.every(({ atMs }) => fleet.nowMs - atMs > 30 * 60_000);
+    const wasTold = monitors.some(({ alerts }) => alerts.some((alert) => alert.startsWith(`${node} `)));
+    if (isFirst && !wasTold && fleet.nowMs - startMs > boundMs(boards.size)) {
+      wrongly.push(`${node} dead and helpable since ${startMs}, now ${fleet.nowMs}, nobody helps`);
+      helpableFromMs.set(node, fleet.nowMs);
+    }
+  }
+
+  for (const monitor of monitors) {
+    monitor.finish();
+    for (const [name, value] of monitor.counters) tally.counters.set(name, (tally.counters.get(name) ?? 0) + value);
+    wrongly.push(...overBudget(monitor));
+  }
+  for (const board of boards.values()) wrongly.push(...judge(board, monitors));
+  wrongly.push(...(brokerBoard.wronglyRestarted > 0 ? ['a broker that works was restarted'] : []));
+  const wasTold = monitors.some(({ alerts }) => alerts.some((alert) => alert.startsWith('broker L4')));
+  if (!fleet.isBrokerUp && !wasTold) wrongly.push('the broker stayed dead, and nobody was told');
+  tally.executions += [...boards.values()].reduce((sum, { executions }) => sum + executions.length, 0);
+  tally.brokerRestarts += brokerBoard.restarts;
+  return wrongly;
+}
+
+type Fault = { readonly name: string; readonly disturbs?: boolean; readonly run: () => void };
+
+function faultsOf(
+  fleet: SimulatedFleet,
+  board: SimulatedBoard,
+  boards: ReadonlyMap<string, SimulatedBoard>,
+  brokerBoard: SimulatedBrokerBoard,
+  monitors: readonly SimulatedMonitor[],
+  random: Random,
+): readonly [Fault, ...Fault[]] {
+  const { node } = board;
+  const maybe = (fromMs: number, toMs: number) => (random.chance(0.5) ? random.range(fromMs, toMs) : undefined);
+  return [
+    { name: 'crash, systemd restarts', run: () => board.crash(false) },
+    { name: 'crash, start limit', run: () => board.crash(true) },
+    { name: 'crash, start limit', run: () => board.crash(true) },
+    { name: 'freeze', run: () => board.freeze(random.range(5_000, 120_000), undefined) },
+    { name: 'freeze for good', run: () => board.freeze(HOUR_MS * 2, maybe(30_000, 40_000)) },
+    { name: 'wedged, silent', run: () => board.wedge('silent', maybe(20_000, 200_000)) },
+    { name: 'wedged, old frames', run: () => board.wedge('stale', maybe(20_000, 200_000)) },
+    { name: 'power cut', run: () => board.powerCut(maybe(5_000, 200_000)) },
+    { name: 'bad configuration', run: () => board.misconfigure() },
+    { name: 'fails at every start', run: () => board.breakDown() },
+    { name: 'mended by a person', run: () => board.mend() },
+    { name: 'stopped by an operator', run: () => board.stop(maybe(10_000, 300_000)) },
+    { name: 'update', run: () => board.update(random.range(5_000, 60_000)) },
+    {
+      name: 'slow start',
+      run: () => {
+        board.startMs = random.range(20_000, 80_000);
+        board.crash(random.chance(0.5));
+      },
+    },
+    { name: 'cut: node from broker', run: () => fleet.cut(node, random.range(5_000, 200_000)) },
+    {
+      name: 'cut: SSH only',
+      disturbs: true,
+      run: () => {
+        board.sshCutUntilMs = fleet.nowMs + random.range(5_000, 200_000);
+      },
+    },
+    {
+      name: 'cut: node from everything',
+      disturbs: true,
+      run: () => {
+        const forMs = random.range(5_000, 200_000);
+        board.sshCutUntilMs = fleet.nowMs + forMs;
+        fleet.cut(node, forMs);
+      },
+    },
+    {
+      name: 'cut: half the fleet',
+      disturbs: true,
+      run: () => {
+        const forMs = random.range(5_000, 90_000);
+        for (const other of boards.values()) if (random.chance(0.5)) fleet.cut(other.node, forMs);
+      },
+    },
+    {
+      name: 'SSH answers garbage',
+      disturbs: true,
+      run: () => {
+        board.sshGarbageUntilMs = fleet.nowMs + random.range(5_000, 60_000);
+      },
+    },
+    { name: 'reconnect', run: () => fleet.blip(node) },
+    { name: 'duplicate id', run: () => fleet.duplicate(node, 3 + random.int(8)) },
+    { name: 'forged will', run: () => fleet.forgeWill(node, node.gen + random.int(2)) },
+    { name: 'stale will', run: () => fleet.forgeWill(node, Math.max(0, node.gen - 1 - random.int(3))) },
+    { name: 'broker stall', disturbs: true, run: () => fleet.stall(random.range(500, 25_000)) },
+    { name: 'broker killed, restarts', disturbs: true, run: () => fleet.killBroker(random.range(500, 30_000)) },
+    { name: 'broker killed, start limit', disturbs: true, run: () => brokerBoard.fail() },
+    { name: 'broker stops and starts', disturbs: true, run: () => fleet.stopBroker(random.range(500, 30_000)) },
+    { name: 'monitor frozen', disturbs: true, run: () => fleet.freezeMonitor(random.range(1_000, 60_000)) },
+    { name: 'all monitors cut off', disturbs: true, run: () => fleet.cutMonitor() },
+    {
+      name: 'one monitor cut off',
+      disturbs: true,
+      run: () => random.pick(monitors).cut(random.range(3_000, 120_000)),
+    },
+    {
+      name: 'monitor killed',
+      disturbs: true,
+      run: () => random.pick(monitors).crash(random.range(2_000, 60_000)),
+    },
+  ];
+}
+
+function judge(board: SimulatedBoard, monitors: readonly SimulatedMonitor[]): string[] {
+  const { node } = board.node;
+  const wrongly: string[] = [];
+  const seen = new Set<string>();
+  for (const { atMs, kind, endedInv, wasWell, wasStopped } of board.executions) {
+    if (wasWell) wrongly.push(`${node}: ${kind} at ${atMs} of a healthy service`);
+    if (wasStopped) wrongly.push(`${node}: ${kind} at ${atMs} of a unit that a person stopped`);
+    if (seen.has(endedInv)) wrongly.push(`${node}: ${endedInv} was ended twice`);
+    seen.add(endedInv);
+  }
+  if (board.isActionable() && !board.node.isCut) {
+    const isGivenUp = monitors.some(({ alerts }) => alerts.some((alert) => alert.startsWith(`${node} `)));
+    if (!isGivenUp) wrongly.push(`${node} is dead at the end, and nobody was told`);
+  }
+  return wrongly;
+}
+
+function overBudget(monitor: SimulatedMonitor): string[] {
+  const wrongly: string[] = [];
+  if (monitor.mostAtOnce > PLAN.concurrentMax) wrongly.push(`${monitor.mostAtOnce} actions at a time`);
+  for (const { atMs } of monitor.orders) {
+    const recent = monitor.orders.filter((other) => atMs - other.atMs >= 0 && atMs - other.atMs < HOUR_MS);
+    const byNode = new Map<string, number>();
+    for (const { node } of recent) byNode.set(node, (byNode.get(node) ?? 0) + 1);
+    // Orders that a board did not carry out (somebody was first, maintenance) cost none of the budget.
+    for (const [node, orders] of byNode) {
+      if (orders > PLAN.nodeRestartsPerHour + 3) wrongly.push(`${node}: ${orders} orders within an hour`);
+    }
+    const reboots = recent.filter(({ kind }) => kind === 'reboot').length;
+    if (reboots > 2) wrongly.push(`${reboots} reboots within an hour`);
+  }
+  return wrongly;
+}
+
+function percentile(values: readonly number[], share: number): number {
+  const sorted = values.toSorted((a, b) => a - b);
+  return sorted[Math.min(sorted.length - 1, Math.floor(share * sorted.length))] ?? 0;
+}
+
+describe(`supervision over ${HISTORIES} seeded histories`, () => {
+  it('brings the dead back, touches nobody who is well, and keeps its budgets', () => {
+    const tally: Tally = {
+      faults: new Map(),
+      counters: new Map(),
+      recoveriesMs: [],
+      executions: 0,
+      brokerRestarts: 0,
+      actionable: 0,
+    };
+    for (let seed = FIRST_SEED; seed < FIRST_SEED + HISTORIES; seed++) {
+      expect(runHistory(seed, tally), `seed ${seed}`).toEqual([]);
+    }
+    const { faults, counters, recoveriesMs, ...sums } = tally;
+    const seconds = (share: number) => Math.round(percentile(recoveriesMs, share) / 1000);
+    process.stdout.write(
+      `${JSON.stringify({
+        histories: HISTORIES,
+        faults: Object.fromEntries([...faults].toSorted()),
+        ...sums,
+        recoveryS: { p50: seconds(0.5), p99: seconds(0.99), max: seconds(1) },
+        plan: Object.fromEntries(counters),
+      })}\n`,
+    );
+    // The histories must hold what they are about.
+    expect(sums.executions).toBeGreaterThan(HISTORIES / 2);
+    expect(sums.brokerRestarts).toBeGreaterThan(HISTORIES / 20);
+  }, 600_000);
+});
