@@ -341,7 +341,7 @@ export class Plan {
     this.#wait(node, verdict.why, now + this.#waitOf(verdict, faults), now);
   }
 
-  #waitOf({ kind }: Verdict, faults: number): number {
+  #waitOf({ kind, waitMs }: Verdict, faults: number): number {
     const { retryMs, graceMs, personMs, unreachableDelaysMs } = this.#timings;
     switch (kind) {
       case 'wait':
@@ -353,7 +353,7 @@ export class Plan {
       case 'unreachable':
         return unreachableDelaysMs[Math.min(faults, unreachableDelaysMs.length) - 1] ?? personMs;
       default:
-        return personMs;
+        return Math.min(personMs, waitMs ?? personMs);
     }
   }
 
@@ -477,7 +477,8 @@ export class Plan {
         this.counters.add('heldByBoard');
         this.#forgetAttempt(one);
         this.#decide(one, '2.3', `held by the board: ${why ?? 'no reason'}`, !one.told.includes('held'));
-        this.#wait(node, 'held by the board', now + personMs, now);
+        // The next probe says for how long.
+        this.#wait(node, 'held by the board', now + graceMs, now);
         return;
       case 'budget':
         this.counters.add('boardBudget');

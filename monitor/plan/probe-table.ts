@@ -40,6 +40,8 @@ export type Verdict = {
     | 'unmanageable';
   readonly rule: string;
   readonly why: string;
+  /** When it makes sense to ask again, where the board knows. */
+  readonly waitMs?: number;
   /** How it ended, to see whether the same happens again. */
   readonly signature?: string;
 };
@@ -70,7 +72,12 @@ export function decideProbe(result: ProbeResult, context: ProbeContext): Verdict
   if (probe.load !== 'loaded') return { kind: 'unmanageable', rule: '2.2', why: `unit ${probe.unit} is ${probe.load}` };
   if (probe.maintenance !== null) {
     const { by, reason, leftS } = probe.maintenance;
-    return { kind: 'maintenance', rule: '2.5', why: `maintenance by ${by} (${reason}), ${leftS} s left` };
+    return {
+      kind: 'maintenance',
+      rule: '2.5',
+      why: `maintenance by ${by} (${reason}), ${leftS} s left`,
+      waitMs: leftS * 1000,
+    };
   }
   if (UNDER_WAY.includes(probe.active)) {
     return { kind: 'wait', rule: '2.2', why: `systemd is on it: ${probe.active} (${probe.sub})` };
