@@ -163,7 +163,7 @@ export const Incident = z.object({
   v: V,
   node: Id,
   state: z.enum(['unknown', 'up', 'stopped', 'suspect', 'confirmed', 'acting', 'verifying', 'quarantined']),
-  cause: z.string().max(64).describe('will, silence, inventory, burnt-generation'),
+  cause: z.string().max(64).describe('will, silence, inventory, burnt-generation, wedged, broker'),
   openedAtMs: WallMs,
   closedAtMs: WallMs.optional(),
   evidence: z.array(z.object({ atMs: WallMs, what: z.string().max(300) })).max(64),
@@ -186,9 +186,20 @@ export const Roster = z.object({
 });
 export type Roster = z.infer<typeof Roster>;
 
+/** Something a person should know, told once: the monitor gives up, or a rule forbids it to go on. */
+export const Notice = z.object({
+  v: V,
+  node: Id.describe('node or broker it is about'),
+  rule: z.string().max(16).describe('rule of supervision it follows from: M9, 2.2, L4'),
+  what: z.string().max(300),
+  atMs: WallMs,
+});
+export type Notice = z.infer<typeof Notice>;
+
 export const Maintenance = z.object({
   v: V,
   by: z.string().max(64),
   reason: z.string().max(200),
   untilMs: WallMs,
 });
+export type Maintenance = z.infer<typeof Maintenance>;

@@ -21,7 +21,10 @@ export function obstacleTo(
   now: number,
   timings: PlanTimings,
 ): Obstacle | undefined {
-  const busy = all.filter(({ phase }) => phase === 'acting' || phase === 'verifying');
+  // Without a broker nothing can be verified: nodes that wait for it must not keep it from coming back.
+  const busy = all.filter(
+    ({ phase, entry }) => (phase === 'acting' || phase === 'verifying') && entry.kind === one.entry.kind,
+  );
   const { site } = one.entry;
   const atSite = site === undefined ? 0 : busy.filter(({ entry }) => entry.site === site).length;
   if (busy.length >= timings.concurrentMax || atSite >= timings.concurrentPerSiteMax) {

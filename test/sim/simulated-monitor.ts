@@ -78,8 +78,8 @@ export class SimulatedMonitor {
       const statuses = fleet.readRetained();
       if (statuses !== undefined) this.#tell({ kind: 'reconcile', statuses });
     }
-    const busy = this.#options.entries.filter(({ node }) =>
-      ['acting', 'verifying'].includes(this.#plan.case(node)?.phase ?? ''),
+    const busy = this.#options.entries.filter(
+      ({ node, kind }) => kind === 'edge' && ['acting', 'verifying'].includes(this.#plan.case(node)?.phase ?? ''),
     );
     this.mostAtOnce = Math.max(this.mostAtOnce, busy.length);
   }
