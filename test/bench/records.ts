@@ -15,21 +15,25 @@ import { RecordLog } from '../../edge/records/record-log.js';
 import { RecordQuery } from '../../edge/records/record-query.js';
 import { RecordStore } from '../../edge/records/record-store.js';
 import { PlainBroker } from '../plain-broker.js';
-import { buildReport, printReport, summarise } from './bench-report.js';
+import { buildReport, printReport, summarise, withRatio } from './bench-report.js';
+import { makeRoom, measureCard, measureCopies, measureJsonLines, measureSqlite } from './record-files.js';
 
-// npm run bench:records -- [--json] [--runs N] [--records N]
+// npm run bench:records -- [--json] [--runs N] [--records N] [--copies N]
 // A node's log: appends a second, bytes of a record, the time from append to a listener over a plain Aedes in the same
-// process, NeDB inserts in their worker, and an empty listener that asks for the whole log.
+// process, NeDB inserts in their worker, and an empty listener that asks for the whole log. The same lines in a plain file
+// and in an SQLite file. The copies of three other nodes: appends, size, what opening takes, what reaches the card in a day.
 
 const { values: args } = parseArgs({
   options: {
     json: { type: 'boolean', default: false },
     runs: { type: 'string', default: '5' },
     records: { type: 'string', default: '20000' },
+    copies: { type: 'string', default: '100000' },
   },
 });
 const runs = Number(args.runs);
 const count = Number(args.records);
+const copies = Number(args.copies);
 const clock = new SystemClock();
 const random = new Random('bench');
 const opening = () => ({ sw: '0.1.0', model: null, labels: ['person'], cameras: ['front'] });
@@ -85,6 +89,18 @@ const measured = {
   p50: [] as number[],
   p99: [] as number[],
   bootstrap: [] as number[],
+  jsonOneByOne: [] as number[],
+  jsonGrouped: [] as number[],
+  jsonBytes: [] as number[],
+  sqlOneByOne: [] as number[],
+  sqlGrouped: [] as number[],
+  sqlBytes: [] as number[],
+  copyAppends: [] as number[],
+  copyBytes: [] as number[],
+  copyOpenMs: [] as number[],
+  copyHeap: [] as number[],
+  cardMb: [] as number[],
+  cardSyncs: [] as number[],
 };
 
 async function measureLog(): Promise<void> {
@@ -128,6 +144,36 @@ async function measureIndex(records: RecordLog): Promise<void> {
   );
   measured.latest.push(1000 / (await perSecond(1, async () => void (await index.find(query)))));
   await index.close();
+}
+
+/** Lines as a log makes them. */
+function recordLines(records: number): string[] {
+  const startMs = clock.nowMs();
+  return Array.from({ length: records }, (_, i) =>
+    JSON.stringify({ s: i + 1, t: startMs + 1_000 * i, ...track(i + 1) }),
+  );
+}
+
+async function measureFiles(): Promise<void> {
+  const lines = recordLines(count);
+  await inFolder(async (dir) => {
+    const json = await measureJsonLines(dir, lines);
+    measured.jsonOneByOne.push(json.oneByOne);
+    measured.jsonGrouped.push(json.grouped);
+    measured.jsonBytes.push(json.bytes);
+    const sql = await measureSqlite(dir, lines);
+    measured.sqlOneByOne.push(sql.oneByOne);
+    measured.sqlGrouped.push(sql.grouped);
+    measured.sqlBytes.push(sql.bytes);
+    const kept = await measureCopies(await makeRoom(dir, 'kept'), recordLines(copies));
+    measured.copyAppends.push(kept.appends);
+    measured.copyBytes.push(kept.bytes);
+    measured.copyOpenMs.push(kept.openMs);
+    measured.copyHeap.push(kept.heapMiB);
+    const card = await measureCard(await makeRoom(dir, 'card'), lines);
+    measured.cardMb.push(card.mbPerDay);
+    measured.cardSyncs.push(card.syncsPerDay);
+  });
 }
 
 async function measureWire(): Promise<void> {
@@ -205,13 +251,30 @@ async function measureBootstrap(store: RecordStore, link: Link): Promise<void> {
 
 for (let i = 0; i < runs; i++) {
   await measureLog();
+  await measureFiles();
   await measureWire();
 }
 
+const oneByOne = summarise('append, one by one', 'records/s', measured.oneByOne);
+const bursts = summarise('append, 64 at a time', 'records/s', measured.bursts);
+const segmentBytes = summarise('bytes of a record in a segment', 'B', measured.segmentBytes);
+const next = (
+  name: string,
+  unit: string,
+  values: readonly number[],
+  base: typeof bursts,
+  baseValues: readonly number[],
+) => withRatio(summarise(name, unit, values), values, base, baseValues);
 const results = [
-  summarise('append, one by one', 'records/s', measured.oneByOne),
-  summarise('append, 64 at a time', 'records/s', measured.bursts),
-  summarise('bytes of a record in a segment', 'B', measured.segmentBytes),
+  oneByOne,
+  next('plain JSON lines, one by one', 'records/s', measured.jsonOneByOne, oneByOne, measured.oneByOne),
+  next('SQLite, one by one', 'records/s', measured.sqlOneByOne, oneByOne, measured.oneByOne),
+  bursts,
+  next('plain JSON lines, 64 and an fsync', 'records/s', measured.jsonGrouped, bursts, measured.bursts),
+  next('SQLite, 64 in a transaction', 'records/s', measured.sqlGrouped, bursts, measured.bursts),
+  segmentBytes,
+  next('bytes of a record in plain JSON lines', 'B', measured.jsonBytes, segmentBytes, measured.segmentBytes),
+  next('bytes of a record in SQLite', 'B', measured.sqlBytes, segmentBytes, measured.segmentBytes),
   summarise('bytes of a record in live, alone', 'B', measured.liveLone),
   summarise('bytes of a record in live, 32 together', 'B', measured.liveFull),
   summarise('append to listener, p50', 'ms', measured.p50),
@@ -219,5 +282,12 @@ const results = [
   summarise('an empty listener fills itself', 'records/s', measured.bootstrap),
   summarise('index made from the log', 'records/s', measured.inserts),
   summarise('newest 50 of a camera from the index', 'ms', measured.latest),
+  summarise('copies of three logs, 32 lines at a time', 'records/s', measured.copyAppends),
+  summarise('bytes of a record in copies, open ends included', 'B', measured.copyBytes),
+  summarise('opening the copies', 'ms', measured.copyOpenMs),
+  summarise('memory of the opened copies', 'MiB', measured.copyHeap),
+  summarise('written for three copies at a record a second', 'MB/day', measured.cardMb),
+  summarise('fsyncs for three copies at a record a second', 'fsyncs/day', measured.cardSyncs),
 ];
-printReport(buildReport('records', { records: count, runs }, ['mqtt', 'aedes', 'nedb-promises'], results), args.json);
+const packages = ['mqtt', 'aedes', 'nedb-promises', 'node-sqlite3-wasm'];
+printReport(buildReport('records', { records: count, copies, runs }, packages, results), args.json);
