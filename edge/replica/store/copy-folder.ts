@@ -13,6 +13,7 @@ import {
 import type { CopyRot, SegmentToKeep } from './copy-store.js';
 import { LineJournal } from './line-journal.js';
 import type { RotShelf } from './rot-shelf.js';
+import { removeUnfinished } from './unfinished-files.js';
 
 const Hash = z.string().regex(/^([0-9a-f]{64})?$/);
 
@@ -33,7 +34,6 @@ const IndexLine = z.union([
 type IndexLine = z.infer<typeof IndexLine>;
 
 const SEGMENT_PATTERN = /^(\d{8})\.jsonl\.gz$/;
-const TEMPORARY_PATTERN = /^\.[0-9a-f]{12}\.tmp$/;
 
 export type CopyFolderOptions = {
   readonly node: string;
@@ -100,13 +100,16 @@ export class CopyFolder {
   /** Reads what earlier lives left. @throws what the disk throws. */
   async load(): Promise<CopyRot[]> {
     this.#isMade = true;
+    await removeUnfinished(this.#disk, this.path);
     const names = await this.#disk.list(this.path);
-    const { lines, damaged, isWhole } = await this.#index.open();
+    const name = `${this.node}-${this.epoch}-index`;
+    const { opened, aside } = await this.#shelf.openOrAside(this.#index.path, name, () => this.#index.open());
+    const { lines, damaged, isWhole } = opened;
     const known = this.#readIndex(lines);
     const rot: CopyRot[] = [];
+    if (aside !== undefined) rot.push({ ...this.#rotOf('', 'the index is not readable'), path: aside });
     let isAgreed = isWhole && damaged.length === 0;
     for (const name of names) {
-      if (TEMPORARY_PATTERN.test(name)) await this.#removeFile(name);
       const n = Number(SEGMENT_PATTERN.exec(name)?.[1] ?? Number.NaN);
       if (Number.isNaN(n)) continue;
       const meta = known.get(n) ?? (await this.#readMeta(n, rot));
@@ -249,15 +252,17 @@ export class CopyFolder {
 
   async #readMeta(n: number, rot: CopyRot[]): Promise<SegmentMeta | undefined> {
     const path = this.#pathOf(n);
-    const gz = await this.#disk.read(path);
     try {
+      const gz = await this.#disk.read(path);
       const { header, hash } = await openSegment(gz);
       const { n: node, e, seg, first, count, t0, t1, prev } = header;
       if (node !== this.node || e !== this.epoch || seg !== n) throw new RottenSegmentError('it is of another log');
       return { n, first, count, t0, t1, prev, hash, bytes: gz.length };
     } catch (error) {
-      if (!(error instanceof RottenSegmentError)) throw error;
+      const isBadSector = systemCodeOf(error) === 'EIO';
+      if (!isBadSector && !(error instanceof RottenSegmentError)) throw error;
       const aside = await this.#shelf.putFile(path, `${this.node}-${this.epoch}-${segmentName(n)}`);
+      if (isBadSector && aside === path) throw error;
       rot.push({ node: this.node, epoch: this.epoch, path: aside, reason: messageOf(error) });
       return undefined;
     }

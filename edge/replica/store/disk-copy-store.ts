@@ -24,6 +24,7 @@ import { Inbox } from './inbox.js';
 import { KeptHeads } from './kept-heads.js';
 import { RotShelf } from './rot-shelf.js';
 import type { ScrubTarget } from './scrub-schedule.js';
+import { removeUnfinished } from './unfinished-files.js';
 
 export type DiskCopyStoreOptions = {
   /** Folder of the copies; made if absent. */
@@ -76,7 +77,7 @@ export class DiskCopyStore implements CopyStore {
     this.#shelf = new RotShelf({ disk, dir: join(dir, 'rot'), clock, limits });
     this.#inbox = new Inbox({ disk, path: join(dir, 'inbox.jsonl'), limits, shelf: this.#shelf });
     this.#heads = new KeptHeads({ disk, dir: join(dir, 'heads'), limits, shelf: this.#shelf });
-    this.#forgotten = new ForgottenEpochs({ disk, path: join(dir, 'forgotten.jsonl'), limits });
+    this.#forgotten = new ForgottenEpochs({ disk, path: join(dir, 'forgotten.jsonl'), limits, shelf: this.#shelf });
   }
 
   /** @throws OperationError disk-full, state-unwritable */
@@ -192,6 +193,8 @@ export class DiskCopyStore implements CopyStore {
   async #open(): Promise<CopyStoreContent> {
     const { dir, disk } = this.#options;
     await disk.makeFolder(join(dir, 'copies'));
+    await removeUnfinished(disk, dir);
+    await removeUnfinished(disk, join(dir, 'rot'));
     await this.#shelf.tidy();
     const rot = [...(await this.#forgotten.open()), ...(await this.#loadFolders()), ...(await this.#inbox.open())];
     const { heads, rot: headRot } = await this.#heads.open();

@@ -44,12 +44,16 @@ export class Inbox {
 
   /** Reads what earlier lives left. Its torn end is cut; damaged lines are put aside and told. @throws what the disk throws. */
   async open(): Promise<CopyRot[]> {
-    const { lines, damaged, isWhole } = await this.#journal.open();
+    const { path } = this.#journal;
+    const { opened, aside } = await this.#shelf.openOrAside(path, 'inbox', () => this.#journal.open());
+    const { lines, damaged, isWhole } = opened;
     const rot: CopyRot[] = [];
+    if (aside !== undefined) rot.push({ node: '', epoch: '', path: aside, reason: 'the inbox is not readable' });
     for (const text of lines) this.#add(parseLine(text));
     if (damaged.length > 0) {
-      const path = await this.#shelf.putBytes(Buffer.concat(damaged.flatMap((line) => [line, Buffer.of(10)])), 'inbox');
-      rot.push(...damaged.map((line) => describeDamage(line, path)));
+      const bytes = Buffer.concat(damaged.flatMap((line) => [line, Buffer.of(10)]));
+      const keptAt = await this.#shelf.putBytes(bytes, 'inbox');
+      rot.push(...damaged.map((line) => describeDamage(line, keptAt)));
     }
     // Where the disk takes no writes now, the next append or sync does it.
     if (!isWhole) await this.#journal.rewrite().catch(() => {});

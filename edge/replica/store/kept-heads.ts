@@ -1,6 +1,6 @@
 import { join } from 'node:path';
 import { z } from 'zod';
-import { OperationError } from '../../../base/errors.js';
+import { OperationError, systemCodeOf } from '../../../base/errors.js';
 import { parseJson } from '../../../protocol/codec.js';
 import { Head } from '../../../protocol/record.js';
 import type { RecordDisk } from '../../records/record-disk.js';
@@ -53,7 +53,12 @@ export class KeptHeads {
   }
 
   async #load(node: string, heads: KeptHead[], rot: CopyRot[]): Promise<void> {
-    const { lines, damaged, tornBytes } = readCheckedLines(await this.#disk.read(this.#pathOf(node)));
+    const path = this.#pathOf(node);
+    const absent = Buffer.alloc(0);
+    const read = () =>
+      this.#disk.read(path).catch((error) => (systemCodeOf(error) === 'ENOENT' ? absent : Promise.reject(error)));
+    const { opened, aside } = await this.#shelf.openOrAside(path, `${node}-head`, read);
+    const { lines, damaged, tornBytes } = readCheckedLines(opened);
     const [line] = lines;
     const found = line === undefined ? undefined : KeptHeadLine.safeParse(parseJson(line));
     if (found?.success && damaged.length === 0 && tornBytes === 0) {
@@ -61,8 +66,8 @@ export class KeptHeads {
       this.#nodes.add(node);
       return;
     }
-    const path = await this.#shelf.putFile(this.#pathOf(node), `${node}-head`);
-    rot.push({ node, epoch: '', path, reason: 'the head is damaged' });
+    const keptAt = aside ?? (await this.#shelf.putFile(path, `${node}-head`));
+    rot.push({ node, epoch: '', path: keptAt, reason: 'the head is damaged' });
   }
 
   #pathOf(node: string): string {

@@ -1,5 +1,6 @@
 import { join } from 'node:path';
 import type { Clock } from '../../../base/clock.js';
+import { systemCodeOf } from '../../../base/errors.js';
 import type { RecordDisk } from '../../records/record-disk.js';
 import type { CopyStoreLimits } from './copy-store-limits.js';
 
@@ -34,6 +35,22 @@ export class RotShelf {
     }
     await this.tidy();
     return to;
+  }
+
+  /**
+   * Opens a file that may lie on a sector that went bad: it is then put here, and opened again as one that is absent.
+   * @returns `aside`: where it lies, if so.
+   * @throws what `open` throws; EIO too where the whole card does not answer.
+   */
+  async openOrAside<T>(path: string, name: string, open: () => Promise<T>): Promise<{ opened: T; aside?: string }> {
+    try {
+      return { opened: await open() };
+    } catch (error) {
+      if (systemCodeOf(error) !== 'EIO') throw error;
+      const aside = await this.putFile(path, name);
+      if (aside === path) throw error;
+      return { opened: await open(), aside };
+    }
   }
 
   /** Keeps damaged bytes of a file that goes on without them. @returns where they lie, as far as the disk took them. */

@@ -6,6 +6,7 @@ import { SimulatedClock } from '../../../base/clock.js';
 import { silentLog } from '../../../base/log.js';
 import { Random } from '../../../base/random.js';
 import { localDisk, type RecordDisk, type SegmentFile } from '../../../edge/records/record-disk.js';
+import { RottenSegmentError } from '../../../edge/records/segment.js';
 import { type CopyStoreLimits, DEFAULT_COPY_STORE_LIMITS } from '../../../edge/replica/store/copy-store-limits.js';
 import { DiskCopyStore } from '../../../edge/replica/store/disk-copy-store.js';
 import { asRecordDisk } from '../../sim/kernel/record-disk-adapter.js';
@@ -246,6 +247,58 @@ describe('DiskCopyStore keeps its limits', () => {
     const { rot, copies } = await make().open();
     expect(rot).toMatchObject([{ node: 'cam2', epoch: EPOCH, reason: 'the file is gone' }]);
     expect(copies[0]?.segments).toEqual([]);
+  });
+
+  it.each([
+    ['inbox.jsonl', { lines: 0, heads: 1, segments: 2 }],
+    ['heads/cam2.json', { lines: 2, heads: 0, segments: 2 }],
+    [segmentFile('cam2', EPOCH, 0), { lines: 2, heads: 1, segments: 2 }],
+    [`copies/cam2/${EPOCH}/index.jsonl`, { lines: 2, heads: 1, segments: 2 }],
+    ['forgotten.jsonl', { lines: 2, heads: 1, segments: 2 }],
+  ])('opens without %s where that lies on a bad sector, and tells', async (name, left) => {
+    const store = make();
+    await store.open();
+    await store.saveSegment(buildSegment(0, 1, 4));
+    await store.saveSegment(buildSegment(1, 5, 8));
+    await store.append(copyLines(9, 10));
+    await store.saveHead(buildHead('cam2', 10));
+    await store.forget('cam3', EPOCH);
+    const disk = asRecordDisk(card);
+    const bad = new Set([`/state/${name}`]);
+    const again = openOn(
+      {
+        ...disk,
+        async read(path) {
+          if (bad.has(path)) throw Object.assign(new Error('EIO: bad sector'), { code: 'EIO' });
+          return disk.read(path);
+        },
+        async move(from, to) {
+          if (bad.delete(from)) bad.add(to);
+          await disk.move(from, to);
+        },
+      },
+      '/state',
+    );
+    const { copies, heads, rot } = await again.open();
+    const [copy] = copies;
+    const { segments = [], lines = [] } = copy ?? {};
+    expect({ lines: lines.length, heads: heads.length, segments: segments.length }).toEqual(left);
+    // A closed segment is believed by its index until it is read.
+    if (name.endsWith('.gz')) {
+      await expect(again.readSegment('cam2', EPOCH, 0)).rejects.toBeInstanceOf(RottenSegmentError);
+    } else expect(rot).toHaveLength(1);
+    await again.append(copyLines(11, 11));
+  });
+
+  it('removes what replacements left that a crash kept from their end', async () => {
+    const store = make();
+    await store.open();
+    await store.saveSegment(buildSegment(0, 1, 4));
+    await store.saveHead(buildHead('cam2', 4));
+    const folders = ['', 'heads/', `copies/cam2/${EPOCH}/`];
+    for (const folder of folders) card.replace(`/state/${folder}.0123456789ab.tmp`, Buffer.alloc(10));
+    await make().open();
+    expect(card.paths().filter((path) => path.endsWith('.tmp'))).toEqual([]);
   });
 
   it('names the folder that cannot be opened', async () => {
