@@ -6,6 +6,7 @@ import { bulkClientId, siteLinkOptions } from '../base/link/site-link.js';
 import type { Log } from '../base/log.js';
 import { Presence } from '../base/presence/presence.js';
 import type { Random } from '../base/random.js';
+import type { ServiceNotify } from '../base/service-notify.js';
 import type { MonitorFile } from './config.js';
 import { timingsOf } from './config.js';
 import { Monitor } from './monitor.js';
@@ -22,6 +23,8 @@ export type MonitorContext = {
   readonly version: string;
   /** systemd's INVOCATION_ID, where there is one. */
   readonly invocation?: string;
+  /** Tells systemd that the monitor is ready, decides and stops. */
+  readonly notify?: ServiceNotify;
 };
 
 /**
@@ -31,7 +34,7 @@ export type MonitorContext = {
  */
 export async function runMonitor(file: DeepReadonly<MonitorFile>, context: MonitorContext): Promise<void> {
   const { site, monitor: config } = file;
-  const { signal, log, clock, random, stateDir, version } = context;
+  const { signal, log, clock, random, notify, stateDir, version } = context;
   const base = await siteLinkOptions(site, config.name, config, { clock, random, log });
   const link = new Link({ ...base, clientId: config.name });
   const presence = new Presence({
@@ -53,13 +56,16 @@ export async function runMonitor(file: DeepReadonly<MonitorFile>, context: Monit
     presence,
     makeSecondLink: () =>
       new Link({ ...base, clientId: bulkClientId(config.name), follows: link, log: log.child({ link: 'second' }) }),
+    onDecided: () => notify?.progress(),
     clock,
     log,
   });
   const running = monitor.run(signal);
   link.open();
+  await notify?.ready();
   log.info('monitor runs', { monitor: config.name, nodes: Object.keys(config.nodes).length, brokers: site.brokers });
   await running;
+  await notify?.stopping();
   await presence.close('sigterm');
   log.info('monitor stopped', { counters: monitor.counters() });
 }

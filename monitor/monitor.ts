@@ -23,6 +23,8 @@ export type MonitorOptions = {
   readonly presence: Presence;
   /** A new link for one short look at the retained statuses. */
   readonly makeSecondLink: () => Link;
+  /** A round of decisions is done. */
+  readonly onDecided: () => void;
   readonly clock: Clock;
   readonly log: Log;
 };
@@ -51,6 +53,7 @@ export class Monitor {
     const cancelCheck = clock.every(timings.checkMs, () => {
       this.#take({ kind: 'check' });
       this.#tellRoster();
+      this.#options.onDecided();
     });
     try {
       await this.#reconcileLoop(signal);

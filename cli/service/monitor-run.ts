@@ -2,6 +2,7 @@ import { randomBytes } from 'node:crypto';
 import { loadConfig } from '../../base/config.js';
 import { openLog } from '../../base/log.js';
 import { Random } from '../../base/random.js';
+import { ServiceNotify } from '../../base/service-notify.js';
 import { softwareVersion } from '../../base/software-version.js';
 import { MonitorFile } from '../../monitor/config.js';
 import { runMonitor } from '../../monitor/main.js';
@@ -15,11 +16,14 @@ export async function runMonitorCommand(
 ): Promise<void> {
   const path = requireConfig('monitor', options.config);
   const file = await loadConfig({ path, schema: MonitorFile, env: context.env });
-  const invocation = context.env.INVOCATION_ID;
+  const { env, clock } = context;
+  const log = openLog('monitor', file.monitor.logLevel);
+  const invocation = env.INVOCATION_ID;
   await runMonitor(file, {
     signal: context.signal,
-    log: openLog('monitor', file.monitor.logLevel),
-    clock: context.clock,
+    log,
+    clock,
+    notify: new ServiceNotify({ env, clock, log }),
     random: new Random(randomBytes(16).toString('hex')),
     stateDir: serviceStateDir(options.state, context),
     version: softwareVersion(),
