@@ -1,0 +1,308 @@
+import type { Answer, Cut, Missing, Query, QueryRow, QuerySpec, UnaskedLog } from '../../protocol/query.js';
+import { SCHEMA_MINOR } from '../../protocol/status.js';
+import { byNewest } from './answer-digest.js';
+import { AnswerParts } from './answer-parts.js';
+import type { FleetKnowledge, KnownLog, Standing } from './fleet-knowledge.js';
+import { type LogBounds, type LogPosition, logKey } from './log-bounds.js';
+import {
+  type Ask,
+  CONFIDENCES,
+  type Confidence,
+  type GroupOutcome,
+  QueryGroup,
+  type ReplicaNote,
+  type Want,
+} from './query-group.js';
+import type { AskLimits } from './query-limits.js';
+import { cutOf, groupsOf, type LogGroup, type QueryMode, rankCandidates } from './query-scope.js';
+import type { SessionToken } from './session-token.js';
+
+/** A query message and whom it goes to. */
+export type QueryToSend = { readonly replica: string; readonly query: Query };
+
+/** Records up to the cut that are not in the answer. `no-head`: nothing is known of the logs of a node that records. */
+export type Lack =
+  | Missing
+  | { readonly n: string; readonly why: 'no-head' }
+  | (Omit<Missing, 'why'> & { readonly why: 'unreachable' });
+
+/** Why a node did not take part: as it was known before, or as it turned out. */
+export type Absence = { readonly node: string; readonly why: ReplicaNote['why'] | Standing; readonly message?: string };
+
+/** What a query gives, with all that it does not promise. */
+export type QueryResult = {
+  readonly shape: QuerySpec['shape'];
+  readonly count: number;
+  readonly rows: readonly QueryRow[];
+  readonly bars: readonly (readonly [startMs: number, count: number])[];
+  readonly confidence: Confidence;
+  /** Every record that matches, up to the cut and still kept, is in it. */
+  readonly complete: boolean;
+  readonly missing: readonly Lack[];
+  /** Replicas that answered exactly so. */
+  readonly replicas: readonly string[];
+  readonly absent: readonly Absence[];
+  /** Where answers differed: the digests and who gave them. */
+  readonly digests: GroupOutcome['digests'];
+  readonly cut: readonly LogBounds[];
+  readonly token: SessionToken;
+};
+
+export type QueryCoordinatorOptions = {
+  readonly spec: QuerySpec;
+  readonly mode: QueryMode;
+  /** Replicas that are to agree. */
+  readonly replicas: number | 'all';
+  readonly token: SessionToken;
+  readonly knowledge: FleetKnowledge;
+  readonly limits: AskLimits;
+  /** Draws in [0, 1). */
+  readonly random: () => number;
+  /** Makes the id of a query message, never the same twice. */
+  readonly makeId: () => string;
+};
+
+type Part = LogGroup & { readonly machine: QueryGroup; readonly passedOver: readonly Absence[] };
+type Outstanding = { readonly part: Part; readonly replica: string; readonly parts: AnswerParts };
+
+/**
+ * One query from its cut to its answer. Pure: it is told what arrives and what time it is, and says what to send. What it
+ * knows of the fleet it takes at its beginning, so that its cut stands still.
+ */
+export class QueryCoordinator {
+  readonly #options: QueryCoordinatorOptions;
+  readonly #startedMonoMs: number;
+  readonly #known: readonly KnownLog[];
+  readonly #outstanding = new Map<string, Outstanding>();
+  readonly #heard = new Set<string>();
+  /** Logs that became known too late to be asked for. */
+  readonly #unasked = new Map<string, LogBounds>();
+  #cut: LogBounds[];
+  #parts: Part[] = [];
+  #extensions = 0;
+
+  constructor(options: QueryCoordinatorOptions, nowMonoMs: number) {
+    this.#options = options;
+    this.#startedMonoMs = nowMonoMs;
+    this.#known = options.knowledge.logs();
+    this.#cut = cutOf(options.spec, this.#known, options.token, options.mode);
+  }
+
+  begin(nowMonoMs: number): QueryToSend[] {
+    const { knowledge, random, limits } = this.#options;
+    this.#outstanding.clear();
+    this.#parts = groupsOf(this.#cut, knowledge.keepers()).map((group) => {
+      const { candidates: ranked, passedOver } = rankCandidates(
+        group.assigned,
+        (node) => knowledge.standing(node),
+        random,
+      );
+      // Asked again with a longer cut, those who have answered already come first.
+      const isHeard = (node: string) => this.#heard.has(node);
+      const candidates = [...ranked.filter(isHeard), ...ranked.filter((node) => !isHeard(node))];
+      const wanted = this.#options.replicas === 'all' ? candidates.length : this.#options.replicas;
+      return {
+        ...group,
+        passedOver,
+        machine: new QueryGroup(candidates, group.assigned.length, wanted, limits.hedgeMs),
+      };
+    });
+    return this.#parts.flatMap((part) => this.#send(part, part.machine.begin(nowMonoMs)));
+  }
+
+  /** A part of an answer came; one to a question that was not asked, or not any more, is passed over. */
+  applyAnswer(replica: string, answer: Answer, nowMonoMs: number): QueryToSend[] {
+    const asked = this.#outstanding.get(answer.id);
+    if (asked === undefined || asked.replica !== replica) return [];
+    const outcome = asked.parts.add(answer);
+    if (outcome.kind === 'more') return [];
+    this.#outstanding.delete(answer.id);
+    const { part } = asked;
+    if (outcome.kind === 'damaged')
+      return this.#send(part, part.machine.failed(replica, 'failed', outcome.message, nowMonoMs));
+    if (outcome.kind === 'refusal') {
+      return this.#send(part, part.machine.failed(replica, outcome.code, outcome.message, nowMonoMs));
+    }
+    this.#heard.add(replica);
+    if (this.#extend(outcome.answer.also, nowMonoMs)) return this.begin(nowMonoMs);
+    return this.#send(part, part.machine.answered(replica, outcome.answer, nowMonoMs));
+  }
+
+  /** A query message could not be sent. */
+  sendFailed(id: string, message: string, nowMonoMs: number): QueryToSend[] {
+    const asked = this.#outstanding.get(id);
+    if (asked === undefined) return [];
+    this.#outstanding.delete(id);
+    return this.#send(asked.part, asked.part.machine.failed(asked.replica, 'failed', message, nowMonoMs));
+  }
+
+  /** Time passes. Call it often: hedging depends on it alone. */
+  tick(nowMonoMs: number): QueryToSend[] {
+    return this.#parts.flatMap((part) => (part.machine.isDone ? [] : this.#send(part, part.machine.tick(nowMonoMs))));
+  }
+
+  isDone(nowMonoMs: number): boolean {
+    if (nowMonoMs - this.#startedMonoMs >= this.#options.limits.deadlineMs) return true;
+    return this.#parts.every(({ machine }) => machine.isDone);
+  }
+
+  /** Replicas that have answered or refused, and those asked: for a person who waits. */
+  progress(): { readonly done: number; readonly total: number } {
+    const outcomes = this.#parts.map(({ machine }) => machine.outcome());
+    const silent = outcomes.flatMap(({ notes }) => notes.filter(({ why }) => why === 'silent')).length;
+    const heard = outcomes.reduce(
+      (sum, { notes, agreeing }) => sum + new Set([...agreeing, ...notes.map(({ node }) => node)]).size,
+      0,
+    );
+    return { done: heard - silent, total: heard };
+  }
+
+  result(): QueryResult {
+    const { spec, knowledge, token } = this.#options;
+    const outcomes = this.#parts.map((part) => ({ part, outcome: part.machine.outcome() }));
+    const lacks = outcomes.flatMap(({ part, outcome }) => this.#lackOf(part, outcome));
+    const expired = expiredLogs(lacks, this.#known, this.#cut);
+    const missing: Lack[] = [
+      ...lacks.filter((lack) => !expired.has(logKey({ node: lack.n, epoch: lack.e }))),
+      ...[...this.#unasked.values()].map(unreachable),
+      ...knowledge
+        .headless()
+        .filter((node) => spec.filter.node === undefined || spec.filter.node === node)
+        .map((n) => ({ n, why: 'no-head' as const })),
+    ];
+    const contents = outcomes.flatMap(({ outcome }) => outcome.answer?.content ?? []);
+    return {
+      shape: spec.shape,
+      count: contents.reduce((sum, { count }) => sum + count, 0),
+      rows: mergedRows(
+        contents.flatMap(({ rows }) => rows),
+        spec.limit,
+      ),
+      bars: mergedBars(contents.flatMap(({ bars }) => bars)),
+      confidence: leastSure(outcomes.map(({ outcome }) => outcome.confidence)),
+      complete: missing.length === 0,
+      missing,
+      replicas: unique(outcomes.flatMap(({ outcome }) => outcome.agreeing)),
+      absent: absences(outcomes.flatMap(({ part, outcome }) => [...part.passedOver, ...outcome.notes])),
+      digests: outcomes.flatMap(({ outcome }) => (outcome.digests.length > 1 ? outcome.digests : [])),
+      cut: this.#cut,
+      token: token.advance(this.#seen(lacks), expired),
+    };
+  }
+
+  // Logs no head has room for: old epochs of a node that restarts often. What one replica knows of is asked of all, while
+  // there is time; what becomes known later is named as missing.
+  #extend(also: readonly UnaskedLog[], nowMonoMs: number): boolean {
+    const { mode, limits, token } = this.#options;
+    if (mode === 'fast' && token.size > 0) return false;
+    const found = this.#unnamed(also);
+    if (found.length === 0) return false;
+    const isLate = nowMonoMs - this.#startedMonoMs > limits.deadlineMs / 2;
+    if (isLate || this.#extensions >= limits.extensions) {
+      for (const log of found) this.#unasked.set(logKey(log), log);
+      return false;
+    }
+    this.#extensions++;
+    this.#cut = [...this.#cut, ...found];
+    return true;
+  }
+
+  #unnamed(also: readonly UnaskedLog[]): LogBounds[] {
+    const { filter } = this.#options.spec;
+    const named = new Set(this.#cut.map(logKey));
+    const firsts = new Map(this.#known.map((log) => [logKey(log), log.first]));
+    return also
+      .map(([node, epoch, first, to]) => ({
+        node,
+        epoch,
+        from: Math.max(first, firsts.get(logKey({ node, epoch })) ?? 1),
+        to,
+      }))
+      .filter((log) => !named.has(logKey(log)) && log.to >= log.from)
+      .filter(({ node }) => filter.node === undefined || filter.node === node);
+  }
+
+  #send(part: Part, asks: readonly Ask[]): QueryToSend[] {
+    return asks.map(({ replica, want }) => {
+      const id = this.#options.makeId();
+      this.#outstanding.set(id, { part, replica, parts: new AnswerParts(this.#options.spec, want) });
+      return { replica, query: this.#query(id, part, want) };
+    });
+  }
+
+  #query(id: string, { logs }: Part, want: Want): Query {
+    const { spec, mode, limits } = this.#options;
+    const cut: Cut = logs.map(({ node, epoch, to }) => [node, epoch, to]);
+    const floor: Cut = logs.filter(({ from }) => from > 1).map(({ node, epoch, from }) => [node, epoch, from]);
+    return {
+      v: SCHEMA_MINOR,
+      id,
+      q: { ...spec },
+      cut,
+      ...(floor.length === 0 ? {} : { floor }),
+      want,
+      waitMs: mode === 'fast' ? 0 : limits.waitMs,
+    };
+  }
+
+  #lackOf({ logs }: Part, { answer }: GroupOutcome): Exclude<Lack, { why: 'no-head' }>[] {
+    if (answer?.content !== undefined) return [...answer.missing];
+    return logs.map(unreachable);
+  }
+
+  // A reader has seen the prefix up to the cut, or up to where the end of it is missing.
+  #seen(lacks: readonly Exclude<Lack, { why: 'no-head' }>[]): LogPosition[] {
+    return this.#cut.map(({ node, epoch, to }) => {
+      const tail = lacks.find((lack) => lack.n === node && lack.e === epoch && lack.to >= to);
+      return { node, epoch, seq: tail === undefined ? to : tail.from - 1 };
+    });
+  }
+}
+
+/** Logs that no head lists any more and that whoever answered knows to have expired as a whole. */
+function expiredLogs(
+  lacks: readonly Exclude<Lack, { why: 'no-head' }>[],
+  known: readonly KnownLog[],
+  cut: readonly LogBounds[],
+): ReadonlySet<string> {
+  const listed = new Set(known.map(logKey));
+  const ends = new Map(cut.map((log) => [logKey(log), log.to]));
+  const keys = lacks
+    .filter(({ why }) => why === 'expired')
+    .map(({ n, e, to }) => ({ key: logKey({ node: n, epoch: e }), to }))
+    .filter(({ key, to }) => !listed.has(key) && to >= (ends.get(key) ?? 0));
+  return new Set(keys.map(({ key }) => key));
+}
+
+function unreachable({ node, epoch, from, to }: LogBounds) {
+  return { n: node, e: epoch, from, to, why: 'unreachable' as const };
+}
+
+function leastSure(confidences: readonly Confidence[]): Confidence {
+  return CONFIDENCES.find((confidence) => confidences.includes(confidence)) ?? 'single';
+}
+
+function mergedRows(rows: readonly QueryRow[], limit: number): QueryRow[] {
+  const positioned = rows.map((row) => ({ row, t: row.r.t, node: row.n, epoch: row.e, s: row.r.s }));
+  return positioned
+    .sort(byNewest)
+    .slice(0, limit)
+    .map(({ row }) => row);
+}
+
+function mergedBars(bars: readonly (readonly [number, number])[]): [number, number][] {
+  const merged = new Map<number, number>();
+  for (const [startMs, count] of bars) merged.set(startMs, (merged.get(startMs) ?? 0) + count);
+  return [...merged].sort(([a], [b]) => a - b);
+}
+
+function unique(names: readonly string[]): string[] {
+  return [...new Set(names)].sort();
+}
+
+// One reason a node is enough, the first that was found.
+function absences(all: readonly Absence[]): Absence[] {
+  const byNode = new Map<string, Absence>();
+  for (const absence of all) if (!byNode.has(absence.node)) byNode.set(absence.node, absence);
+  return [...byNode.values()].sort((a, b) => (a.node < b.node ? -1 : 1));
+}
