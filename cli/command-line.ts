@@ -11,6 +11,7 @@ import { registerEdge } from './edge.js';
 import { reportFailure } from './failure.js';
 import { registerModel } from './model.js';
 import { registerMonitor } from './monitor.js';
+import { registerQuery } from './query.js';
 import { registerSim } from './sim.js';
 
 /** EX_USAGE of sysexits.h. */
@@ -42,6 +43,7 @@ export function buildProgram(context: CommandContext): Command {
   registerBroker(program, context);
   registerEdge(program, context);
   registerMonitor(program, context);
+  registerQuery(program, context);
   registerSim(program, context);
   registerCamera(program, context);
   registerModel(program, context);
@@ -53,6 +55,7 @@ export function buildProgram(context: CommandContext): Command {
 
 const EXAMPLES = `Examples:
   vedette demo                       everything on this machine, with simulated cameras
+  vedette query --count              how many records all nodes have
   vedette doctor                     does this machine have what Vedette needs
   vedette config check site.yaml     all faults of a configuration at once
   vedette model list                 detectors that can be used

@@ -45,6 +45,8 @@ export type QueryResult = {
   /** Where answers differed: the digests and who gave them. */
   readonly digests: GroupOutcome['digests'];
   readonly cut: readonly LogBounds[];
+  /** When the head of each node was made that the cut follows, by that node's wall clock. */
+  readonly asOf: readonly { readonly node: string; readonly headAtMs: number }[];
   readonly token: SessionToken;
 };
 
@@ -73,6 +75,7 @@ export class QueryCoordinator {
   readonly #options: QueryCoordinatorOptions;
   readonly #startedMonoMs: number;
   readonly #known: readonly KnownLog[];
+  readonly #headTimes: ReadonlyMap<string, number>;
   readonly #outstanding = new Map<string, Outstanding>();
   readonly #heard = new Set<string>();
   /** Logs that became known too late to be asked for. */
@@ -85,6 +88,9 @@ export class QueryCoordinator {
     this.#options = options;
     this.#startedMonoMs = nowMonoMs;
     this.#known = options.knowledge.logs();
+    this.#headTimes = new Map(
+      options.knowledge.nodes.map((node) => [node, options.knowledge.headAtMs(node) ?? 0] as const),
+    );
     this.#cut = cutOf(options.spec, this.#known, options.token, options.mode);
   }
 
@@ -186,6 +192,7 @@ export class QueryCoordinator {
       absent: absences(outcomes.flatMap(({ part, outcome }) => [...part.passedOver, ...outcome.notes])),
       digests: outcomes.flatMap(({ outcome }) => (outcome.digests.length > 1 ? outcome.digests : [])),
       cut: this.#cut,
+      asOf: this.#asOf(),
       token: token.advance(this.#seen(lacks), expired),
     };
   }
@@ -248,6 +255,13 @@ export class QueryCoordinator {
   #lackOf({ logs }: Part, { answer }: GroupOutcome): Exclude<Lack, { why: 'no-head' }>[] {
     if (answer?.content !== undefined) return [...answer.missing];
     return logs.map(unreachable);
+  }
+
+  #asOf(): { readonly node: string; readonly headAtMs: number }[] {
+    return unique(this.#cut.map(({ node }) => node)).flatMap((node) => {
+      const headAtMs = this.#headTimes.get(node);
+      return headAtMs === undefined || headAtMs === 0 ? [] : [{ node, headAtMs }];
+    });
   }
 
   // A reader has seen the prefix up to the cut, or up to where the end of it is missing.

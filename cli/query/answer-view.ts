@@ -1,0 +1,136 @@
+import type { QueryResult } from '../../base/query/query-coordinator.js';
+import { type Column, renderTable } from '../../base/terminal/table.js';
+import { printable, type Terminal } from '../../base/terminal/terminal.js';
+import type { QueryRow, QuerySpec } from '../../protocol/query.js';
+import { ageText, timeText } from './time-words.js';
+
+/** Characters of a record's other fields in a table: what is left of a usual window. */
+const REST_CHARS_MAX = 60;
+/** Bars with nothing in them that are drawn between others; a wider gap is left out. */
+const EMPTY_BARS_MAX = 24;
+const BAR_COLUMNS_MAX = 50;
+const BAR_COLUMNS_MIN = 10;
+/** Missing ranges told one by one; `--json` has all. */
+const MISSING_LINES_MAX = 5;
+
+/** The answer for a person: a number, a table or bars. */
+export function renderAnswer(out: Terminal, result: QueryResult, spec: QuerySpec): string {
+  if (result.shape === 'count') return `${result.count}\n`;
+  return result.shape === 'list' ? renderTable(out, COLUMNS, result.rows) : renderBars(out, result.bars, spec.bucketMs);
+}
+
+const COLUMNS: readonly Column<QueryRow>[] = [
+  { title: 'time', cell: ({ r }) => timeText(r.t) },
+  { title: 'node', cell: ({ n }) => n },
+  { title: 'camera', cell: ({ r }) => textOf(r.c) },
+  { title: 'kind', cell: ({ r }) => r.k },
+  { title: 'event', cell: ({ r }) => textOf(r.ev) },
+  { title: 'track', cell: ({ r }) => (r.k === 'track' ? textOf(r.id) : '-'), align: 'right' },
+  { title: 'label', cell: ({ r }) => textOf(r.l) },
+  { title: 'score', cell: ({ r }) => (typeof r.p === 'number' ? (r.p / 1000).toFixed(2) : '-'), align: 'right' },
+  { title: 'zones', cell: ({ r }) => (Array.isArray(r.z) ? r.z.map(String).join(' ') : '-') },
+  { title: 'more', cell: ({ r }) => (r.k === 'track' ? '' : restOf(r)) },
+];
+
+function textOf(value: unknown): string {
+  return typeof value === 'string' || typeof value === 'number' ? String(value) : '-';
+}
+
+function restOf(record: QueryRow['r']): string {
+  const { s: _s, t: _t, k: _k, c: _c, ...rest } = record;
+  const text = JSON.stringify(rest);
+  return text.length > REST_CHARS_MAX ? `${text.slice(0, REST_CHARS_MAX - 3)}...` : text;
+}
+
+function renderBars(out: Terminal, bars: QueryResult['bars'], widthMs: number): string {
+  if (bars.length === 0) return 'nothing matches\n';
+  const most = Math.max(...bars.map(([, count]) => count));
+  const digits = String(most).length;
+  const room = Math.max(BAR_COLUMNS_MIN, Math.min(BAR_COLUMNS_MAX, out.columns - 20 - digits - 3));
+  const line = ([startMs, count]: readonly [number, number]) => {
+    const length = count === 0 ? 0 : Math.max(1, Math.round((count / most) * room));
+    const start = timeText(startMs).slice(0, widthMs >= 60_000 ? 16 : 19);
+    return `${start}  ${String(count).padStart(digits)}  ${out.paint('cyan', '#'.repeat(length))}`.trimEnd();
+  };
+  return `${withEmptyBars(bars, widthMs)
+    .map((bar) => (bar === undefined ? '...' : line(bar)))
+    .join('\n')}\n`;
+}
+
+/** The bars with empty ones between them; undefined stands for a long gap. */
+function withEmptyBars(bars: QueryResult['bars'], widthMs: number): (readonly [number, number] | undefined)[] {
+  const all: (readonly [number, number] | undefined)[] = [];
+  let nextMs = bars[0]?.[0] ?? 0;
+  for (const bar of bars) {
+    const empty = Math.round((bar[0] - nextMs) / widthMs);
+    if (empty > EMPTY_BARS_MAX) all.push(undefined);
+    else for (let i = 0; i < empty; i++) all.push([nextMs + i * widthMs, 0]);
+    all.push(bar);
+    nextMs = bar[0] + widthMs;
+  }
+  return all;
+}
+
+/** What the answer is worth, for a person: who gave it, how old its cut is, what is missing and why. */
+export function renderTrust(result: QueryResult, nowMs: number, tookMs: number): string {
+  const lines = [`${sureness(result)}; ${completeness(result)}; ${cutAge(result, nowMs)}; ${tookMs} ms`];
+  if (result.shape === 'list' && result.count > result.rows.length) {
+    lines.push(`the newest ${result.rows.length} of ${result.count} that match: --limit shows more`);
+  }
+  for (const lack of result.missing.slice(0, MISSING_LINES_MAX)) lines.push(`  missing: ${lackText(lack)}`);
+  const more = result.missing.length - MISSING_LINES_MAX;
+  if (more > 0) lines.push(`  missing: ${more} more, see --json`);
+  if (result.absent.length > 0) {
+    lines.push(`  without: ${result.absent.map(({ node, why }) => `${node} (${why})`).join(', ')}`);
+  }
+  for (const { digest, replicas } of result.digests) lines.push(`  ${digest.slice(0, 12)} says ${replicas.join(', ')}`);
+  return `${lines.map(printable).join('\n')}\n`;
+}
+
+function sureness({ confidence, replicas }: QueryResult): string {
+  const who = replicas.length > 4 ? `${replicas.length} replicas` : replicas.join(', ');
+  if (confidence === 'conflict') return `CONFLICT: replicas differ and no majority decides (this is of ${who})`;
+  if (confidence === 'majority') return `majority, against others: ${who}`;
+  return confidence === 'confirmed' ? `confirmed by ${who}` : `single, by ${who} alone`;
+}
+
+function completeness({ complete, missing }: QueryResult): string {
+  return complete ? 'complete' : `PARTIAL, ${missing.length} ${missing.length === 1 ? 'range' : 'ranges'} missing`;
+}
+
+function cutAge({ asOf }: QueryResult, nowMs: number): string {
+  const oldest = [...asOf].sort((a, b) => a.headAtMs - b.headAtMs)[0];
+  return oldest === undefined
+    ? 'of no known age'
+    : `up to ${ageText(nowMs - oldest.headAtMs)} ago (head of ${oldest.node})`;
+}
+
+function lackText(lack: QueryResult['missing'][number]): string {
+  if (lack.why === 'no-head') return `all of ${lack.n}: nothing is known of its logs`;
+  return `${lack.n} ${lack.e} ${lack.from} to ${lack.to} (${lack.why})`;
+}
+
+/** The same for a program. */
+export function answerForPrograms(result: QueryResult, spec: QuerySpec, nowMs: number, tookMs: number): object {
+  const { shape, count, rows, bars, confidence, complete, missing, replicas, absent, digests, cut, asOf, token } =
+    result;
+  return {
+    shape,
+    filter: spec.filter,
+    count,
+    ...(shape === 'list' ? { rows: rows.map(({ n, e, r }) => ({ node: n, epoch: e, ...r })) } : {}),
+    ...(shape === 'histogram'
+      ? { bucketMs: spec.bucketMs, buckets: bars.map(([startMs, n]) => ({ startMs, count: n })) }
+      : {}),
+    confidence,
+    complete,
+    missing,
+    replicas,
+    absent,
+    digests,
+    asOf: asOf.map(({ node, headAtMs }) => ({ node, headAgeMs: Math.max(0, nowMs - headAtMs) })),
+    cut,
+    token: token.encode(),
+    tookMs,
+  };
+}
