@@ -91,7 +91,8 @@ function sureness({ confidence, replicas }: QueryResult): string {
   const who = replicas.length > 4 ? `${replicas.length} replicas` : replicas.join(', ');
   if (confidence === 'conflict') return `CONFLICT: replicas differ and no majority decides (this is of ${who})`;
   if (confidence === 'majority') return `majority, against others: ${who}`;
-  return confidence === 'confirmed' ? `confirmed by ${who}` : `single, by ${who} alone`;
+  if (confidence === 'confirmed') return `confirmed by ${who}`;
+  return replicas.length === 1 ? `single, by ${who} alone` : `single, each log by one of ${who}`;
 }
 
 function completeness({ complete, missing }: QueryResult): string {
