@@ -124,9 +124,12 @@ export class FleetKnowledge {
   }
 }
 
+// A head names its key itself: a lost disk takes the key in `info` along.
 function headsOf({ heads, info }: KnownNode): readonly Head[] {
-  const key = info?.publicKey;
-  return key === undefined ? heads : heads.filter((head) => isHeadSigned(head, key));
+  return heads.filter((head) => {
+    const key = head.key ?? info?.publicKey;
+    return key === undefined || isHeadSigned(head, key);
+  });
 }
 
 function merged(a: KnownLog, b: KnownLog): KnownLog {

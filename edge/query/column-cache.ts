@@ -1,5 +1,5 @@
-import { readFile } from 'node:fs/promises';
-import { openSegment } from '../records/segment.js';
+import { readFileSync } from 'node:fs';
+import { openSegmentSync } from '../records/segment.js';
 import type { SegmentFile } from './log-reader.js';
 import { buildColumns, type RecordColumns, WordTable } from './record-columns.js';
 
@@ -29,7 +29,7 @@ export class ColumnCache {
   }
 
   /** @throws RottenSegmentError, or what the disk throws. */
-  async columnsOf({ path, hash }: SegmentFile): Promise<CachedColumns> {
+  columnsOf({ path, hash }: SegmentFile): CachedColumns {
     const known = this.#entries.get(hash);
     if (known !== undefined) {
       // A Map keeps the order of insertion: the first one is the longest unused.
@@ -37,7 +37,7 @@ export class ColumnCache {
       this.#entries.set(hash, known);
       return { columns: known, words: this.#words };
     }
-    const { lines } = await openSegment(await readFile(path), hash);
+    const { lines } = openSegmentSync(readFileSync(path), hash);
     this.#segmentsRead++;
     const columns = this.build(lines);
     this.#keep(hash, columns);

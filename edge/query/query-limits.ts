@@ -9,6 +9,9 @@ export type QueryLimits = {
   readonly scanMs: number;
   /** Records whose columns the scan thread keeps, about 20 bytes each. */
   readonly columnsRecords: number;
+  /** After a start: when segments are read ahead, and the pause between two of them. */
+  readonly warmAfterMs: number;
+  readonly warmPauseMs: number;
   /** Segments named in one message to the scan thread. */
   readonly chunkSegments: number;
   /** Bytes of the rows of one part of an answer. */
@@ -25,6 +28,9 @@ export const DEFAULT_QUERY_LIMITS: QueryLimits = {
   scanMs: 30_000,
   // 20 MB: ten days of a record a second. What falls out is read from disk again.
   columnsRecords: 1_000_000,
+  // 20 segments a second: a tenth of a Raspberry Pi's core, and 100,000 records in 20 s.
+  warmAfterMs: 15_000,
+  warmPauseMs: 50,
   // Copying the names of 256 segments to another thread takes 1 ms.
   chunkSegments: 256,
   // The route allows 64 KiB; the rest is for the envelope and what is missing.

@@ -50,6 +50,7 @@ export class QueryServer {
   readonly #underWay = new Map<string, Asked>();
   readonly #stop = new AbortController();
   #unsubscribe: (() => void) | undefined;
+  #cancelWarm: (() => void) | undefined;
 
   constructor(options: QueryServerOptions) {
     this.#options = options;
@@ -62,6 +63,7 @@ export class QueryServer {
   open(): void {
     const { link, node } = this.#options;
     this.#scan.open();
+    this.#cancelWarm = this.#options.clock.after(this.#limits.warmAfterMs, () => this.#warm());
     this.#unsubscribe = link.subscribe(routes.query, { recipient: node }, (message) => {
       // What a broker kept was asked by somebody who is long gone.
       if (message.retained) return;
@@ -81,7 +83,21 @@ export class QueryServer {
   async close(): Promise<void> {
     this.#stop.abort();
     this.#unsubscribe?.();
+    this.#cancelWarm?.();
     await this.#scan.close();
+  }
+
+  // The newest first, as many as the thread keeps.
+  #warm(): void {
+    const { reader } = this.#options;
+    const slices = reader.logs().map(({ node, epoch, first, frontier }) => reader.slice(node, epoch, first, frontier));
+    const files = slices.flatMap((slice) => slice?.segments ?? []).sort((a, b) => b.t1 - a.t1);
+    let room = this.#limits.columnsRecords;
+    const kept = files.filter(({ count }) => {
+      room -= count;
+      return room >= 0;
+    });
+    this.#scan.warm(kept);
   }
 
   #take(asked: Asked): void {

@@ -1,16 +1,13 @@
-import { readFile } from 'node:fs/promises';
+import { readFileSync } from 'node:fs';
 import { messageOf, systemCodeOf } from '../../base/errors.js';
 import type { QueryRow, QuerySpec } from '../../protocol/query.js';
-import { openSegment } from '../records/segment.js';
+import { openSegmentSync } from '../records/segment.js';
 import { type AnswerHeader, encodeAnswer } from './answer-encoding.js';
 import type { CachedColumns, ColumnCache } from './column-cache.js';
 import { Evaluation, TooManyBarsError, type WantedRow } from './evaluation.js';
 import type { LogSlice, SegmentFile } from './log-reader.js';
 import { parseObject } from './record-fields.js';
 import type { ScanReply, UnreadSegment } from './scan-message.js';
-
-/** Segments opened at a time: inflating runs on Node's thread pool, which has four threads. */
-const OPEN_AHEAD = 4;
 
 /** One query on the scan thread: looks through slices and builds the payloads of the answer. */
 export class ScanJob {
@@ -34,21 +31,17 @@ export class ScanJob {
   }
 
   /** @throws TooManyBarsError */
-  async scan(slice: LogSlice): Promise<void> {
-    for (let i = 0; i < slice.segments.length; i += OPEN_AHEAD) {
-      const files = slice.segments.slice(i, i + OPEN_AHEAD);
-      const opened = await Promise.all(files.map((file) => this.#open(slice, file)));
-      for (const [k, file] of files.entries()) {
-        const found = opened[k];
-        if (found !== undefined) this.#add(slice, file, found);
-      }
+  scan(slice: LogSlice): void {
+    for (const file of slice.segments) {
+      const found = this.#open(slice, file);
+      if (found !== undefined) this.#add(slice, file, found);
     }
     this.#addLines(slice);
   }
 
   /** @throws what the disk throws. */
-  async finish(header: AnswerHeader): Promise<ScanReply> {
-    const rows = await this.#readRows(this.#evaluation.rows());
+  finish(header: AnswerHeader): ScanReply {
+    const rows = this.#readRows(this.#evaluation.rows());
     const { shape } = this.#spec;
     const content = { shape, count: this.#evaluation.count, rows, bars: this.#evaluation.bars() };
     const missing = [...header.missing, ...this.#unread.map(lackOf)];
@@ -73,9 +66,9 @@ export class ScanJob {
     return { kind: 'refused', job: this.#id, code: 'bad-query', message };
   }
 
-  async #open(slice: LogSlice, file: SegmentFile): Promise<CachedColumns | undefined> {
+  #open(slice: LogSlice, file: SegmentFile): CachedColumns | undefined {
     try {
-      return await this.#cache.columnsOf(file);
+      return this.#cache.columnsOf(file);
     } catch (error) {
       this.#unread.push({
         node: slice.node,
@@ -108,11 +101,11 @@ export class ScanJob {
     }
   }
 
-  async #readRows(wanted: readonly WantedRow[]): Promise<QueryRow[]> {
+  #readRows(wanted: readonly WantedRow[]): QueryRow[] {
     const files = new Map<string, readonly string[]>();
     const rows: QueryRow[] = [];
     for (const { source, node, epoch, s, t, i } of wanted) {
-      const lines = source.kind === 'lines' ? source.lines : await linesOf(source, files);
+      const lines = source.kind === 'lines' ? source.lines : linesOf(source, files);
       const record = parseObject(lines[i] ?? '');
       // It was a record with this time when its columns were made, and its hash is the same.
       if (record === undefined || typeof record.k !== 'string') throw new Error(`record ${epoch}/${s} is not there`);
@@ -122,13 +115,13 @@ export class ScanJob {
   }
 }
 
-async function linesOf(
+function linesOf(
   { path, hash }: { readonly path: string; readonly hash: string },
   files: Map<string, readonly string[]>,
-): Promise<readonly string[]> {
+): readonly string[] {
   const known = files.get(hash);
   if (known !== undefined) return known;
-  const { lines } = await openSegment(await readFile(path), hash);
+  const { lines } = openSegmentSync(readFileSync(path), hash);
   files.set(hash, lines);
   return lines;
 }

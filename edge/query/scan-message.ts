@@ -1,12 +1,14 @@
 import type { QuerySpec } from '../../protocol/query.js';
 import type { AnswerHeader } from './answer-encoding.js';
-import type { LogSlice } from './log-reader.js';
+import type { LogSlice, SegmentFile } from './log-reader.js';
 
 /** What the scan thread is told: a query begins, what it is to look through comes in chunks, and then what to answer. */
 export type ScanRequest =
   | { readonly kind: 'begin'; readonly job: number; readonly spec: QuerySpec }
   | { readonly kind: 'slices'; readonly job: number; readonly slices: readonly LogSlice[] }
-  | { readonly kind: 'end'; readonly job: number; readonly header: AnswerHeader };
+  | { readonly kind: 'end'; readonly job: number; readonly header: AnswerHeader }
+  /** Segments to read ahead, in this order, when nobody asks. */
+  | { readonly kind: 'warm'; readonly files: readonly SegmentFile[] };
 
 /** A closed segment that could not be read. */
 export type UnreadSegment = {
@@ -34,4 +36,8 @@ export type ScanReply =
   | { readonly kind: 'refused'; readonly job: number; readonly code: 'bad-query' | 'failed'; readonly message: string };
 
 /** Limits the thread needs to know. */
-export type ScanLimits = { readonly columnsRecords: number; readonly partBytes: number };
+export type ScanLimits = {
+  readonly columnsRecords: number;
+  readonly partBytes: number;
+  readonly warmPauseMs: number;
+};

@@ -5,7 +5,7 @@ import { messageOf, OperationError } from '../../base/errors.js';
 import type { Log } from '../../base/log.js';
 import type { QuerySpec } from '../../protocol/query.js';
 import type { AnswerHeader } from './answer-encoding.js';
-import type { LogSlice } from './log-reader.js';
+import type { LogSlice, SegmentFile } from './log-reader.js';
 import type { QueryLimits } from './query-limits.js';
 import type { ScanLimits, ScanReply, ScanRequest } from './scan-message.js';
 
@@ -36,6 +36,11 @@ export class ScanThread {
   /** Starts the thread: loading its modules takes longer than most queries. */
   open(): void {
     this.#worker ??= this.#start();
+  }
+
+  /** Reads segments ahead, slowly, so that the first query finds them. */
+  warm(files: readonly SegmentFile[]): void {
+    if (!this.#isClosed) this.#post({ kind: 'warm', files });
   }
 
   counters(): Record<string, number> {
@@ -112,7 +117,8 @@ export class ScanThread {
   #start(): Worker {
     const { limits, log } = this.#options;
     const url = this.#options.workerUrl ?? new URL('./scan-worker.js', import.meta.url);
-    const workerData: ScanLimits = { columnsRecords: limits.columnsRecords, partBytes: limits.partBytes };
+    const { columnsRecords, partBytes, warmPauseMs } = limits;
+    const workerData: ScanLimits = { columnsRecords, partBytes, warmPauseMs };
     const worker = new Worker(url, { workerData, name: 'record-scan' });
     worker.on('message', (reply: ScanReply) => {
       if (reply.job === this.#waiting?.job) this.#waiting.settle(reply);

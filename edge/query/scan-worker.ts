@@ -1,51 +1,68 @@
 import { parentPort, workerData } from 'node:worker_threads';
 import { ColumnCache } from './column-cache.js';
+import type { SegmentFile } from './log-reader.js';
 import { ScanJob } from './scan-job.js';
 import type { ScanLimits, ScanReply, ScanRequest } from './scan-message.js';
 
 /*
  * The thread that looks through records: inflating, hashing and parsing 100,000 of them keeps a core busy for half a
- * second, which the thread with the MQTT link cannot have. Jobs come one at a time.
+ * second, which the thread with the MQTT link cannot have. It does one thing at a time, and waits for nothing.
  */
 const limits: ScanLimits = workerData;
 const cache = new ColumnCache(limits.columnsRecords);
 const jobs = new Map<number, ScanJob>();
-const failed = new Map<number, ScanReply>();
+const refused = new Map<number, ScanReply>();
+const ahead: SegmentFile[] = [];
 
-async function perform(request: ScanRequest): Promise<ScanReply | undefined> {
+function perform(request: ScanRequest): ScanReply | undefined {
+  if (request.kind === 'warm') {
+    if (ahead.length === 0) setTimeout(warmNext, limits.warmPauseMs);
+    ahead.push(...request.files);
+    return undefined;
+  }
   if (request.kind === 'begin') {
     jobs.set(request.job, new ScanJob(request.job, request.spec, cache, limits.partBytes));
     return undefined;
   }
   const job = jobs.get(request.job);
-  if (job === undefined) return undefined;
+  return job === undefined ? undefined : performFor(job, request);
+}
+
+function performFor(job: ScanJob, request: Extract<ScanRequest, { kind: 'slices' | 'end' }>): ScanReply | undefined {
+  const refusal = refused.get(request.job);
   try {
-    if (request.kind === 'slices') {
-      if (!failed.has(request.job)) for (const slice of request.slices) await job.scan(slice);
-      return undefined;
-    }
-    return failed.get(request.job) ?? (await job.finish(request.header));
+    if (request.kind === 'end') return refusal ?? job.finish(request.header);
+    if (refusal === undefined) for (const slice of request.slices) job.scan(slice);
+    return undefined;
   } catch (error) {
-    const refusal = job.refuse(error);
-    failed.set(request.job, refusal);
-    return request.kind === 'end' ? refusal : undefined;
+    refused.set(request.job, job.refuse(error));
+    return request.kind === 'end' ? job.refuse(error) : undefined;
   } finally {
     if (request.kind === 'end') {
       jobs.delete(request.job);
-      failed.delete(request.job);
+      refused.delete(request.job);
     }
   }
 }
 
-const queue: { work: Promise<void> } = { work: Promise.resolve() };
+// A few milliseconds of work and a pause: vision has the board's cores.
+function warmNext(): void {
+  const file = ahead.shift();
+  if (file === undefined) return;
+  try {
+    cache.columnsOf(file);
+  } catch {
+    // Gone, or rotten: whoever asks for it is told.
+  }
+  setTimeout(warmNext, limits.warmPauseMs);
+}
+
 parentPort?.on('message', (request: ScanRequest) => {
-  queue.work = queue.work.then(async () => {
-    const reply = await perform(request);
-    if (reply === undefined) return;
-    const payloads = reply.kind === 'done' ? reply.parts.map(({ buffer }) => buffer) : [];
-    parentPort?.postMessage(
-      reply,
-      payloads.filter((buffer) => buffer instanceof ArrayBuffer),
-    );
-  });
+  const reply = perform(request);
+  if (reply === undefined) return;
+  const payloads = reply.kind === 'done' ? reply.parts.map(({ buffer }) => buffer) : [];
+  parentPort?.postMessage(
+    reply,
+    payloads.filter((buffer) => buffer instanceof ArrayBuffer),
+  );
 });

@@ -1,11 +1,14 @@
-import { createHash } from 'node:crypto';
+import { createHash, hash as hashOf } from 'node:crypto';
 import { promisify } from 'node:util';
-import { gunzip, gzip } from 'node:zlib';
+import { gunzip, gunzipSync, gzip } from 'node:zlib';
 import { parseJson } from '../../protocol/codec.js';
 import { SEGMENT_BYTES_MAX, SegmentHeader } from '../../protocol/segment.js';
 
 const deflate = promisify(gzip);
 const inflate = promisify(gunzip);
+
+/** Header and line ends on top of the raw limit; a lone record may exceed it. */
+const INFLATE_LIMITS = { maxOutputLength: 4 * SEGMENT_BYTES_MAX };
 
 /** What is known of a closed segment without opening it. */
 export type SegmentMeta = {
@@ -39,7 +42,8 @@ export class RottenSegmentError extends Error {}
 
 /** Leaf of a record line: SHA-256(0x00 || line), over the bytes as published, without the line end. */
 export function leafHash(line: string): Buffer {
-  return createHash('sha256').update(Buffer.of(0)).update(line, 'utf8').digest();
+  // In one call: a hash object for each line takes twice the time, and queries hash every line they read.
+  return hashOf('sha256', `\u0000${line}`, 'buffer');
 }
 
 /** Chain hash of a segment: SHA-256(0x01 || header line || leaves); the header names the hash before, so it chains. */
@@ -71,7 +75,22 @@ export function packSegment(headerLine: string, lines: readonly string[]): Promi
  * @throws RottenSegmentError
  */
 export async function openSegment(gz: Uint8Array, knownHash?: string): Promise<OpenedSegment> {
-  const text = await inflateText(gz);
+  return parseSegment(await inflated(() => inflate(gz, INFLATE_LIMITS)), knownHash);
+}
+
+/**
+ * The same at once, for threads that have nothing else to do: handing 6 kB to another thread costs five times the inflating.
+ * @throws RottenSegmentError
+ */
+export function openSegmentSync(gz: Uint8Array, knownHash?: string): OpenedSegment {
+  try {
+    return parseSegment(decodeText(gunzipSync(gz, INFLATE_LIMITS)), knownHash);
+  } catch (error) {
+    throw asRotten(error);
+  }
+}
+
+function parseSegment(text: string, knownHash: string | undefined): OpenedSegment {
   if (!text.endsWith('\n')) throw new RottenSegmentError('the last line is cut');
   const [headerLine = '', ...lines] = text.slice(0, -1).split('\n');
   const header = SegmentHeader.safeParse(parseOrRotten(headerLine));
@@ -84,14 +103,21 @@ export async function openSegment(gz: Uint8Array, knownHash?: string): Promise<O
   return { header: header.data, headerLine, lines, hash };
 }
 
-async function inflateText(gz: Uint8Array): Promise<string> {
+async function inflated(inflating: () => Promise<Uint8Array>): Promise<string> {
   try {
-    // Header and line ends on top of the raw limit; a lone record may exceed it.
-    const bytes = await inflate(gz, { maxOutputLength: 4 * SEGMENT_BYTES_MAX });
-    return new TextDecoder('utf-8', { fatal: true }).decode(bytes);
+    return decodeText(await inflating());
   } catch (error) {
-    throw new RottenSegmentError(error instanceof Error ? error.message : String(error));
+    throw asRotten(error);
   }
+}
+
+function decodeText(bytes: Uint8Array): string {
+  return new TextDecoder('utf-8', { fatal: true }).decode(bytes);
+}
+
+function asRotten(error: unknown): RottenSegmentError {
+  if (error instanceof RottenSegmentError) return error;
+  return new RottenSegmentError(error instanceof Error ? error.message : String(error));
 }
 
 function parseOrRotten(text: string): unknown {
