@@ -73,6 +73,11 @@ export class FleetWatch {
     });
   }
 
+  /** The broker has published the will of a node since then. */
+  isLost(node: NodeName, mark: number): boolean {
+    return this.#payloadsAfter(mark, 'status', { node }).some((one) => field(one, 'state') === 'lost');
+  }
+
   /** Births of a node since then, by invocation. */
   births(node: NodeName, mark: number): string[] {
     const statuses = this.#payloadsAfter(mark, 'status', { node }).filter((one) => field(one, 'state') === 'online');
