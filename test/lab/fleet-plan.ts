@@ -45,3 +45,11 @@ export function nodeYaml(node: NodeName): string {
   limits: { frameDeadlineMs: 5000, startDeadlineMs: 30000 }
 `;
 }
+
+/** Grace and settling are short for the same reason as the beat. */
+export const MONITOR_YAML = `${SITE}monitor:
+  name: monitor
+  passwordFile: password
+  nodes: { cam2: {}, cam3: {} }
+  timing: { beatMs: ${BEAT_MS}, settleMs: 5000, graceMs: 10000 }
+`;
