@@ -36,6 +36,11 @@ export const EXIT_CODE_BY_ERROR_CODE = {
 
 export type ErrorCode = keyof typeof EXIT_CODE_BY_ERROR_CODE;
 
+/** True for a code of the table: what another process or thread says may be none of ours. */
+export function isErrorCode(code: string): code is ErrorCode {
+  return code in EXIT_CODE_BY_ERROR_CODE;
+}
+
 export type OperationErrorOptions = {
   /** Stable code, one of the table above. */
   readonly code: ErrorCode;

@@ -20,6 +20,12 @@ const ModelConfig = z.strictObject({
     .optional()
     .describe('an .onnx file, its manifest beside it; absent: the built-in model of the simulated world'),
   threads: z.int().min(1).max(16).default(1).describe('threads of one inference'),
+  instances: z
+    .union([z.int().min(1).max(16), z.literal('auto')])
+    .default('auto')
+    .describe(
+      'detectors that run at once; auto: one per camera, at most one per core but one. Each takes the memory of the model again',
+    ),
 });
 
 const LimitsConfig = z.strictObject({

@@ -1,6 +1,7 @@
+import { availableParallelism } from 'node:os';
 import type { Clock } from '../base/clock.js';
 import type { DeepReadonly } from '../base/config.js';
-import { type ErrorCode, EXIT_CODE_BY_ERROR_CODE, messageOf, OperationError } from '../base/errors.js';
+import { isErrorCode, messageOf, OperationError } from '../base/errors.js';
 import type { Link } from '../base/link/link.js';
 import { RetainedDocuments } from '../base/link/retained-documents.js';
 import type { Log } from '../base/log.js';
@@ -17,6 +18,7 @@ import { isClockSynchronised } from './health/clock-sync.js';
 import { HealthFile, type NodePulse } from './health/health-file.js';
 import { HealthReporter } from './health/health-reporter.js';
 import { WatchdogFeed } from './health/watchdog-feed.js';
+import { detectorCount } from './process/detector-count.js';
 import { TrackLedger } from './process/track-ledger.js';
 import { VisionHost, visionRepairMs } from './process/vision-host.js';
 import type { StartVision, TickReport, TrackReport, VisionReport } from './process/vision-message.js';
@@ -209,6 +211,11 @@ export class EdgeNode {
       node: config.node,
       modelPath,
       threads: config.model.threads,
+      instances: detectorCount(config.model.instances, {
+        cameras: Object.keys(config.cameras).length,
+        cores: availableParallelism(),
+        threads: config.model.threads,
+      }),
       frameDeadlineMs: config.limits.frameDeadlineMs,
       simCommand: [...simCommand],
       logLevel: config.logLevel,
@@ -417,8 +424,4 @@ function lossesOf(counters: Readonly<Record<string, number>>): Record<string, nu
 
 function rounded(ageMs: number | null | undefined): number | null {
   return ageMs == null ? null : Math.round(Math.max(0, ageMs));
-}
-
-function isErrorCode(code: string): code is ErrorCode {
-  return code in EXIT_CODE_BY_ERROR_CODE;
 }

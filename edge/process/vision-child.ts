@@ -5,6 +5,7 @@ import { Random } from '../../base/random.js';
 import { CameraConfig } from '../config.js';
 import { loadDetector } from '../vision/detect/load-detector.js';
 import { CameraLoop } from './camera-loop.js';
+import { DetectorPool } from './detector-pool.js';
 import { guardAgainstOrphanhood } from './orphan-guard.js';
 import { SerialDetector } from './serial-detector.js';
 import {
@@ -32,8 +33,11 @@ function report(message: VisionReport): void {
 async function run(start: StartVision): Promise<void> {
   const log = openLog(`vision ${start.node}`, start.logLevel);
   const clock = new SystemClock();
-  const model = await loadDetector({ modelPath: start.modelPath, threads: start.threads });
-  const detector = new SerialDetector(model);
+  const { modelPath, threads, instances } = start;
+  // One detector runs in this thread, without the copy of its pixels that another thread needs.
+  const pool = instances > 1 ? await DetectorPool.open({ modelPath, threads, instances }) : undefined;
+  const model = pool ?? (await loadDetector({ modelPath, threads }));
+  const detector = pool ?? new SerialDetector(model);
   const loops = Object.entries(start.cameras).map(
     ([id, config]) =>
       [

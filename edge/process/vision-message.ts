@@ -21,7 +21,10 @@ export const StartVision = z.object({
   type: z.literal('start'),
   node: z.string(),
   modelPath: z.string(),
+  /** Of one inference. */
   threads: z.int().min(1),
+  /** Detectors that run at once. */
+  instances: z.int().min(1),
   frameDeadlineMs: z.number().min(1),
   simCommand: z.array(z.string()),
   logLevel: z.enum(['debug', 'info', 'warn', 'error', 'silent']),

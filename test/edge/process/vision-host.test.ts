@@ -24,6 +24,7 @@ describe('VisionHost', () => {
         node: 'cam1',
         modelPath: '/nowhere.onnx',
         threads: 1,
+        instances: 1,
         frameDeadlineMs: 5_000,
         simCommand: [],
         logLevel: 'silent',
