@@ -1,34 +1,43 @@
 import { describe, expect, it } from 'vitest';
 import { commandFor, nodesOf } from './campaign.js';
 import { runHistory } from './history.js';
-import { recordScenario } from './records/record-scenario.js';
-import { ABLATIONS, type Ablation, ReferenceReplica, recordsIn } from './records/reference-replica.js';
-
-function reference(without?: Ablation) {
-  return recordScenario({
-    name: 'reference',
-    start: (env, brokers) => new ReferenceReplica(env, { brokers, ...(without === undefined ? {} : { without }) }),
-    recordsIn,
-    mayRot: () => true,
-  });
-}
+import { type ReplicaKind, recordScenario } from './records/record-scenario.js';
+import { ABLATIONS } from './records/reference-replica.js';
+import { CORE_KIND, referenceKind } from './records/replica-kinds.js';
 
 const STEPS = 40;
 
+/** What was broken in some histories, each with the command that shows it. */
+function broken(kind: ReplicaKind, seeds: number, steps: number): string[] {
+  const found: string[] = [];
+  for (let seed = 1; seed <= seeds; seed++) {
+    const history = runHistory(recordScenario(kind), { seed, steps, nodes: nodesOf(seed) });
+    for (const { invariant, detail } of history.violations) {
+      found.push(`${commandFor(history.options)}: ${invariant}: ${detail}`);
+    }
+  }
+  return found;
+}
+
+describe('histories of the real core', () => {
+  it('break no invariant', () => {
+    expect(broken(CORE_KIND, 20, 30)).toEqual([]);
+  }, 240_000);
+
+  it('are the same for the same seed', () => {
+    const run = () => runHistory(recordScenario(CORE_KIND), { seed: 7, steps: 20, nodes: 4 });
+    const { events, figures, virtualMs } = run();
+    expect(run()).toMatchObject({ events, figures, virtualMs });
+  }, 60_000);
+});
+
 describe('histories of the reference replica', () => {
   it('break no invariant while all rules are kept', () => {
-    const broken: string[] = [];
-    for (let seed = 1; seed <= 60; seed++) {
-      const history = runHistory(reference(), { seed, steps: STEPS, nodes: nodesOf(seed) });
-      for (const { invariant, detail } of history.violations) {
-        broken.push(`${commandFor(history.options)}: ${invariant}: ${detail}`);
-      }
-    }
-    expect(broken).toEqual([]);
+    expect(broken(referenceKind(), 60, STEPS)).toEqual([]);
   }, 120_000);
 
   it('are the same for the same seed', () => {
-    const run = () => runHistory(reference(), { seed: 7, steps: STEPS, nodes: 5 });
+    const run = () => runHistory(recordScenario(referenceKind()), { seed: 7, steps: STEPS, nodes: 5 });
     const { events, figures, virtualMs, faults } = run();
     expect(run()).toMatchObject({ events, figures, virtualMs });
     expect(faults.size).toBeGreaterThan(0);
@@ -38,11 +47,15 @@ describe('histories of the reference replica', () => {
     'break an invariant without the rule "%s"',
     (rule) => {
       let seed = 0;
-      let broken = 0;
-      while (broken === 0 && seed < 120) {
-        broken += runHistory(reference(rule), { seed: ++seed, steps: STEPS, nodes: nodesOf(seed) }).broken;
+      let violations = 0;
+      while (violations === 0 && seed < 120) {
+        violations += runHistory(recordScenario(referenceKind(rule)), {
+          seed: ++seed,
+          steps: STEPS,
+          nodes: nodesOf(seed),
+        }).broken;
       }
-      expect(broken).toBeGreaterThan(0);
+      expect(violations).toBeGreaterThan(0);
     },
     120_000,
   );

@@ -6,12 +6,14 @@ import { Terminal } from '../../base/terminal/terminal.js';
 import { Campaign, commandFor, nodesOf, shrinkFailure } from './campaign.js';
 import { runHistory } from './history.js';
 import { recordScenario } from './records/record-scenario.js';
-import { ABLATIONS, ReferenceReplica, recordsIn } from './records/reference-replica.js';
+import { ABLATIONS } from './records/reference-replica.js';
+import { CORE_KIND, referenceKind } from './records/replica-kinds.js';
 import { describeFault, summaryLine, writeReport } from './report.js';
 
-// npm run sim -- [--seeds N] [--seed S] [--steps N] [--nodes N] [--faults 3,7] [--without RULE] [--json]
+// npm run sim -- [--seeds N] [--seed S] [--steps N] [--nodes N] [--faults 3,7] [--reference] [--without RULE] [--json]
 // Simulated histories of replicas under faults. --steps: virtual seconds with faults. --seed: the first seed, and the only
-// one unless --seeds says how many. --faults: inflict only these of the plan.
+// one unless --seeds says how many. --faults: inflict only these of the plan. --reference: the reference replica instead of
+// the real core, of which --without leaves out a rule.
 
 const { values: args } = parseArgs({
   options: {
@@ -21,6 +23,7 @@ const { values: args } = parseArgs({
     nodes: { type: 'string' },
     faults: { type: 'string' },
     without: { type: 'string' },
+    reference: { type: 'boolean', default: false },
     json: { type: 'boolean', default: false },
   },
 });
@@ -37,13 +40,12 @@ const without = ABLATIONS.find((rule) => rule === args.without);
 if (args.without !== undefined && without === undefined) {
   stop(`--without: no rule "${args.without}"; there are: ${ABLATIONS.join(', ')}`);
 }
-const scenario = recordScenario({
-  name: 'reference',
-  start: (env, brokers) => new ReferenceReplica(env, { brokers, ...(without === undefined ? {} : { without }) }),
-  recordsIn,
-  mayRot: () => true,
-});
-const more = without === undefined ? [] : ['--without', JSON.stringify(without)];
+const isReference = args.reference || without !== undefined;
+const scenario = recordScenario(isReference ? referenceKind(without) : CORE_KIND);
+const more = [
+  ...(args.reference ? ['--reference'] : []),
+  ...(without === undefined ? [] : ['--without', JSON.stringify(without)]),
+];
 
 const clock = new SystemClock();
 const terminal = new Terminal(process.stdout, process.env);

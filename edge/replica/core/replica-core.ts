@@ -664,7 +664,9 @@ export class ReplicaCore {
     let fresh = this.#takeLines(copy, lines, isWriter ? 'writer' : 'peer') > 0;
     if (segment !== undefined && this.#takeSegment(copy, segment)) fresh = true;
     if (lines.length > 0) this.#close(copy);
-    const gone = this.#asks.noteFill(fill, fresh, isWriter, this.#now.monoMs);
+    // Of a log under our own name, such as a clone's, we are the writer, and ask because we have nothing.
+    const isWriterAsked = isWriter || copy.node === this.#options.node;
+    const gone = this.#asks.noteFill(fill, fresh, isWriterAsked, this.#now.monoMs);
     if (gone.length > 0) this.#noteGone(copy, gone);
   }
 
@@ -680,10 +682,16 @@ export class ReplicaCore {
     if (this.#inbox.isInTrouble(this.#now.monoMs)) return false;
     const { verdict, keep } = copy.takeSegment(segment);
     if (verdict === 'refused') this.#counters.add('segmentsRefused');
-    if (verdict === 'pending') this.#counters.add('segmentsPending');
     this.#counters.add('segmentsFetched', keep.length);
     this.#save(keep);
-    return verdict === 'kept' || verdict === 'pending';
+    if (verdict !== 'pending') return verdict === 'kept';
+    this.#counters.add('segmentsPending');
+    const { n } = copy.newestAnchor ?? { n: -1 };
+    if (segment.header.seg < n) return true;
+    // No head that is known will ever confirm it: its writer's card forgot it, or died before it signed. Kept as lines that
+    // nobody vouches for, so that holders agree on what there is; a pending segment alone would be asked for without end.
+    const lines = segment.lines.map((text, i) => ({ s: segment.header.first + i, text }));
+    return this.#takeLines(copy, lines, 'peer') > 0;
   }
 
   #onRetained(segment: OpenedSegment): void {

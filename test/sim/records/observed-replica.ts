@@ -4,7 +4,7 @@ export type HeldLog = {
   readonly epoch: string;
   /** Smallest seq it still keeps. */
   readonly first: number;
-  /** What it claims to hold durably: every seq from `first` to here. */
+  /** What it claims to hold durably: every seq from `first` to here that is not gone everywhere. */
   readonly frontier: number;
   /** Largest seq it holds at all. */
   readonly last: number;

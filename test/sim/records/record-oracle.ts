@@ -22,12 +22,15 @@ const COPIES_PROMISED = 2;
  */
 export class RecordOracle {
   readonly #book: InvariantBook;
+  readonly #isHolder: (board: string, node: string) => boolean;
   readonly #logs = new Map<string, KnownLog>();
   /** Logs as each board held them when last looked at: what a board that is off has on its disk. */
   readonly #lastHeld = new Map<string, readonly HeldLog[]>();
 
-  constructor(book: InvariantBook) {
+  /** @param isHolder whether a board is to hold the logs of a node. */
+  constructor(book: InvariantBook, isHolder: (board: string, node: string) => boolean) {
     this.#book = book;
+    this.#isHolder = isHolder;
   }
 
   get records(): number {
@@ -96,15 +99,18 @@ export class RecordOracle {
     this.#lastHeld.delete(board);
   }
 
-  /** What the boards that run do not agree on; undefined: they hold the same. */
+  /** What the boards that run and are to hold a log do not agree on; undefined: they hold the same. */
   difference(replicas: ReadonlyMap<string, ObservedReplica>): string | undefined {
-    const [first, ...others] = [...replicas].map(([board, replica]) => ({ board, held: byKey(replica.logs()) }));
-    if (first === undefined) return undefined;
-    for (const { board, held } of others) {
-      for (const key of new Set([...first.held.keys(), ...held.keys()])) {
-        const a = describe(first.held.get(key));
-        const b = describe(held.get(key));
-        if (a !== b) return `${key}: ${first.board} has ${a}, ${board} has ${b}`;
+    const seen = new Map<string, { readonly board: string; readonly extent: string }>();
+    const helds = [...replicas].map(([board, replica]) => ({ board, held: byKey(replica.logs()) }));
+    const keys = new Set(helds.flatMap(({ held }) => [...held.keys()]));
+    for (const { board, held } of helds) {
+      for (const key of keys) {
+        if (!this.#isHolder(board, key.split('/')[0] ?? '')) continue;
+        const extent = describe(held.get(key));
+        const other = seen.get(key);
+        if (other === undefined) seen.set(key, { board, extent });
+        else if (other.extent !== extent) return `${key}: ${other.board} has ${other.extent}, ${board} has ${extent}`;
       }
     }
     return undefined;
@@ -114,18 +120,19 @@ export class RecordOracle {
   finish(replicas: ReadonlyMap<string, ObservedReplica>): void {
     const difference = this.difference(replicas);
     this.#book.check('I3 holders end equal', difference === undefined, () => difference ?? '');
-    for (const [board, replica] of replicas) this.#checkContent(board, replica);
+    for (const [board, replica] of replicas) this.#checkContent(board, replica, replicas);
     for (const log of this.#logs.values()) this.#checkAcknowledged(log, replicas);
   }
 
-  /** I4 and I9: every record a replica claims is there, once, and true. */
-  #checkContent(board: string, replica: ObservedReplica): void {
-    for (const held of replica.logs()) {
-      const known = this.#logOf(held.node, held.epoch);
-      for (let seq = held.first; seq <= held.frontier; seq++) {
-        const text = replica.textOf(held.node, held.epoch, seq);
-        const id = idOf(held.node, held.epoch, seq);
-        this.#book.check('I4 nothing is missing below a frontier', text !== undefined, () => `${board} lacks ${id}`);
+  /** I4 and I2: every record a replica claims is there and true, unless nobody has it. */
+  #checkContent(board: string, replica: ObservedReplica, replicas: ReadonlyMap<string, ObservedReplica>): void {
+    for (const { node, epoch, first, frontier } of replica.logs()) {
+      const known = this.#logOf(node, epoch);
+      for (let seq = first; seq <= frontier; seq++) {
+        const text = replica.textOf(node, epoch, seq);
+        const id = idOf(node, epoch, seq);
+        const isThere = text !== undefined || [...replicas.values()].every((each) => !each.textOf(node, epoch, seq));
+        this.#book.check('I4 nothing is missing below a frontier', isThere, () => `${board} lacks ${id}`);
         if (text === undefined) continue;
         const truth = known.texts.get(seq);
         this.#book.check(

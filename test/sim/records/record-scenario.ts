@@ -2,6 +2,7 @@ import { Random } from '../../../base/random.js';
 import type { FaultKind } from '../faults/fault.js';
 import { PLAIN_MANNERS } from '../kernel/broker-manners.js';
 import type { ProgramEnv } from '../kernel/simulated-board.js';
+import type { SimulatedBroker } from '../kernel/simulated-broker.js';
 import type { Scenario, ScenarioRun, Stage } from '../scenario.js';
 import type { ObservedReplica, RecordSeen } from './observed-replica.js';
 import { RecordOracle } from './record-oracle.js';
@@ -10,8 +11,11 @@ import { RecordOracle } from './record-oracle.js';
 export type ReplicaKind = {
   readonly name: string;
   readonly start: (env: ProgramEnv, brokers: readonly [string, ...string[]]) => ObservedReplica;
+  /** Who is to hold the logs of a node; everybody when absent. */
+  readonly holdersOf?: (node: string, inventory: readonly string[]) => readonly string[];
   readonly recordsIn: (topic: string, payload: unknown) => readonly RecordSeen[];
-  /** Bytes of `live` and of everything else per record at most, as multiples of the cost model; see I18. */
+  /** What a broker of this system says of itself when it starts. */
+  readonly onBrokerStart?: (broker: SimulatedBroker) => void;
   readonly mayRot: (path: string) => boolean;
 };
 
@@ -55,16 +59,20 @@ class RecordRun implements ScenarioRun {
   constructor(kind: ReplicaKind, stage: Stage) {
     this.#kind = kind;
     this.#stage = stage;
-    this.#oracle = new RecordOracle(stage.book);
+    this.#oracle = new RecordOracle(stage.book, (board, node) => this.#isHolder(board, node));
     this.#random = new Random(`workload ${stage.world.random.next()}`);
     for (const name of stage.brokers) {
       const lingerMs = this.#random.pick([0, 0, 50, 300]);
-      const broker = stage.world.addBroker(name, {
-        ...PLAIN_MANNERS,
-        lingerMs,
-        replayLingerMs: 2 * lingerMs,
-        duplicates: this.#random.pick([0, 0.02]),
-      });
+      const broker = stage.world.addBroker(
+        name,
+        {
+          ...PLAIN_MANNERS,
+          lingerMs,
+          replayLingerMs: 2 * lingerMs,
+          duplicates: this.#random.pick([0, 0.02]),
+        },
+        kind.onBrokerStart,
+      );
       broker.taps.push(({ topic, payload }) => {
         for (const seen of kind.recordsIn(topic, payload)) this.#oracle.noteTraffic(seen);
       });
@@ -168,6 +176,12 @@ class RecordRun implements ScenarioRun {
     for (const { name: gauge, value, limit } of replica.gauges()) {
       this.#stage.book.check('I19 every queue keeps its limit', value <= limit, () => `${name}: ${gauge} ${value}`);
     }
+  }
+
+  #isHolder(board: string, node: string): boolean {
+    const { boards } = this.#stage.world;
+    const holders = this.#kind.holdersOf?.(node, [...new Set([...boards.values()].map((each) => each.node))]);
+    return holders === undefined || holders.includes(boards.get(board)?.node ?? '');
   }
 
   #replicas(): Map<string, ObservedReplica> {
