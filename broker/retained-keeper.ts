@@ -5,9 +5,11 @@ import type { Change, Retained, RetainedStore } from './retained-store.js';
 /**
  * Retained routes that are not journaled. Pictures: one camera's best frames are some 30 KiB each and would be
  * megabytes an hour on a card; the next best frame replaces them, and a node shows them again to a new broker epoch.
- * They are in the snapshot of a graceful stop. The broker's own: they belong to one life of it.
+ * Segments: they are on the cards of their owner and of its holders, who bring them to a new broker epoch within seconds;
+ * here they would be every node's records once more, and again with each compaction. Both are in the snapshot of a
+ * graceful stop. The broker's own: they belong to one life of it.
  */
-const VOLATILE: ReadonlySet<RouteName> = new Set(['snapshot', 'brokerEpoch', 'brokerStats']);
+const VOLATILE: ReadonlySet<RouteName> = new Set(['snapshot', 'segment', 'keptSegment', 'brokerEpoch', 'brokerStats']);
 
 /** Keeps one retained message: in memory at once, in the journal before its PUBACK. */
 export class RetainedKeeper {

@@ -5,12 +5,14 @@ import { describe, expect, it } from 'vitest';
 import { SimulatedClock } from '../../base/clock.js';
 import { Counters } from '../../base/counters.js';
 import { silentLog } from '../../base/log.js';
+import { Random } from '../../base/random.js';
 import { JournalConfig } from '../../broker/config.js';
 import { BROKER_COUNTERS } from '../../broker/counter-names.js';
 import { decodeEntries, decodeHeader, encodeEntry, encodeHeader } from '../../broker/journal-entry.js';
 import { type JournalFile, type RetainedDisk, RetainedFolder } from '../../broker/retained-disk.js';
 import { RetainedJournal } from '../../broker/retained-journal.js';
 import type { Retained } from '../../broker/retained-store.js';
+import { buildTopic, routes } from '../../protocol/routes.js';
 import { temporaryFolder } from './broker-fixture.js';
 
 const message = (topic: string, text: string): Retained => ({ topic, payload: Buffer.from(text), qos: 1 });
@@ -306,6 +308,23 @@ describe('the folder of retained messages', () => {
     expect(loaded.badBytes).toBe(7 + 100 + 7);
     await truncate(join(path, 'retained.snapshot'), 0);
     expect((await folder.load()).entries).toHaveLength(1);
+  });
+
+  it('takes thousands of compressed segments of all sizes a route allows', async () => {
+    const random = new Random('segments');
+    const messages = Array.from({ length: 2_000 }, (_, n): Retained => {
+      const payload = Buffer.alloc(n < 8 ? routes.segment.payloadBytesMax : 1 + random.int(13_000));
+      for (let i = 0; i < payload.length; i += 97) payload[i] = random.int(256);
+      const params = { node: `cam${n % 32}`, epoch: 'abcdefghijkl', n: String(n).padStart(8, '0') };
+      return { topic: buildTopic('vedette', routes.segment, params), payload, qos: 1 };
+    });
+    const folder = new RetainedFolder(await temporaryFolder());
+    await folder.load();
+    await folder.writeSnapshot(1, messages);
+    const { entries, badBytes } = await folder.load();
+    expect(badBytes).toBe(0);
+    expect(entries.length).toBe(messages.length);
+    expect(entries.every((entry, n) => messages[n]?.payload.equals(entry.payload))).toBe(true);
   });
 
   it('has files that only their owner reads', async () => {
