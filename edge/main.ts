@@ -1,7 +1,8 @@
 import type { Clock } from '../base/clock.js';
 import type { DeepReadonly } from '../base/config.js';
 import { Link } from '../base/link/link.js';
-import { siteLinkOptions } from '../base/link/site-link.js';
+import { SideLinks } from '../base/link/side-links.js';
+import { bulkClientId, siteLinkOptions } from '../base/link/site-link.js';
 import type { Log } from '../base/log.js';
 import { Presence, type StopReason } from '../base/presence/presence.js';
 import type { Random } from '../base/random.js';
@@ -46,6 +47,9 @@ export async function runEdge(file: DeepReadonly<EdgeFile>, context: EdgeContext
   if (trouble !== undefined) log.error('state folder takes no writes, going on in memory', { error: trouble.message });
   const credentials = await siteLinkOptions(site, config.node, config, { clock, random, log });
   const link = new Link({ ...credentials, clientId: config.node });
+  const second = { ...credentials, clientId: bulkClientId(config.node), log: log.child({ link: 'bulk' }) };
+  const bulk = new Link({ ...second, follows: link });
+  const sides = new SideLinks({ link: second, main: link });
   const presence = new Presence({
     link,
     identity: { kind: 'node', node: config.node },
@@ -64,6 +68,8 @@ export async function runEdge(file: DeepReadonly<EdgeFile>, context: EdgeContext
     simCommand: context.simCommand,
     ...(context.runtimeDir === undefined ? {} : { runtimeDir: context.runtimeDir }),
     link,
+    bulk,
+    sides,
     presence,
     notify,
     clock,
@@ -75,6 +81,8 @@ export async function runEdge(file: DeepReadonly<EdgeFile>, context: EdgeContext
   try {
     await presence.open();
     link.open();
+    bulk.open();
+    sides.open();
     // The log takes records; a broker that cannot be reached is no reason to be called not started.
     await notify.ready();
     log.info('node runs', { node: config.node, cameras: Object.keys(config.cameras), brokers: site.brokers });
@@ -84,6 +92,7 @@ export async function runEdge(file: DeepReadonly<EdgeFile>, context: EdgeContext
     await notify.stopping();
     // In reverse: what was seen is on disk and on its way before the node says that it stops.
     await node.close();
+    await Promise.all([bulk.close(), sides.close()]);
     await presence.close(reason);
   }
 }

@@ -4,6 +4,7 @@ import type { DeepReadonly } from '../base/config.js';
 import { isErrorCode, messageOf, OperationError } from '../base/errors.js';
 import type { Link } from '../base/link/link.js';
 import { RetainedDocuments } from '../base/link/retained-documents.js';
+import type { SideLinks } from '../base/link/side-links.js';
 import type { Log } from '../base/log.js';
 import { Heartbeat } from '../base/presence/heartbeat.js';
 import type { Presence } from '../base/presence/presence.js';
@@ -36,6 +37,10 @@ export type EdgeNodeOptions = {
   /** systemd's RuntimeDirectory, where there is one: the node's pulse is shown there. */
   readonly runtimeDir?: string;
   readonly link: Link;
+  /** The second connection, for segments and fills. */
+  readonly bulk: Link;
+  /** Links to the brokers the node is not at. */
+  readonly sides: SideLinks;
   readonly presence: Presence;
   readonly notify: ServiceNotify;
   readonly clock: Clock;
@@ -78,6 +83,8 @@ export class EdgeNode {
     );
     this.#store = new RecordStore({
       link,
+      bulk: options.bulk,
+      sides: options.sides,
       node: config.node,
       stateDir,
       clock,

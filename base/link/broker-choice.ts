@@ -16,7 +16,7 @@ export type BrokerChoice = {
   readonly distrust: readonly number[];
   /** By broker: no return to it before this, and others are tried first. */
   readonly shunnedUntilMonoMs: readonly number[];
-  /** By broker: how often a probe of it ended our own session: it is the broker we are at, by another name. */
+  /** By broker: probes in a row that ended our own session: it is the broker we are at, by another name. */
   readonly twinSigns: readonly number[];
   readonly probing: number | undefined;
   /** The session is being ended for this. */
@@ -55,8 +55,9 @@ export const SHUN_MAX_MS = 30 * 60_000;
 export const TRUST_MS = 10 * 60_000;
 /** A connection that broke after this time is made to the same broker first: wires break more often than brokers. */
 export const SAME_AGAIN_MS = 60_000;
-/** One may be a coincidence. */
-const TWIN_SIGNS_MAX = 2;
+/** One may be a coincidence; two in a row keep us from looking there for a day. */
+export const TWIN_SIGNS_MAX = 2;
+const TWIN_SHUN_MS = 24 * 3_600_000;
 
 /** @param brokers length of the list, at least 1. */
 export function initialChoice(brokers: number): BrokerChoice {
@@ -138,7 +139,9 @@ function decideDown(before: BrokerChoice, fate: SessionFate, nowMonoMs: number, 
   if (fate === 'ended') return choice;
   if (probing !== undefined) {
     const signs = (choice.twinSigns[probing] ?? 0) + 1;
-    return blamed({ ...choice, twinSigns: replaced(choice.twinSigns, probing, signs) }, probing, nowMonoMs);
+    const told = { ...choice, twinSigns: replaced(choice.twinSigns, probing, signs) };
+    if (signs >= TWIN_SIGNS_MAX) return shunned(told, probing, nowMonoMs + TWIN_SHUN_MS);
+    return blamed(told, probing, nowMonoMs);
   }
   const cut = livedMs >= TRUST_MS ? choice : blamed(choice, at, nowMonoMs);
   return livedMs >= SAME_AGAIN_MS ? cut : goOn(cut, nowMonoMs);
@@ -152,7 +155,7 @@ function decideProbed(
   random: number,
 ): BrokerDecision {
   if (choice.probing !== broker) return keep(choice);
-  const next: BrokerChoice = { ...choice, probing: undefined };
+  const next: BrokerChoice = { ...choice, probing: undefined, twinSigns: replaced(choice.twinSigns, broker, 0) };
   if (!isWell) return probeNext(next, broker + 1, nowMonoMs, random);
   return {
     choice: { ...next, leaving: { why: 'return', to: broker } },
@@ -162,8 +165,7 @@ function decideProbed(
 
 function probeNext(choice: BrokerChoice, from: number, nowMonoMs: number, random: number): BrokerDecision {
   for (let broker = from; broker < choice.at; broker++) {
-    const isTwin = (choice.twinSigns[broker] ?? 0) >= TWIN_SIGNS_MAX;
-    if (isTwin || nowMonoMs < (choice.shunnedUntilMonoMs[broker] ?? 0)) continue;
+    if (nowMonoMs < (choice.shunnedUntilMonoMs[broker] ?? 0)) continue;
     return { choice: { ...choice, probing: broker }, effects: [{ kind: 'probe', broker }] };
   }
   return returnLater(choice, random);

@@ -208,6 +208,13 @@ export class EpochFolder {
     return openSegment(await this.#disk.read(this.#gzPath(meta.n)), meta.hash);
   }
 
+  /** The file of a segment as it lies, checked. @throws RottenSegmentError, or what the disk throws. */
+  async readFile(meta: SegmentMeta): Promise<Buffer> {
+    const gz = await this.#disk.read(this.#gzPath(meta.n));
+    await openSegment(gz, meta.hash);
+    return gz;
+  }
+
   /** Takes a segment that cannot be read out of use and keeps its file as `.rot`. */
   async putAside(meta: SegmentMeta, reason: string): Promise<RotReport> {
     this.#segments = this.#segments.filter((segment) => segment !== meta);

@@ -3,6 +3,7 @@ import type { Clock } from '../../base/clock.js';
 import { Counters } from '../../base/counters.js';
 import { messageOf } from '../../base/errors.js';
 import type { Link } from '../../base/link/link.js';
+import type { SideLinks } from '../../base/link/side-links.js';
 import { publicKeyText, signHead } from '../../base/listener/head-signature.js';
 import type { Log } from '../../base/log.js';
 import type { Random } from '../../base/random.js';
@@ -14,6 +15,8 @@ import type { RecordLog } from './record-log.js';
 
 export type HeadPublisherOptions = {
   readonly link: Link;
+  /** The other brokers the node reaches: its head is at all of them. */
+  readonly sides?: SideLinks | undefined;
   readonly records: RecordLog;
   readonly node: string;
   readonly key: KeyObject;
@@ -36,7 +39,8 @@ export class HeadPublisher {
   }
 
   open(): void {
-    this.#stops = [this.#options.link.onUp(() => this.publish())];
+    const { link, sides } = this.#options;
+    this.#stops = [link.onUp(() => this.publish()), sides?.onUp(() => this.#publishAside(this.build())) ?? (() => {})];
     this.#arm();
   }
 
@@ -44,6 +48,7 @@ export class HeadPublisher {
   publish(): void {
     const { link, node, log } = this.#options;
     const head = this.build();
+    this.#publishAside(head);
     if (!link.isUp || head.logs.length === 0) return;
     const logs = JSON.stringify(head.logs);
     this.#publishedLogs = logs;
@@ -54,6 +59,11 @@ export class HeadPublisher {
       if (this.#publishedLogs === logs) this.#publishedLogs = '';
       log.debug('head not sent', { error: messageOf(error) });
     });
+  }
+
+  #publishAside(head: Head): void {
+    const { sides, node } = this.#options;
+    if (head.logs.length > 0) void sides?.publish(routes.head, { node }, head);
   }
 
   /** The head as it is now, signed. */

@@ -3,6 +3,8 @@ import type { Clock } from '../../base/clock.js';
 import { Counters } from '../../base/counters.js';
 import { messageOf } from '../../base/errors.js';
 import type { Link } from '../../base/link/link.js';
+import type { SideLinks } from '../../base/link/side-links.js';
+import type { LinkMessage } from '../../base/link/subscription-table.js';
 import type { Log } from '../../base/log.js';
 import type { Need } from '../../protocol/record.js';
 import { routes } from '../../protocol/routes.js';
@@ -12,6 +14,8 @@ import type { RecordLine, RecordLog } from './record-log.js';
 
 export type NeedServerOptions = {
   readonly link: Link;
+  /** The other brokers the node reaches: who asks there is answered there. */
+  readonly sides?: SideLinks | undefined;
   readonly records: RecordLog;
   readonly node: string;
   readonly clock: Clock;
@@ -25,7 +29,7 @@ const PART_BYTES = 48 * 1024;
 /** `first` of an epoch we do not have: nothing of it will ever come from here. */
 const NOTHING_LEFT = Number.MAX_SAFE_INTEGER;
 
-type Asked = { readonly sender: string; readonly need: Need };
+type Asked = { readonly sender: string; readonly need: Need; readonly link: Link };
 
 /** Answers `need` from the log: one request at a time, in parts with pauses, so that history never crowds out the present. */
 export class NeedServer {
@@ -34,7 +38,7 @@ export class NeedServer {
   readonly #waiting: BoundedQueue<Asked>;
   readonly #known = new Set<string>();
   readonly #stop = new AbortController();
-  #unsubscribe: (() => void) | undefined;
+  #stops: (() => void)[] = [];
   #isServing = false;
 
   constructor(options: NeedServerOptions) {
@@ -44,10 +48,14 @@ export class NeedServer {
   }
 
   open(): void {
-    const { link, node } = this.#options;
-    this.#unsubscribe = link.subscribe(routes.need, { recipient: node }, ({ params, payload, retained }) => {
-      if (!retained) this.#take({ sender: params.sender, need: payload });
-    });
+    const { link, sides, node } = this.#options;
+    const take = (message: LinkMessage<typeof routes.need.pattern, Need>, via: Link) => {
+      if (!message.retained) this.#take({ sender: message.params.sender, need: message.payload, link: via });
+    };
+    this.#stops = [
+      link.subscribe(routes.need, { recipient: node }, (message) => take(message, link)),
+      sides?.subscribe(routes.need, { recipient: node }, take) ?? (() => {}),
+    ];
   }
 
   get waiting(): number {
@@ -60,7 +68,7 @@ export class NeedServer {
 
   close(): void {
     this.#stop.abort();
-    this.#unsubscribe?.();
+    for (const stop of this.#stops) stop();
     this.#waiting.clear();
   }
 
@@ -94,7 +102,7 @@ export class NeedServer {
     this.#isServing = false;
   }
 
-  async #answer({ sender, need }: Asked): Promise<void> {
+  async #answer({ sender, need, link }: Asked): Promise<void> {
     let part = 0;
     let left = need.max;
     for (const [from, to] of need.ranges) {
@@ -103,12 +111,12 @@ export class NeedServer {
         const run = await this.#readRun(need.e, next, to, Math.min(left, PART_RECORDS));
         const last = run.at(-1);
         if (last === undefined) break;
-        await this.#send(sender, need, part++, true, run);
+        await this.#send(link, sender, need, part++, true, run);
         left -= run.length;
         next = last.s + 1;
       }
     }
-    await this.#send(sender, need, part, false, []);
+    await this.#send(link, sender, need, part, false, []);
   }
 
   async #readRun(epoch: string, from: number, to: number, max: number): Promise<readonly RecordLine[]> {
@@ -123,8 +131,15 @@ export class NeedServer {
     );
   }
 
-  async #send(sender: string, need: Need, part: number, more: boolean, lines: readonly RecordLine[]): Promise<void> {
-    const { link, node, clock, limits, records } = this.#options;
+  async #send(
+    link: Link,
+    sender: string,
+    need: Need,
+    part: number,
+    more: boolean,
+    lines: readonly RecordLine[],
+  ): Promise<void> {
+    const { node, clock, limits, records } = this.#options;
     const extent = records.extents().find(({ epoch }) => epoch === need.e);
     const header = { id: need.id, of: node, e: need.e, part, more, first: extent?.first ?? NOTHING_LEFT };
     await link.publishEncoded(routes.fill, { recipient: sender, sender: node }, encodeFill(header, lines));

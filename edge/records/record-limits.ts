@@ -33,6 +33,12 @@ export type RecordLimits = RetentionLimits & {
   /** Requests that wait for their answer, and the pause between two parts of answers. */
   readonly needsWaiting: number;
   readonly fillPauseMs: number;
+  /** Closed segments for a broker: spread of a fleet that meets it, pause between two, and how many without PUBACK. */
+  readonly segmentSpreadMs: number;
+  readonly segmentGapMs: number;
+  readonly segmentsInFlight: number;
+  /** Between the head that gives a segment up and its removal from the broker. */
+  readonly segmentHoldMs: number;
 };
 
 export const DEFAULT_RECORD_LIMITS: RecordLimits = {
@@ -67,6 +73,11 @@ export const DEFAULT_RECORD_LIMITS: RecordLimits = {
   needsWaiting: 64,
   // 50 parts of 30 kB a second at most: 1.5 MB/s, a third of what a Pi's Wi-Fi carries; 100,000 records in 10 s.
   fillPauseMs: 20,
+  // Ten nodes with 64 segments of 6.7 kB each are 670 kB/s for 7 s: a tenth of what a Pi's Wi-Fi carries.
+  segmentSpreadMs: 5_000,
+  segmentGapMs: 100,
+  segmentsInFlight: 8,
+  segmentHoldMs: 60_000,
 };
 
 /** A longer line would not fit a live batch beside others; the largest of ours is an open record with 365 labels. */

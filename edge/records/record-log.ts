@@ -274,6 +274,29 @@ export class RecordLog {
     }
   }
 
+  /** A closed segment as it lies on disk, gzip, checked; undefined if it is gone or damaged. */
+  async segmentBytes(epoch: string, n: number): Promise<Buffer | undefined> {
+    const folder = this.#folder(epoch);
+    const meta = folder?.segments.find((segment) => segment.n === n);
+    if (folder === undefined || meta === undefined) return undefined;
+    try {
+      return await folder.readFile(meta);
+    } catch (error) {
+      await this.#noteUnreadable(folder, meta, error);
+      return undefined;
+    }
+  }
+
+  /** Closes the open segment, so that everything lies in closed ones; resolves without that while the disk fails. */
+  async closeSegment(): Promise<void> {
+    await this.flush();
+    if (this.#trouble.isStalled) return;
+    const work = this.#enqueue(async () => {
+      if (this.#live !== undefined) this.#noteClosed(await this.#live.closeSegment());
+    });
+    await this.#trouble.untilStalled(work);
+  }
+
   /** Makes every record so far survive a power cut; resolves without that while the disk fails or does not answer. */
   async flush(): Promise<void> {
     if (this.#trouble.isStalled) return;
@@ -542,13 +565,17 @@ export class RecordLog {
       const skip = Math.max(0, from - meta.first);
       return lines.slice(skip, skip + max).map((text, i) => ({ s: meta.first + skip + i, text }));
     } catch (error) {
-      // Retention took it while we read: not rot.
-      if (!folder.segments.includes(meta)) return [];
-      const isRot = error instanceof RottenSegmentError || systemCodeOf(error) === 'ENOENT';
-      if (isRot) this.#noteRot(await folder.putAside(meta, messageOf(error)));
-      else this.#options.log.warn('segment not readable', { epoch: folder.epoch, error: messageOf(error) });
+      await this.#noteUnreadable(folder, meta, error);
       return [];
     }
+  }
+
+  async #noteUnreadable(folder: EpochFolder, meta: SegmentMeta, error: unknown): Promise<void> {
+    // Retention took it while we read: not rot.
+    if (!folder.segments.includes(meta)) return;
+    const isRot = error instanceof RottenSegmentError || systemCodeOf(error) === 'ENOENT';
+    if (isRot) this.#noteRot(await folder.putAside(meta, messageOf(error)));
+    else this.#options.log.warn('segment not readable', { epoch: folder.epoch, error: messageOf(error) });
   }
 
   #noteRot(report: RotReport): void {

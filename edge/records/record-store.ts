@@ -3,6 +3,7 @@ import type { Clock } from '../../base/clock.js';
 import { messageOf } from '../../base/errors.js';
 import { FolderLock } from '../../base/folder-lock.js';
 import type { Link } from '../../base/link/link.js';
+import type { SideLinks } from '../../base/link/side-links.js';
 import { publicKeyText } from '../../base/listener/head-signature.js';
 import type { Log } from '../../base/log.js';
 import type { Random } from '../../base/random.js';
@@ -22,6 +23,7 @@ import { RecordIndex } from './record-index.js';
 import { DEFAULT_RECORD_LIMITS, type RecordLimits } from './record-limits.js';
 import { type OpeningFields, type RecordFields, RecordLog } from './record-log.js';
 import type { IndexDocument, RecordQuery } from './record-query.js';
+import { SegmentPublisher } from './segment-publisher.js';
 import { scanSegments } from './segment-scan.js';
 
 export type RecordStoreOptions = {
@@ -29,6 +31,10 @@ export type RecordStoreOptions = {
   readonly stateDir: string;
   readonly node: string;
   readonly link: Link;
+  /** For segments and fills, so that they never delay what happens now; `link` unless told. */
+  readonly bulk?: Link;
+  /** The other brokers this node reaches: its head is at all of them, and who asks there is answered. */
+  readonly sides?: SideLinks;
   readonly clock: Clock;
   readonly random: Random;
   readonly log: Log;
@@ -65,6 +71,7 @@ type Parts = {
   readonly publisher: Publisher;
   readonly head: HeadPublisher;
   readonly needs: NeedServer;
+  readonly segments: SegmentPublisher;
   readonly index: RecordIndex | undefined;
   readonly publicKey: string;
 };
@@ -77,6 +84,7 @@ export class RecordStore {
   readonly #limits: RecordLimits;
   #parts: Parts | undefined;
   #closing: Promise<void> | undefined;
+  #cancelTellFirst: (() => void) | undefined;
   #unloggedExpired = new Map<string, number>();
 
   constructor(options: RecordStoreOptions) {
@@ -150,7 +158,7 @@ export class RecordStore {
   }
 
   stats(): RecordStoreStats {
-    const { records, publisher, head, needs, index } = this.#open();
+    const { records, publisher, head, needs, segments, index } = this.#open();
     const log = records.counters();
     const sent = publisher.counters();
     return {
@@ -159,6 +167,7 @@ export class RecordStore {
         recordsUnpublished: publisher.backlog,
         recordsUnwritten: records.unwritten,
         needsWaiting: needs.waiting,
+        segmentsUnpublished: segments.backlog,
         recordsUnindexed: index?.backlog ?? 0,
       },
       drops: {
@@ -174,6 +183,7 @@ export class RecordStore {
         ...prefixed('publish', sent),
         ...prefixed('head', head.counters()),
         ...prefixed('need', needs.counters()),
+        ...prefixed('segment', segments.counters()),
         ...prefixed('index', index?.counters() ?? {}),
       },
     };
@@ -189,6 +199,11 @@ export class RecordStore {
     const parts = this.#parts;
     if (parts === undefined) return;
     parts.needs.close();
+    // All of the log in segments, so that who comes while we are off can read it from the broker alone.
+    await parts.records.closeSegment();
+    parts.head.publish();
+    await parts.segments.drain();
+    parts.segments.close();
     await parts.records.close();
     // The head tells listeners of the last records, should the stop cut them off.
     parts.head.publish();
@@ -220,21 +235,27 @@ export class RecordStore {
         this.#parts?.publisher.wake();
         this.#parts?.index?.wake();
       },
-      onSegmentClosed: () => this.#parts?.head.publish(),
+      onSegmentClosed: () => {
+        this.#parts?.head.publish();
+        this.#parts?.segments.wake();
+      },
       onDisk: (state) => this.#options.onDisk?.(state),
       onExpired: (epoch, first, last) => this.#noteExpired(epoch, first, last),
     });
     await records.open();
     const cursor = new CursorFile(join(dir, 'published'), disk);
-    const shared = { link, records, node, clock, random, log, limits };
+    const shared = { link, sides: this.#options.sides, records, node, clock, random, log, limits };
     const publisher = new Publisher({ ...shared, cursor });
     await publisher.open();
     const head = new HeadPublisher({ ...shared, key });
     head.open();
-    const needs = new NeedServer(shared);
+    const bulk = { ...shared, link: this.#options.bulk ?? link };
+    const needs = new NeedServer(bulk);
     needs.open();
+    const segments = new SegmentPublisher(bulk);
+    segments.open();
     const index = this.#openIndex(records);
-    return { lock, records, publisher, head, needs, index, publicKey: publicKeyText(key) };
+    return { lock, records, publisher, head, needs, segments, index, publicKey: publicKeyText(key) };
   }
 
   #openIndex(records: RecordLog): RecordIndex | undefined {
@@ -249,9 +270,14 @@ export class RecordStore {
   // Records that were never sent and are gone: told by a record, once retention is done with the epoch.
   #noteExpired(epoch: string, first: number, last: number): void {
     const unsent = this.#parts?.publisher.noteExpired(epoch, first, last) ?? 0;
+    // Not at once: retention runs inside a write, and may give up more in the same pass.
+    this.#cancelTellFirst ??= this.#options.clock.after(0, () => {
+      this.#cancelTellFirst = undefined;
+      this.#parts?.head.publish();
+      this.#parts?.segments.wake();
+    });
     if (unsent === 0) return;
     this.#unloggedExpired.set(epoch, (this.#unloggedExpired.get(epoch) ?? 0) + unsent);
-    // Not at once: retention runs inside a write, and may give up more in the same pass.
     this.#options.clock.after(0, () => this.#tellExpired());
   }
 

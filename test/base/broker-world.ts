@@ -8,6 +8,7 @@ import {
   RETURN_MS,
   RETURN_SPREAD_MS,
   SHUN_MAX_MS,
+  TWIN_SIGNS_MAX,
 } from '../../base/link/broker-choice.js';
 import { DEFAULT_LINK_LIMITS } from '../../base/link/link-limits.js';
 import { Random } from '../../base/random.js';
@@ -70,7 +71,9 @@ export class BrokerWorld {
       next.what();
     }
     this.#nowMs = endMs;
-    if (this.#session?.broker !== 0) this.#violate(`ends at broker ${this.#session?.broker} though the first is well`);
+    const isTakenForTwin = this.#choice.twinSigns.some((signs) => signs >= TWIN_SIGNS_MAX);
+    if (this.#session?.broker !== 0 && !isTakenForTwin)
+      this.#violate(`ends at broker ${this.#session?.broker} though the first is well`);
     this.#checkSwitches();
     return {
       violations: this.#violations,
@@ -182,7 +185,9 @@ export class BrokerWorld {
     const id = ++this.#sessions;
     this.#noteOutageOver();
     this.#session = { broker, id };
-    if (this.#lastAt !== undefined && this.#lastAt !== broker) this.#switches++;
+    // Where nobody is well there is no place to stay at.
+    const isSomeWell = this.#moods.some((_, other) => this.#moodOf(other).kind === 'well');
+    if (this.#lastAt !== undefined && this.#lastAt !== broker && isSomeWell) this.#switches++;
     this.#lastAt = broker;
     this.#take({ kind: 'up' });
     const mood = this.#moodOf(broker);

@@ -56,6 +56,30 @@ describe('decidePresence', () => {
     expect(upNode().see(5)).toEqual([]);
   });
 
+  it('says at the broker it leaves that it is not there any more, and is not shaken by the echo', () => {
+    const node = upNode();
+    expect(kinds(node.take({ kind: 'leave' }))).toEqual(['left']);
+    expect(node.see(5, 'stopped')).toEqual([]);
+    expect(kinds(node.take({ kind: 'leave' }))).toEqual([]);
+    node.take({ kind: 'down', byPeer: false });
+    expect(kinds(node.connect(6))).toEqual(['birth', 'open-epoch-window']);
+  });
+
+  it('gives everything to the other broker, and takes no cut by brokers for a clone', () => {
+    const node = new Node();
+    node.connect(1);
+    const brokers = ['one', 'two', 'three', 'four'];
+    const republished = brokers.map((broker, i) => {
+      node.take({ kind: 'broker-epoch', broker, epoch: `epoch of ${broker}`, state: 'up' });
+      node.nowMonoMs += 2_000;
+      const effects = kinds(node.take({ kind: 'epoch-window-over' }));
+      expect(kinds(node.take({ kind: 'down', byPeer: true }))).toEqual([]);
+      node.connect(i + 2);
+      return effects;
+    });
+    expect(republished).toEqual([[], ['republish'], ['republish'], ['republish']]);
+  });
+
   it('repairs a death of an older generation by a birth (N6)', () => {
     expect(upNode().see(4, 'lost')).toEqual(['report', 'birth']);
   });

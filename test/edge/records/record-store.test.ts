@@ -1,6 +1,7 @@
 import { mkdtemp, readFile, rm, stat, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { gunzipSync } from 'node:zlib';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { SystemClock } from '../../../base/clock.js';
 import { Link } from '../../../base/link/link.js';
@@ -190,6 +191,78 @@ describe('RecordStore', () => {
     const again = await openStore();
     const found = [...answer.records, ...(await again.query({ kind: 'loss', limit: 100 })).records];
     expect(found[0]?.record).toMatchObject({ k: 'loss', why: 'expired', e: epoch });
+  });
+
+  describe('segments at the broker', () => {
+    const quick = { segmentSpreadMs: 0, segmentGapMs: 1, segmentHoldMs: 50 };
+
+    // What a newcomer reads: topic by topic, empty ones gone.
+    async function retained(): Promise<Map<string, Buffer>> {
+      const found = new Map<string, Buffer>();
+      const link = openLink(`reader${closers.length}`);
+      link.subscribe(
+        routes.segment,
+        {},
+        ({ params, payload }) => found.set(`${params.epoch}/${params.n}`, Buffer.from(payload)),
+        ({ params }) => found.delete(`${params.epoch}/${params.n}`),
+      );
+      await eventually(() => link.isUp, 'reader up');
+      await new Promise((resolve) => setTimeout(resolve, 300));
+      await link.close();
+      return found;
+    }
+
+    const linesOf = (gz: Buffer) => gunzipSync(gz).toString().trimEnd().split('\n');
+
+    it('are published as they close, the open one at a stop: the broker alone tells the whole log', async () => {
+      const store = await openStore({ limits: quick });
+      await Promise.all(Array.from({ length: 600 }, (_, i) => store.append(track(i + 1))));
+      await store.flush();
+      await eventually(() => (store.stats().counters['segment.published'] ?? 0) === 2, 'two segments');
+      expect(store.stats().queues.segmentsUnpublished).toBe(0);
+      const epoch = store.epoch ?? '';
+      await store.close();
+      const found = await retained();
+      expect([...found.keys()].sort()).toEqual([0, 1, 2].map((n) => `${epoch}/0000000${n}`));
+      const records = [...found].sort().flatMap(([, gz]) => linesOf(gz).slice(1));
+      expect(records.map((line) => JSON.parse(line).s)).toEqual(Array.from({ length: 601 }, (_, i) => i + 1));
+    });
+
+    it('are given to a broker that was wiped, and are not sent again to one that has them', async () => {
+      const { port } = broker;
+      const link = openLink('cam1');
+      const store = await openStore({ link, limits: quick });
+      await Promise.all(Array.from({ length: 600 }, (_, i) => store.append(track(i + 1))));
+      await store.flush();
+      const published = () => store.stats().counters['segment.published'];
+      await eventually(() => published() === 2, 'two segments');
+      broker.cut();
+      await eventually(() => store.stats().counters['segment.found'] === 2, 'both found again');
+      await new Promise((resolve) => setTimeout(resolve, 100));
+      expect(published()).toBe(2);
+      await broker.close();
+      await openBroker(port);
+      await eventually(() => published() === 4, 'both again');
+      expect((await retained()).size).toBe(2);
+    });
+
+    it('are cleared when retention gives them up, and so is what an earlier life left', async () => {
+      const stranger = openLink('stranger');
+      await eventually(() => stranger.isUp, 'stranger up');
+      const left = { node: 'cam1', epoch: 'zzzzzzzzzzzz', n: '00000007' };
+      await stranger.publishEncoded(routes.segment, left, Buffer.from('old'));
+      const store = await openStore({ limits: { ...quick, retentionBytes: 4_000 } });
+      for (let i = 0; i < 8; i++) await Promise.all(Array.from({ length: 256 }, (_, n) => store.append(track(n + 1))));
+      await store.flush();
+      const kept = () => [...live.filter(({ topic }) => topic.endsWith('/head'))].length > 0;
+      await eventually(kept, 'heads');
+      await eventually(async () => {
+        const { first = 0 } = heads().at(-1)?.logs.at(-1) ?? {};
+        const found = await retained();
+        if (found.has('zzzzzzzzzzzz/00000007') || found.size === 0) return false;
+        return [...found.values()].every((gz) => JSON.parse(linesOf(gz)[0] ?? '').first >= first);
+      }, 'only what is kept');
+    });
   });
 
   it('publishes a retained head signed by the key of its folder', async () => {
