@@ -8,14 +8,13 @@ import { Presence } from '../../dist/base/presence/presence.js';
 import { Random } from '../../dist/base/random.js';
 import { RecordStore } from '../../dist/edge/records/record-store.js';
 
-const [url, node, passwordFile, stateDir, sideFile, recordsPerS] = process.argv.slice(2);
+const [urls, node, passwordFile, stateDir, sideFile, recordsPerS] = process.argv.slice(2);
 const clock = new SystemClock();
 const random = new Random(`${process.pid}`);
 const log = openLog(node, 'warn');
 const password = readFileSync(passwordFile, 'utf8').trim();
-const link = new Link({
-  url,
-  clientId: node,
+const options = {
+  url: urls.split(','),
   username: node,
   password,
   root: 'vedette',
@@ -23,7 +22,9 @@ const link = new Link({
   random,
   log,
   limits: { reconnectMaxMs: 5_000 },
-});
+};
+const link = new Link({ ...options, clientId: node });
+const bulk = new Link({ ...options, clientId: `${node}-bulk`, follows: link });
 const presence = new Presence({
   link,
   identity: { kind: 'node', node },
@@ -38,6 +39,7 @@ const store = new RecordStore({
   stateDir,
   node,
   link,
+  bulk,
   clock,
   random,
   log,
@@ -46,6 +48,7 @@ const store = new RecordStore({
 await store.open();
 presence.onRepublish(() => store.republish());
 link.open();
+bulk.open();
 
 let id = 0;
 async function append() {
@@ -59,5 +62,6 @@ const stop = rate > 0 ? clock.every(1000 / rate, () => void append()) : () => {}
 process.on('SIGTERM', async () => {
   stop();
   await store.close();
+  await bulk.close();
   await presence.close('sigterm');
 });
