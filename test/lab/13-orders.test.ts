@@ -24,7 +24,11 @@ describe('orders over SSH', () => {
     const askedMs = Date.now();
     const order = `restart ${unit} ${before}`;
     const answers = await Promise.all([board.boardctl(order), board.boardctl(order)]);
-    expect(answers.map(({ outcome }) => outcome).sort()).toEqual(['already-restarted', 'restarted']);
+    // On a board so slow that the old life is still ending after 10 s, the other one is told to come again: also no act.
+    const other = answers.find(({ outcome }) => outcome !== 'restarted');
+    expect(['already-restarted', 'failed']).toContain(other?.outcome);
+    if (other?.outcome === 'failed') expect(other.why).toBe('busy');
+    expect(answers.filter(({ outcome }) => outcome === 'restarted')).toHaveLength(1);
     const recovery = await watch.back('cam2', before, mark, askedMs);
     expect(watch.births('cam2', mark)).toEqual([recovery.invocation]);
     report('two monitors, one death', recovery, 'one restart, one already-restarted');
