@@ -44,6 +44,8 @@ export class HealthReporter {
   #diskOk = true;
   #broker = '';
   #board = UNKNOWN_BOARD;
+  #reading: Promise<BoardReading> | undefined;
+  #isLate = false;
   #cancels: (() => void)[] = [];
 
   constructor(options: HealthReporterOptions) {
@@ -94,13 +96,21 @@ export class HealthReporter {
     }
   }
 
+  // One at a time, for all who report meanwhile: asked again and again, a disk that does not answer would take every
+  // thread there is.
   async #probe(): Promise<void> {
     const { clock, log, stateDir, probe = probeBoard } = this.#options;
+    this.#reading ??= probe(stateDir).finally(() => {
+      this.#reading = undefined;
+      this.#isLate = false;
+    });
+    if (this.#isLate) return;
     const late = () =>
       new OperationError({ code: 'timeout', op: 'read', subject: 'board', message: `no answer in ${PROBE_MS} ms` });
     try {
-      this.#board = await withDeadline(clock, PROBE_MS, probe(stateDir), late);
+      this.#board = await withDeadline(clock, PROBE_MS, this.#reading, late);
     } catch (error) {
+      this.#isLate = this.#reading !== undefined;
       log.warn('board not read, telling what it was', { error: messageOf(error) });
     }
   }

@@ -12,6 +12,7 @@ describe('HealthReporter', () => {
     let disk: NodeReading['disk'] = { ok: true };
     let isHanging = false;
     const broker = 'mqtt://127.0.0.1:1883';
+    let probes = 0;
     const reporter = new HealthReporter({
       stateDir: '/nowhere',
       periodMs: 60_000,
@@ -19,7 +20,10 @@ describe('HealthReporter', () => {
       log: silentLog,
       read: () => ({ frames: 0, overruns: 0, disk, rssMiB: 100, broker, queues: { recordsUnwritten: 7 }, drops: {} }),
       publish: (health) => published.push(health),
-      probe: () => (isHanging ? new Promise(() => {}) : Promise.resolve({ ...UNKNOWN_BOARD, totalMiB: 4096 })),
+      probe: () => {
+        probes++;
+        return isHanging ? new Promise(() => {}) : Promise.resolve({ ...UNKNOWN_BOARD, totalMiB: 4096 });
+      },
     });
     reporter.open();
     await clock.advance(1);
@@ -27,8 +31,10 @@ describe('HealthReporter', () => {
     disk = { ok: false, reason: 'stalled' };
     reporter.reportNow();
     await clock.advance(5_001);
+    await clock.advance(120_000);
     reporter.close();
-    expect(published).toHaveLength(2);
+    expect(probes).toBe(2);
+    expect(published).toHaveLength(4);
     expect(Health.parse(published[1])).toMatchObject({
       load: 'overloaded',
       memory: { totalMiB: 4096 },
