@@ -1,7 +1,8 @@
 import type { ValueShape } from '../../model/onnx-file.js';
 import { classColumns, labelIndex, logit, sigmoid } from './class-columns.js';
 import type { DecoderBuilder } from './decoder.js';
-import { checkShape, floatsOf, listOutputs, tensorOf } from './output-shape.js';
+import { finishedBoxes } from './finished-boxes.js';
+import { checkShape, floatsOf, listOutputs } from './output-shape.js';
 
 /**
  * RT-DETR, D-FINE, DEIM with their post-processing in the graph: `labels i64 [1, n]`, `boxes f32 [1, n, 4]` corners in
@@ -17,29 +18,7 @@ export const buildRtDetrDecoder: DecoderBuilder = (manifest, outputs) => {
   checkShape(boxes, [1, null, 4], manifest);
   checkShape(classes, [1, queries], manifest);
   checkShape(scores, [1, queries], manifest);
-  const labelOf = labelIndex(manifest);
-  return {
-    outputNames: [boxes.name, classes.name, scores.name],
-    decode(tensors, scoreMin, candidates) {
-      const scoreData = floatsOf(tensors, scores.name);
-      const corners = floatsOf(tensors, boxes.name, scoreData.length * 4);
-      const { data: classData } = tensorOf(tensors, classes.name);
-      for (let i = 0; i < scoreData.length; i++) {
-        const score = scoreData[i] ?? 0;
-        if (score < scoreMin) continue;
-        const label = labelOf(Number(classData[i] ?? -1));
-        const at = 4 * i;
-        candidates.add(
-          corners[at] ?? 0,
-          corners[at + 1] ?? 0,
-          corners[at + 2] ?? 0,
-          corners[at + 3] ?? 0,
-          score,
-          label,
-        );
-      }
-    },
-  };
+  return finishedBoxes(manifest, { boxes, scores, classes }, { order: 'x1-y1-x2-y2', unit: 'pixels' });
 };
 
 /**

@@ -2,7 +2,8 @@ import type { ModelManifest } from '../../model/manifest.js';
 import type { ValueShape } from '../../model/onnx-file.js';
 import { labelIndex } from './class-columns.js';
 import type { Decoder, DecoderBuilder } from './decoder.js';
-import { checkShape, floatsOf, listOutputs, tensorOf } from './output-shape.js';
+import { finishedBoxes } from './finished-boxes.js';
+import { checkShape, floatsOf, listOutputs } from './output-shape.js';
 
 const OPENVINO_COLUMNS = 7;
 
@@ -28,25 +29,7 @@ function buildNamed(manifest: ModelManifest, outputs: readonly ValueShape[]): De
   checkShape(boxes, [1, null, 4], manifest);
   checkShape(scores, [1, boxes.dims[1] ?? null], manifest);
   checkShape(classes, [1, boxes.dims[1] ?? null], manifest);
-  const labelOf = labelIndex(manifest);
-  const { widthPx, heightPx } = manifest.input;
-  return {
-    outputNames: [boxes.name, scores.name, classes.name],
-    decode(tensors, scoreMin, candidates) {
-      const scoreData = floatsOf(tensors, scores.name);
-      const corners = floatsOf(tensors, boxes.name, scoreData.length * 4);
-      const { data: classData } = tensorOf(tensors, classes.name);
-      for (let i = 0; i < scoreData.length; i++) {
-        const score = scoreData[i] ?? 0;
-        if (score < scoreMin) continue;
-        const y1 = (corners[4 * i] ?? 0) * heightPx;
-        const x1 = (corners[4 * i + 1] ?? 0) * widthPx;
-        const y2 = (corners[4 * i + 2] ?? 0) * heightPx;
-        const x2 = (corners[4 * i + 3] ?? 0) * widthPx;
-        candidates.add(x1, y1, x2, y2, score, labelOf(Math.round(Number(classData[i] ?? -1))));
-      }
-    },
-  };
+  return finishedBoxes(manifest, { boxes, scores, classes }, { order: 'y1-x1-y2-x2', unit: 'fractions' });
 }
 
 function buildRows(manifest: ModelManifest, rows: ValueShape): Decoder {
