@@ -46,6 +46,19 @@ export async function openStateFolder(path: string): Promise<OperationError | un
 }
 
 /**
+ * Makes a folder for files that a person asked for, readable as their umask has it.
+ * @throws OperationError `state-unwritable`, `disk-full`, naming the folder.
+ */
+export async function makeOutputFolder(path: string): Promise<void> {
+  try {
+    await makeFolder(path, 0o777);
+  } catch (cause) {
+    const code = ['ENOSPC', 'EDQUOT'].includes(systemCodeOf(cause) ?? '') ? 'disk-full' : 'state-unwritable';
+    throw new OperationError({ code, op: 'make', subject: `folder ${path}`, message: messageOf(cause), cause });
+  }
+}
+
+/**
  * Makes a folder, parents included; nothing happens if it is there.
  * Not by `mkdir(path, { recursive: true })`: in a file system that refuses names it does not know, such as /proc, that
  * call never returns (seen in Node 20.20: it retries on ENOENT as if a parent were missing).

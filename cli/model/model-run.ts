@@ -1,7 +1,7 @@
 import { readFile } from 'node:fs/promises';
 import { basename, dirname, extname, join } from 'node:path';
 import { messageOf, OperationError, systemCodeOf } from '../../base/errors.js';
-import { makeFolder } from '../../base/state-folder.js';
+import { makeOutputFolder } from '../../base/state-folder.js';
 import { renderTable } from '../../base/terminal/table.js';
 import { printable } from '../../base/terminal/terminal.js';
 import type { RgbPicture } from '../../edge/capture/frame.js';
@@ -38,7 +38,7 @@ export async function runModelRun(
     ...(options.score === undefined ? {} : { scoreMin: options.score }),
   });
   try {
-    if (options.out !== undefined) await makeOutFolder(options.out);
+    if (options.out !== undefined) await makeOutputFolder(options.out);
     for (const path of pictures) {
       context.signal.throwIfAborted();
       try {
@@ -123,18 +123,4 @@ async function draw(
     throw new OperationError({ code, op: 'write', subject: target, message: messageOf(cause), hint, cause });
   }
   return target;
-}
-
-async function makeOutFolder(dir: string): Promise<void> {
-  try {
-    await makeFolder(dir, 0o777);
-  } catch (cause) {
-    throw new OperationError({
-      code: 'state-unwritable',
-      op: 'make',
-      subject: `folder ${dir}`,
-      message: messageOf(cause),
-      cause,
-    });
-  }
 }

@@ -2,9 +2,9 @@ import { rm } from 'node:fs/promises';
 import { basename, join } from 'node:path';
 import { writeFileAtomic } from '../../../base/atomic-file.js';
 import type { Clock } from '../../../base/clock.js';
-import { messageOf, OperationError } from '../../../base/errors.js';
+import { OperationError } from '../../../base/errors.js';
 import type { Random } from '../../../base/random.js';
-import { makeFolder } from '../../../base/state-folder.js';
+import { makeOutputFolder } from '../../../base/state-folder.js';
 import { KNOWN_MODELS, type KnownModel, knownModelByName, knownModelBySum } from '../model/known-models.js';
 import { type ModelManifest, manifestPathOf } from '../model/manifest.js';
 import { CONFIDENCE_SURE, guessManifest } from '../model/model-guess.js';
@@ -49,7 +49,7 @@ export async function pullModel(request: PullRequest, options: PullModelOptions)
   const url = request.url ?? known?.url ?? '';
   const sha256 = 'sha256' in request ? request.sha256 : (known?.manifest.sha256 ?? '');
   const path = join(options.dir, known?.fileName ?? fileNameOf(url));
-  await makeModelFolder(options.dir);
+  await makeOutputFolder(options.dir);
   const { bytes, alreadyThere } = await downloadFile({
     url,
     sha256,
@@ -120,18 +120,4 @@ function fileNameOf(url: string): string {
     message: `${JSON.stringify(last)} is no name for a file`,
     hint: 'the address must end with a name of letters, digits, dot, dash and underscore',
   });
-}
-
-async function makeModelFolder(dir: string): Promise<void> {
-  try {
-    await makeFolder(dir, 0o777);
-  } catch (cause) {
-    throw new OperationError({
-      code: 'state-unwritable',
-      op: 'make',
-      subject: `folder ${dir}`,
-      message: messageOf(cause),
-      cause,
-    });
-  }
 }
