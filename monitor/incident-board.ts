@@ -5,7 +5,6 @@ import type { Log } from '../base/log.js';
 import { routes } from '../protocol/routes.js';
 import { type Incident, SCHEMA_MINOR } from '../protocol/status.js';
 import type { IncidentNotes } from './incident.js';
-import type { NodeState } from './node-watch.js';
 
 export type IncidentBoardOptions = {
   readonly link: Link;
@@ -14,6 +13,8 @@ export type IncidentBoardOptions = {
   readonly subjects: ReadonlySet<string>;
   readonly clock: Clock;
   readonly log: Log;
+  /** Each incident as it is told, for whoever keeps them. */
+  readonly onTold?: (incident: Incident) => void;
 };
 
 /**
@@ -46,7 +47,7 @@ export class IncidentBoard {
   }
 
   /** Publishes how an incident stands. */
-  post(subject: string, state: NodeState, incident: IncidentNotes): void {
+  post(subject: string, state: Incident['state'], incident: IncidentNotes): void {
     const { clock } = this.#options;
     this.#inherited.delete(subject);
     const wallOfMonoMs = clock.nowMs() - clock.monoMs();
@@ -63,7 +64,7 @@ export class IncidentBoard {
   }
 
   /** A node is well: closes an incident that an earlier life of this monitor left open. */
-  closeInherited(subject: string, state: NodeState): void {
+  closeInherited(subject: string, state: Incident['state']): void {
     const incident = this.#incidents.get(subject);
     if (!this.#inherited.delete(subject) || incident === undefined || incident.closedAtMs !== undefined) return;
     const atMs = this.#options.clock.nowMs();
@@ -80,6 +81,7 @@ export class IncidentBoard {
   #put(subject: string, incident: Incident): void {
     this.#incidents.set(subject, incident);
     this.#publish(subject, incident);
+    this.#options.onTold?.(incident);
   }
 
   #publish(subject: string, incident: Incident): void {

@@ -1,15 +1,27 @@
 import { join } from 'node:path';
 import type { Clock } from '../base/clock.js';
-import type { DeepReadonly } from '../base/config.js';
+import { type DeepReadonly, readSecretFile } from '../base/config.js';
+import { messageOf } from '../base/errors.js';
 import { Link } from '../base/link/link.js';
 import { bulkClientId, siteLinkOptions } from '../base/link/site-link.js';
 import type { Log } from '../base/log.js';
 import { Presence } from '../base/presence/presence.js';
 import type { Random } from '../base/random.js';
 import type { ServiceNotify } from '../base/service-notify.js';
+import { routes } from '../protocol/routes.js';
+import { BeatFreshness } from './beat-freshness.js';
 import type { MonitorFile } from './config.js';
-import { timingsOf } from './config.js';
+import { addressesOf, planEntriesOf, planTimingsOf, timingsOf } from './config.js';
+import { IncidentBoard } from './incident-board.js';
+import { IncidentStore } from './incident-store.js';
+import { MemoryFile } from './memory-file.js';
 import { Monitor } from './monitor.js';
+import { Plan } from './plan/plan.js';
+import type { PlanMode } from './plan/plan-step.js';
+import type { Restarter } from './restarter/restarter.js';
+import { SshRestarter } from './restarter/ssh-restarter.js';
+import { Supervisor } from './supervisor.js';
+import { Webhook } from './webhook.js';
 
 export type MonitorContext = {
   /** Ends the monitor gracefully. */
@@ -17,7 +29,7 @@ export type MonitorContext = {
   readonly log: Log;
   readonly clock: Clock;
   readonly random: Random;
-  /** Folder of the monitor's state: its generation. */
+  /** Folder of the monitor's state: its generation, incidents, what it did. */
   readonly stateDir: string;
   /** Software version, for the status. */
   readonly version: string;
@@ -25,22 +37,27 @@ export type MonitorContext = {
   readonly invocation?: string;
   /** Tells systemd that the monitor is ready, decides and stops. */
   readonly notify?: ServiceNotify;
+  /** How much of what it decides it does; as configured unless given. */
+  readonly mode?: PlanMode;
 };
 
 /**
- * Runs a monitor until the signal aborts: watches the inventory's births, wills and heartbeats, publishes its roster
- * and incidents. It acts on nothing.
- * @throws OperationError `credentials-invalid` if a secret cannot be read. An absent broker is no error.
+ * Runs a monitor until the signal aborts: watches the inventory's births, wills and heartbeats, asks boards about who is
+ * gone, restarts what is dead, and tells all of it.
+ * @throws OperationError `credentials-invalid` if a secret cannot be read; `unreachable` if systemd waits for a notice
+ * and cannot be told. An absent broker is no error.
  */
 export async function runMonitor(file: DeepReadonly<MonitorFile>, context: MonitorContext): Promise<void> {
   const { site, monitor: config } = file;
-  const { signal, log, clock, random, notify, stateDir, version } = context;
+  const { signal, log, clock, random, notify, version } = context;
+  const stateDir = join(context.stateDir, 'monitor', config.name);
   const base = await siteLinkOptions(site, config.name, config, { clock, random, log });
+  const restarter = await openRestarter(config.sshKeyFile, clock);
   const link = new Link({ ...base, clientId: config.name });
   const presence = new Presence({
     link,
     identity: { kind: 'monitor', monitor: config.name },
-    stateDir: join(stateDir, 'monitor', config.name),
+    stateDir,
     version,
     clock,
     random,
@@ -48,24 +65,97 @@ export async function runMonitor(file: DeepReadonly<MonitorFile>, context: Monit
     ...(context.invocation === undefined ? {} : { invocation: context.invocation }),
   });
   await presence.open();
-  const monitor = new Monitor({
+  const store = await openStore(stateDir, clock, log);
+  const memory = new MemoryFile(stateDir, clock);
+  const { webhook: hook } = config;
+  const webhook = hook === undefined ? undefined : new Webhook({ ...hook, monitor: config.name, clock, random, log });
+
+  const entries = planEntriesOf(config);
+  const planTimings = planTimingsOf(config);
+  const plan = new Plan({
+    entries,
+    timings: planTimings,
+    mode: context.mode ?? config.plan.mode,
+    random,
+    nowMonoMs: clock.monoMs(),
+    remembered: await memory.read().catch((error) => {
+      log.error('what was done before is not known: ladders begin anew', { error: messageOf(error) });
+      return new Map();
+    }),
+  });
+  const inventory = Object.entries(config.nodes).map(([node, { site: shared }]) => ({ node, site: shared }));
+  const subjects = new Set([config.name, ...inventory.map(({ node }) => node), ...Object.keys(config.brokers)]);
+  const incidents = new IncidentBoard({
+    link,
+    monitor: config.name,
+    subjects,
+    clock,
+    log,
+    onTold: (incident) => store?.put(incident),
+  });
+  const supervisor = new Supervisor({
+    plan,
+    restarter,
+    addresses: addressesOf(config),
+    remember: (attempts) => memory.write(attempts),
+    onIncident: (node, notes) => incidents.post(node, monitor.stateOf(node), notes),
+    onNotice: (notice) => {
+      webhook?.push(notice);
+      link.publish(routes.notice, { monitor: config.name }, notice).catch(() => {});
+    },
+    onPhase: () => monitor.tellSoon(),
+    clock,
+    log,
+    signal,
+  });
+  const monitor: Monitor = new Monitor({
     name: config.name,
-    inventory: Object.entries(config.nodes).map(([node, { site: shared }]) => ({ node, site: shared })),
+    inventory,
     timings: timingsOf(config.timing),
+    supervision: {
+      take: (event) => supervisor.take(event),
+      note: (node, notes) => supervisor.note(node, notes),
+      onMaintenance: (node, maintenance) => supervisor.onMaintenance(node, maintenance),
+      stateOf: (node) => toldPhaseOf(plan.case(node)?.phase),
+      counters: () => ({ ...plan.counters.snapshot(), ...webhook?.counters.snapshot() }),
+    },
+    freshness: new BeatFreshness(planTimings.staleMs),
+    incidents,
+    onDecided: () => notify?.progress(),
     link,
     presence,
     makeSecondLink: () =>
       new Link({ ...base, clientId: bulkClientId(config.name), follows: link, log: log.child({ link: 'second' }) }),
-    onDecided: () => notify?.progress(),
     clock,
     log,
   });
   const running = monitor.run(signal);
   link.open();
-  await notify?.ready();
-  log.info('monitor runs', { monitor: config.name, nodes: Object.keys(config.nodes).length, brokers: site.brokers });
+  await notify?.ready(`${inventory.length} nodes, ${entries.length} on boards`);
+  const mode = context.mode ?? config.plan.mode;
+  log.info('monitor runs', { monitor: config.name, nodes: inventory.length, onBoards: entries.length, mode });
   await running;
   await notify?.stopping();
+  await webhook?.close();
   await presence.close('sigterm');
+  await store?.close();
   log.info('monitor stopped', { counters: monitor.counters() });
+}
+
+async function openRestarter(keyFile: string | undefined, clock: Clock): Promise<Restarter> {
+  // Without a key there are no boards, and nobody asks.
+  const privateKey = keyFile === undefined ? '' : await readSecretFile(keyFile);
+  return new SshRestarter({ privateKey, clock });
+}
+
+// A history that cannot be read or written is told; the fleet is supervised without it.
+async function openStore(stateDir: string, clock: Clock, log: Log): Promise<IncidentStore | undefined> {
+  return IncidentStore.open(stateDir, clock, log).catch((error) => {
+    log.error('incidents are not stored', { folder: stateDir, error: messageOf(error) });
+    return undefined;
+  });
+}
+
+function toldPhaseOf(phase: string | undefined): 'acting' | 'verifying' | 'quarantined' | undefined {
+  return phase === 'acting' || phase === 'verifying' || phase === 'quarantined' ? phase : undefined;
 }

@@ -4,27 +4,51 @@ import type { Link } from '../base/link/link.js';
 import type { Log } from '../base/log.js';
 import type { Presence } from '../base/presence/presence.js';
 import { routes } from '../protocol/routes.js';
-import { SCHEMA_MINOR } from '../protocol/status.js';
+import { type Incident, type Maintenance, SCHEMA_MINOR } from '../protocol/status.js';
+import type { BeatFreshness } from './beat-freshness.js';
 import type { InventoryEntry } from './fleet-watch.js';
-import { IncidentBoard } from './incident-board.js';
+import type { IncidentNotes } from './incident.js';
+import type { IncidentBoard } from './incident-board.js';
+import type { PlanEvent } from './plan/plan-step.js';
 import { readRetainedStatuses } from './reconcile.js';
 import { Roster, type RosterEffect, type RosterEvent } from './roster.js';
+import { planEventsOf } from './supervision.js';
 import type { RosterTimings } from './timings.js';
 
 /** The roster is published on every change, at most this often, and at least every `ROSTER_PERIOD_MS`. */
 const ROSTER_GAP_MS = 1_000;
 const ROSTER_PERIOD_MS = 10_000;
+/** Monitors that are waited for: three minutes are enough, whatever the topics claim. */
+const MONITORS_MAX = 3;
+
+/** A node's state as the wire has it. */
+export type ToldState = Incident['state'];
+
+/** The part that acts. */
+export type Supervision = {
+  readonly take: (event: PlanEvent) => void;
+  /** An incident of the roster, with what was decided in it. */
+  readonly note: (node: string, notes: IncidentNotes) => IncidentNotes;
+  readonly onMaintenance: (node: string, maintenance: Maintenance | undefined) => void;
+  /** What is being done about a node; undefined while nothing is. */
+  readonly stateOf: (node: string) => 'acting' | 'verifying' | 'quarantined' | undefined;
+  readonly counters: () => Record<string, number>;
+};
 
 export type MonitorOptions = {
   readonly name: string;
   readonly inventory: readonly InventoryEntry[];
   readonly timings: RosterTimings;
+  /** What acts on the roster's word. */
+  readonly supervision: Supervision;
+  readonly freshness: BeatFreshness;
+  /** A round of decisions is done. */
+  readonly onDecided: () => void;
+  readonly incidents: IncidentBoard;
   readonly link: Link;
   readonly presence: Presence;
   /** A new link for one short look at the retained statuses. */
   readonly makeSecondLink: () => Link;
-  /** A round of decisions is done. */
-  readonly onDecided: () => void;
   readonly clock: Clock;
   readonly log: Log;
 };
@@ -37,23 +61,24 @@ export class Monitor {
   #isRosterDue = true;
   #rosterSentMonoMs = Number.NEGATIVE_INFINITY;
   #modeSent = '';
+  /** Living monitors that go before this one. */
+  readonly #before = new Set<string>();
 
   constructor(options: MonitorOptions) {
-    const { name, inventory, timings, link, clock, log } = options;
+    const { inventory, timings, clock, incidents } = options;
     this.#options = options;
     this.#roster = new Roster(inventory, timings, clock.monoMs());
-    const subjects = new Set([name, ...inventory.map(({ node }) => node)]);
-    this.#incidents = new IncidentBoard({ link, monitor: name, subjects, clock, log });
+    this.#incidents = incidents;
   }
 
   /** Runs until the signal aborts. The link is opened and closed by the caller. */
   async run(signal: AbortSignal): Promise<void> {
-    const { clock, timings } = this.#options;
+    const { clock, timings, onDecided } = this.#options;
     this.#listen();
     const cancelCheck = clock.every(timings.checkMs, () => {
       this.#take({ kind: 'check' });
       this.#tellRoster();
-      this.#options.onDecided();
+      onDecided();
     });
     try {
       await this.#reconcileLoop(signal);
@@ -63,20 +88,49 @@ export class Monitor {
   }
 
   counters(): Record<string, number> {
-    return this.#roster.counters.snapshot();
+    return { ...this.#roster.counters.snapshot(), ...this.#options.supervision.counters() };
+  }
+
+  /** The state of a node as it is told: what is being done about it, else what is believed of it. */
+  stateOf(node: string): ToldState {
+    return this.#options.supervision.stateOf(node) ?? this.#roster.states().get(node) ?? 'unknown';
+  }
+
+  /** Something changed that the roster's readers should know. */
+  tellSoon(): void {
+    this.#isRosterDue = true;
   }
 
   #listen(): void {
-    const { link, presence } = this.#options;
+    const { link, presence, freshness, supervision, name } = this.#options;
     this.#incidents.open();
     link.subscribe(routes.status, {}, ({ params, payload, retained }) => {
-      const { state, gen, inv } = payload;
-      this.#take({ kind: 'status', node: params.node, state, gen, inv, retained });
+      const { state, gen, inv, version, reason } = payload;
+      // A service that stops because it failed did not stop on purpose.
+      const seen = state === 'stopped' && reason === 'failed' ? 'lost' : state;
+      this.#take({ kind: 'status', node: params.node, state: seen, gen, inv, version, retained });
+    });
+    link.subscribe(routes.cameraState, {}, ({ params, payload }) => {
+      freshness.onCamera(params.node, params.camera, payload.ok);
+    });
+    link.subscribe(
+      routes.maintenance,
+      {},
+      ({ params, payload }) => supervision.onMaintenance(params.node, payload),
+      ({ params }) => supervision.onMaintenance(params.node, undefined),
+    );
+    link.subscribe(routes.monitorStatus, {}, ({ params, payload }) => {
+      if (params.monitor >= name) return;
+      if (payload.state === 'online') this.#before.add(params.monitor);
+      else this.#before.delete(params.monitor);
+      supervision.take({ kind: 'rank', before: Math.min(this.#before.size, MONITORS_MAX) });
     });
     link.subscribe(routes.beat, {}, ({ params, payload, retained }) => {
       // Nobody retains a heartbeat; a bridge that does must not keep the dead alive.
-      if (!retained)
-        this.#take({ kind: 'beat', node: params.node, gen: payload.gen, inv: payload.inv, seq: payload.seq });
+      if (retained) return;
+      const { gen, inv, seq, cameras } = payload;
+      const isFresh = freshness.isFresh(params.node, cameras);
+      this.#take({ kind: 'beat', node: params.node, gen, inv, seq }, isFresh);
     });
     link.subscribe(routes.brokerEpoch, {}, ({ payload }) => {
       this.#take({ kind: 'epoch', epoch: payload.epoch, state: payload.state });
@@ -92,8 +146,12 @@ export class Monitor {
     });
   }
 
-  #take(event: RosterEvent): void {
-    for (const effect of this.#roster.apply(event, this.#options.clock.monoMs())) this.#perform(effect);
+  #take(event: RosterEvent, isFresh = true): void {
+    const { clock, supervision } = this.#options;
+    const effects = this.#roster.apply(event, clock.monoMs());
+    for (const effect of effects) this.#perform(effect);
+    const mode = this.#roster.mode(clock.monoMs());
+    for (const next of planEventsOf(event, isFresh, effects, mode)) supervision.take(next);
   }
 
   #perform(effect: RosterEffect): void {
@@ -108,7 +166,11 @@ export class Monitor {
         return;
       }
       case 'incident':
-        this.#incidents.post(effect.node, effect.state, effect.incident);
+        this.#incidents.post(
+          effect.node,
+          this.stateOf(effect.node),
+          this.#options.supervision.note(effect.node, effect.incident),
+        );
         return;
       case 'mass': {
         const isOpen = effect.incident.closedMonoMs === undefined;
@@ -142,7 +204,7 @@ export class Monitor {
     this.#isRosterDue = false;
     this.#rosterSentMonoMs = nowMonoMs;
     this.#modeSent = mode;
-    const nodes = Object.fromEntries(this.#roster.states());
+    const nodes = Object.fromEntries([...this.#roster.states().keys()].map((node) => [node, this.stateOf(node)]));
     const roster = { v: SCHEMA_MINOR, mode, nodes, atMs: clock.nowMs(), counters: this.counters() };
     link.publish(routes.roster, { monitor: name }, roster).catch((error) => {
       this.#isRosterDue = true;

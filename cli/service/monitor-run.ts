@@ -6,15 +6,21 @@ import { ServiceNotify } from '../../base/service-notify.js';
 import { softwareVersion } from '../../base/software-version.js';
 import { MonitorFile } from '../../monitor/config.js';
 import { runMonitor } from '../../monitor/main.js';
-import type { CommandContext } from '../command-context.js';
+import { type CommandContext, usageError } from '../command-context.js';
 import { requireConfig, serviceStateDir } from './service-options.js';
 
+export type MonitorRunOptions = {
+  readonly config?: string;
+  readonly state?: string;
+  readonly dryRun?: boolean;
+  readonly observe?: boolean;
+};
+
 /** Runs a monitor until it is told to stop. */
-export async function runMonitorCommand(
-  options: { readonly config?: string; readonly state?: string },
-  context: CommandContext,
-): Promise<void> {
+export async function runMonitorCommand(options: MonitorRunOptions, context: CommandContext): Promise<void> {
   const path = requireConfig('monitor', options.config);
+  if (options.dryRun && options.observe)
+    throw usageError('monitor', '--dry-run and --observe are two different things');
   const file = await loadConfig({ path, schema: MonitorFile, env: context.env });
   const { env, clock } = context;
   const log = openLog('monitor', file.monitor.logLevel);
@@ -28,5 +34,6 @@ export async function runMonitorCommand(
     stateDir: serviceStateDir(options.state, context),
     version: softwareVersion(),
     ...(invocation === undefined ? {} : { invocation }),
+    ...(options.dryRun ? { mode: 'dry-run' as const } : options.observe ? { mode: 'observe' as const } : {}),
   });
 }

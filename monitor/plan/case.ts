@@ -38,6 +38,8 @@ export type NodeCase = {
   readonly successor: { readonly inv: string; readonly beats: number } | undefined;
   readonly staleFromMonoMs: number | undefined;
   readonly aliveFromMonoMs: number | undefined;
+  /** When it said that it stops; a start that failed after that tells nobody. */
+  readonly stoppedFromMonoMs: number | undefined;
   /** Probes in a row that the board did not answer. */
   readonly faults: number;
   /** Verdicts a person was told of in this case: once each. */
@@ -66,6 +68,7 @@ export function newCase(entry: PlanEntry, memory: PlanMemory | undefined): NodeC
     successor: undefined,
     staleFromMonoMs: undefined,
     aliveFromMonoMs: undefined,
+    stoppedFromMonoMs: undefined,
     faults: 0,
     told: [],
     history: memory?.history ?? [],

@@ -117,6 +117,7 @@ export class Plan {
         return;
       case 'stopped':
         if (one.phase === 'probing' || one.phase === 'waiting') this.#close(one, 'it was stopped on purpose', now);
+        this.#change(one.entry.node, { stoppedFromMonoMs: now });
         return;
       case 'birth':
         this.#onBirth(one, event, now);
@@ -169,6 +170,7 @@ export class Plan {
   }
 
   #onAlive(one: NodeCase, now: number): void {
+    this.#change(one.entry.node, { stoppedFromMonoMs: undefined });
     if (one.cause === 'wedged' || one.phase === 'acting' || one.phase === 'verifying') return;
     if (one.phase !== 'idle') this.#close(one, 'it is heard again', now);
   }
@@ -260,18 +262,26 @@ export class Plan {
       if (downMs >= this.#timings.graceMs) this.#open(one, 'silent', now);
       return;
     }
-    if (!this.#canSee || one.staleFromMonoMs === undefined) return;
+    if (!this.#canSee) return;
+    // An update whose start failed: the last word was a graceful stop. A person who stopped it is not told of it.
+    const { stoppedFromMonoMs } = one;
+    if (stoppedFromMonoMs !== undefined && now - stoppedFromMonoMs >= this.#timings.graceMs + this.#timings.startMs) {
+      this.#open(one, 'silent', now, ['stopped']);
+      return;
+    }
+    if (one.staleFromMonoMs === undefined) return;
     const limitMs = this.#timings.wedgedMs + (isLastOfGroup(one, this.#all()) ? this.#timings.graceMs : 0);
     if (now - one.staleFromMonoMs >= limitMs) this.#open(one, 'wedged', now);
   }
 
   // ---- the case
 
-  #open(one: NodeCase, cause: 'silent' | 'wedged', now: number): void {
+  #open(one: NodeCase, cause: 'silent' | 'wedged', now: number, told: readonly string[] = []): void {
     if (one.phase !== 'idle') return;
     this.#change(one.entry.node, {
       cause,
-      told: [],
+      told,
+      stoppedFromMonoMs: undefined,
       faults: 0,
       gracedInv: undefined,
       aliveFromMonoMs: undefined,

@@ -259,6 +259,21 @@ describe('the plan', () => {
     expect(driver.of('probe').length).toBeGreaterThan(5);
   });
 
+  it('asks after a node whose last word was that it stops: its next start may have failed', () => {
+    const driver = new Driver();
+    driver.live(OLD, 3);
+    driver.tell({ kind: 'stopped', node: 'cam1' });
+    driver.pass(TIMINGS.graceMs + TIMINGS.startMs - 1_000);
+    expect(driver.of('probe')).toEqual([]);
+    driver.probe = { kind: 'probe', probe: probeAnswer({ active: 'inactive', result: 'success' }) };
+    driver.pass(2_000);
+    expect(driver.of('probe')).toHaveLength(1);
+    expect(driver.alerts()).toEqual([]);
+    driver.probe = { kind: 'probe', probe: probeAnswer({ inv: NEW }) };
+    driver.pass(TIMINGS.personMs);
+    expect(driver.of('restart')).toMatchObject([{ expected: NEW }]);
+  });
+
   it('takes another monitor for the one that acted, and spends nothing', () => {
     const driver = new Driver();
     driver.action = { outcome: 'already-restarted', inv: NEW };

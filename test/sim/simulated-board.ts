@@ -166,6 +166,19 @@ export class SimulatedBoard {
     this.stop(forMs);
   }
 
+  /** An update that stops the service well and does not bring it up the first time. */
+  failedUpdate(forMs: number): void {
+    if (this.active !== 'active' || this.node.process !== 'running' || !this.isPowered) return;
+    this.stop(undefined);
+    const life = this.#life;
+    this.#later(forMs, () => {
+      if (life !== this.#life || !this.isPowered) return;
+      this.exit = { code: 1, status: 1 };
+      this.inv = `inv${this.#random.int(1e9)}`;
+      this.active = 'failed';
+    });
+  }
+
   // ---- its SSH door
 
   /** What a monitor gets for `probe`, at once; a fault where the door does not answer. */

@@ -107,7 +107,9 @@ function runHistory(seed: number, tally: Tally): string[] {
     // A ladder that has begun, a person who was told: then it is not the first answer that is late.
     const isFirst = board.executions.every(({ atMs }) => fleet.nowMs - atMs > 30 * 60_000);
     const wasTold = monitors.some(({ alerts }) => alerts.some((alert) => alert.startsWith(`${node} `)));
-    if (isFirst && !wasTold && fleet.nowMs - startMs > boundMs(boards.size)) {
+    // Its last word was that it stops: the board is asked after a while, and now and then.
+    const stopMs = board.node.isStopTold ? PLAN.graceMs + PLAN.startMs + PLAN.personMs : 0;
+    if (isFirst && !wasTold && fleet.nowMs - startMs > boundMs(boards.size) + stopMs) {
       wrongly.push(`${node} dead and helpable since ${startMs}, now ${fleet.nowMs}, nobody helps`);
       helpableFromMs.set(node, fleet.nowMs);
     }
@@ -153,6 +155,7 @@ function faultsOf(
     { name: 'mended by a person', run: () => board.mend() },
     { name: 'stopped by an operator', run: () => board.stop(maybe(10_000, 300_000)) },
     { name: 'update', run: () => board.update(random.range(5_000, 60_000)) },
+    { name: 'update whose start fails', run: () => board.failedUpdate(random.range(5_000, 60_000)) },
     {
       name: 'slow start',
       run: () => {
