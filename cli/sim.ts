@@ -9,6 +9,7 @@ export function registerSim(program: Command, context: CommandContext): void {
   registerCamera(sim, context);
   registerExport(sim, context);
   registerSensors(sim, context);
+  registerBoard(sim, context);
 }
 
 function registerCamera(sim: Command, context: CommandContext): void {
@@ -94,5 +95,28 @@ function registerSensors(sim: Command, context: CommandContext): void {
     .action(async (options: import('./sim/sim-sensors.js').SimSensorsOptions) => {
       const { runSimSensors } = await import('./sim/sim-sensors.js');
       await runSimSensors(options, context);
+    });
+}
+
+function registerBoard(sim: Command, context: CommandContext): void {
+  sim
+    .command('board')
+    .description('run a simulated board: one edge service, and an SSH door that a monitor can knock at')
+    .requiredOption('--node <id>', 'node of the configuration')
+    .requiredOption('--config <file>', 'configuration of its edge service')
+    .requiredOption('--host-key <file>', 'private host key of the SSH door, OpenSSH')
+    .requiredOption('--authorized-key <file>', 'public key of the monitor')
+    .option('--port <port>', 'port of the SSH door on loopback; 0 takes any free one', wholeNumber(0, 65_535), 0)
+    .option('--restarts-per-hour <n>', "the board's own budget", wholeNumber(1, 10_000))
+    .option('--state <dir>', STATE_HELP)
+    .addHelpText(
+      'after',
+      `
+Examples:
+  vedette sim board --node cam1 --config node.yaml --host-key host.key --authorized-key monitor.pub --port 2222`,
+    )
+    .action(async (options: import('./sim/sim-board.js').SimBoardOptions) => {
+      const { runSimBoard } = await import('./sim/sim-board.js');
+      await runSimBoard(options, context);
     });
 }

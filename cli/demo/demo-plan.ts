@@ -38,6 +38,39 @@ const PLACES = ['front', 'yard', 'street'];
  */
 const TIMING = { beatMs: 2_000, healthMs: 5_000 };
 
+/** The user of the boards' forced command, as on real boards. */
+export const BOARD_USER = 'vedette-ctl';
+
+/** The SSH door of one simulated board. */
+export type DemoDoor = { readonly port: number; readonly hostKey: string; readonly hostKeyFile: string };
+
+export type DemoDoors = {
+  readonly byNode: ReadonlyMap<string, DemoDoor>;
+  /** The monitor's key pair. */
+  readonly keyFile: string;
+  readonly publicKeyFile: string;
+};
+
+/**
+ * A demo of a minute cannot wait as a fleet does: no local supervisor goes first, so that grace is short; the lease is
+ * above the 10 s at which the sensor board beats. The defaults for real fleets are those of the monitor's schema.
+ */
+const MONITOR_TIMING = { beatMs: 2_000, leaseMs: 15_000, settleMs: 15_000, graceMs: 3_000, reconcileMs: 30_000 };
+const MONITOR_PLAN = {
+  verifyMs: 30_000,
+  retryMs: 2_000,
+  staleMs: 8_000,
+  wedgedMs: 6_000,
+  startMs: 20_000,
+  personMs: 60_000,
+  restartDelaysMs: [0, 3_000, 10_000, 30_000],
+  restartsMax: 5,
+  healthyMs: 15_000,
+  nodeRestartsPerHour: 200,
+  fleetRestartsPerHour: 400,
+};
+const RESTARTS_PER_HOUR = 200;
+
 /** One process of the demo. */
 export type DemoService = {
   readonly name: string;
@@ -64,7 +97,7 @@ export type DemoPlan = {
 };
 
 /** Lays out the demo: names, files, arguments. Pure. @param port the broker's port, never 0 */
-export function planDemo(options: DemoOptions, port: number): DemoPlan {
+export function planDemo(options: DemoOptions, port: number, doors?: DemoDoors): DemoPlan {
   const at = (...parts: string[]) => join(options.stateDir, ...parts);
   const cameras = new Map(
     Array.from({ length: options.nodes }, (_, i) => [`cam${i + 1}`, PLACES[i] ?? `camera${i + 1}`]),
@@ -88,7 +121,10 @@ export function planDemo(options: DemoOptions, port: number): DemoPlan {
     monitor: {
       name: MONITOR,
       passwordFile: secret(MONITOR),
-      nodes: Object.fromEntries([...nodes, SENSORS].map((node) => [node, {}])),
+      nodes: Object.fromEntries(
+        [...nodes, SENSORS].map((node) => [node, doors?.byNode.has(node) ? { board: node } : {}]),
+      ),
+      ...(doors === undefined ? {} : superviseThrough(doors)),
     },
   };
   const edge = (node: string, camera: string, index: number) => ({
@@ -106,6 +142,15 @@ export function planDemo(options: DemoOptions, port: number): DemoPlan {
   const file = (name: string, content: object) => ({ path: configPath(name), text: HEADER + stringify(content) });
   // One folder for all: each service makes one of its own below it.
   const run = (role: string, name: string) => [role, '--config', configPath(name), '--state', at('state')];
+  const nodeArgs = (node: string) => {
+    const door = doors?.byNode.get(node);
+    if (doors === undefined || door === undefined) return run('edge', node);
+    return [
+      ...['sim', 'board', '--node', node, '--config', configPath(node), '--state', at('state')],
+      ...['--host-key', door.hostKeyFile, '--authorized-key', doors.publicKeyFile, '--port', String(door.port)],
+      ...['--restarts-per-hour', String(RESTARTS_PER_HOUR)],
+    ];
+  };
   const ownBroker = options.brokerUrl === undefined;
   return {
     brokerUrl,
@@ -121,7 +166,7 @@ export function planDemo(options: DemoOptions, port: number): DemoPlan {
     services: [
       ...(ownBroker ? [{ name: 'broker', kind: 'broker' as const, args: run('broker', 'broker') }] : []),
       { name: MONITOR, kind: 'monitor', args: run('monitor', MONITOR) },
-      ...nodes.map((node) => ({ name: node, kind: 'node' as const, args: run('edge', node) })),
+      ...nodes.map((node) => ({ name: node, kind: 'node' as const, args: nodeArgs(node) })),
       {
         name: SENSORS,
         kind: 'sensors',
@@ -141,3 +186,11 @@ export function planDemo(options: DemoOptions, port: number): DemoPlan {
 }
 
 const HEADER = '# Written by `vedette demo` at every start; changes are lost. See deploy/ for files to start from.\n';
+
+function superviseThrough({ byNode, keyFile }: DemoDoors): object {
+  const boards = [...byNode].map(([node, { port, hostKey }]) => [
+    node,
+    { host: '127.0.0.1', port, user: BOARD_USER, hostKey },
+  ]);
+  return { boards: Object.fromEntries(boards), sshKeyFile: keyFile, plan: MONITOR_PLAN, timing: MONITOR_TIMING };
+}

@@ -26,6 +26,13 @@ export type CameraStatus = {
   readonly missing: number;
   readonly drops: number;
   readonly restarts: number;
+  /** The open or last incident, as the monitor tells it. */
+  readonly incident: {
+    readonly cause: string;
+    readonly state: string;
+    readonly isOpen: boolean;
+    readonly last: string;
+  } | null;
 };
 
 export type SensorStatus = {
@@ -39,6 +46,7 @@ export type SensorStatus = {
 /** The whole demo at one moment: what `--json` prints every second and the table shows. */
 export type DemoStatus = {
   readonly elapsedS: number;
+  readonly stateDir: string;
   readonly broker: { readonly url: string; readonly connected: boolean; readonly restarts: number };
   readonly monitor: {
     readonly mode: string;
@@ -86,6 +94,7 @@ export function buildDemoStatus(
   }));
   return {
     elapsedS: Math.round(moment.elapsedMs / 1000),
+    stateDir: plan.folders[0] ?? '',
     broker: { url: plan.brokerUrl, connected: moment.isConnected, restarts: restarts('broker') },
     monitor: { mode: view.roster?.mode ?? 'unknown', restarts: restarts('monitor'), nodes: view.roster?.nodes ?? {} },
     nodes: [...plan.cameras].map(([node, camera]) => ({
@@ -94,7 +103,8 @@ export function buildDemoStatus(
       camera,
       state: state(node),
       monitor: believed(node),
-      restarts: restarts(node),
+      restarts: restarts(node) + (view.nodes.get(node)?.restarts ?? 0),
+      incident: incidentOf(view.nodes.get(node)),
     })),
     sensorBoard: {
       node: sensorNode,
@@ -116,7 +126,13 @@ function stateOf(node: NodeView | undefined, child: { readonly isRunning: boolea
   return told ?? 'starting';
 }
 
-type FromWire = Omit<CameraStatus, 'node' | 'camera' | 'state' | 'monitor' | 'restarts'>;
+function incidentOf(node: NodeView | undefined): CameraStatus['incident'] {
+  if (node?.incident === undefined) return null;
+  const { cause, state, closedAtMs, evidence } = node.incident;
+  return { cause, state, isOpen: closedAtMs === undefined, last: evidence.at(-1)?.what ?? '' };
+}
+
+type FromWire = Omit<CameraStatus, 'node' | 'camera' | 'state' | 'monitor' | 'restarts' | 'incident'>;
 
 function cameraStatus(node: NodeView | undefined, name: string, nowMs: number): FromWire {
   const camera = node?.cameras.get(name);

@@ -8,6 +8,7 @@ import { Random } from '../../base/random.js';
 import { printable, type Terminal } from '../../base/terminal/terminal.js';
 import { DEFAULT_ROOT } from '../../protocol/routes.js';
 import { readDemoPassword, writeDemoState } from './credentials.js';
+import { openDoors } from './demo-doors.js';
 import { type DemoOptions, type DemoPlan, type DemoService, MONITOR, OPERATOR, planDemo } from './demo-plan.js';
 import { buildDemoStatus, type DemoStatus } from './demo-status.js';
 import { listenToFleet } from './fleet-listener.js';
@@ -49,7 +50,7 @@ export async function runDemo(options: DemoOptions, signal: AbortSignal, io: Dem
   // Two demos on one folder would write each other's configurations and start each other's restarts.
   const lock = await FolderLock.acquire(options.stateDir, 'demo');
   try {
-    const plan = planDemo(options, port);
+    const plan = planDemo(options, port, await openDoors(options));
     await writeDemoState(plan);
     if (signal.aborted) return;
     const demo = new Demo(options, plan, io, await openListener(plan, io));

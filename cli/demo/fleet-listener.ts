@@ -9,9 +9,9 @@ export function listenToFleet(link: Link, view: FleetView, clock: Clock): void {
   const count = () => {
     view.messages++;
   };
-  link.subscribe(routes.status, {}, ({ params, payload }) => {
+  link.subscribe(routes.status, {}, ({ params, payload, retained }) => {
     count();
-    view.onStatus(params.node, payload);
+    view.onStatus(params.node, payload, retained);
   });
   link.subscribe(routes.beat, {}, ({ params, payload }) => {
     count();
@@ -45,6 +45,10 @@ export function listenToFleet(link: Link, view: FleetView, clock: Clock): void {
     count();
     // What an earlier demo left in the broker says nothing about now.
     if (!retained) view.monitor = payload;
+  });
+  link.subscribe(routes.incident, { monitor: MONITOR }, ({ params, payload, retained }) => {
+    count();
+    if (!retained && params.node !== MONITOR) view.onIncident(params.node, payload);
   });
   link.subscribe(routes.roster, { monitor: MONITOR }, ({ payload }) => {
     count();

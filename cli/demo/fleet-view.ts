@@ -1,5 +1,5 @@
 import type { Live } from '../../protocol/record.js';
-import type { Beat, CameraState, Health, Roster, SensorReading, Status } from '../../protocol/status.js';
+import type { Beat, CameraState, Health, Incident, Roster, SensorReading, Status } from '../../protocol/status.js';
 import { LogTally } from './log-tally.js';
 
 /** Nodes, cameras and labels beyond these are not shown: a demo has a handful, a wrong broker may have anything. */
@@ -23,6 +23,10 @@ export type CameraView = {
 
 export type NodeView = {
   status: Status | undefined;
+  /** Lives after the first that was heard. */
+  restarts: number;
+  inv: string | undefined;
+  incident: Incident | undefined;
   health: Health | undefined;
   readonly cameras: Map<string, CameraView>;
   readonly sensors: Map<string, SensorReading>;
@@ -37,9 +41,18 @@ export class FleetView {
   messages = 0;
   #latenciesMs: number[] = [];
 
-  onStatus(node: string, status: Status): void {
+  /** @param retained it may be of an earlier demo, and counts as no life of this one. */
+  onStatus(node: string, status: Status, retained = false): void {
     const view = this.#node(node);
-    if (view !== undefined) view.status = status;
+    if (view === undefined) return;
+    if (status.state === 'online' && view.inv !== undefined && view.inv !== status.inv) view.restarts++;
+    if (status.state === 'online' && !retained) view.inv = status.inv;
+    view.status = status;
+  }
+
+  onIncident(node: string, incident: Incident): void {
+    const view = this.#node(node);
+    if (view !== undefined) view.incident = incident;
   }
 
   onBeat(node: string, beat: Beat): void {
@@ -110,6 +123,9 @@ export class FleetView {
     if (known !== undefined || this.nodes.size >= NODES_MAX) return known;
     const view: NodeView = {
       status: undefined,
+      restarts: 0,
+      inv: undefined,
+      incident: undefined,
       health: undefined,
       cameras: new Map(),
       sensors: new Map(),

@@ -41,11 +41,27 @@ export function renderDemo(terminal: Terminal, status: DemoStatus, notice: strin
     '',
     `${sensorBoard.node}  ${sensorBoard.state}, monitor says ${sensorBoard.monitor}: ${sensorsLine(terminal, status.sensors)}`,
     '',
+    ...incidentLines(terminal, status.nodes),
     ...(notice === '' ? [] : [terminal.paint('yellow', printable(notice)), '']),
     `Try in another terminal:  ${tryLine(broker.url)}`,
+    `Kill a node there:        ${killLine(status)}`,
     terminal.paint('dim', 'Ctrl-C stops everything.'),
   ];
   return `${lines.join('\n')}\n`;
+}
+
+function incidentLines(terminal: Terminal, nodes: readonly CameraStatus[]): string[] {
+  const lines = nodes.flatMap(({ node, incident }) => {
+    if (incident === null) return [];
+    const { cause, state, isOpen, last } = incident;
+    const head = isOpen ? terminal.paint('yellow', `${node}: ${cause}, ${state}`) : `${node}: ${cause}, over`;
+    return [`${head}: ${printable(last)}`];
+  });
+  return lines.length === 0 ? [] : [...lines, ''];
+}
+
+function killLine({ stateDir, nodes }: DemoStatus): string {
+  return `kill -9 $(cat ${stateDir}/state/run/${nodes[0]?.node ?? 'cam1'}/pid)`;
 }
 
 /** The command that shows everything on a broker: ours lets anybody on this machine read. */

@@ -1,4 +1,5 @@
-import { type Connection, Server, type Session, utils } from 'ssh2';
+import { createHash } from 'node:crypto';
+import ssh2, { type Connection, type Server, type Session } from 'ssh2';
 import { messageOf, OperationError, systemCodeOf } from '../../base/errors.js';
 import { COMMAND_BYTES_MAX } from '../../protocol/board.js';
 
@@ -26,7 +27,7 @@ export class SshDoor {
 
   constructor(options: SshDoorOptions) {
     this.#options = options;
-    this.#server = new Server({ hostKeys: [options.hostKey] }, (connection) => this.#onConnection(connection));
+    this.#server = new ssh2.Server({ hostKeys: [options.hostKey] }, (connection) => this.#onConnection(connection));
     this.#server.maxConnections = CONNECTIONS_MAX;
   }
 
@@ -62,7 +63,7 @@ export class SshDoor {
     connection.on('error', () => {});
     connection.once('close', () => this.#connections.delete(connection));
     connection.on('authentication', (context) => {
-      const allowed = utils.parseKey(this.#options.authorizedKey);
+      const allowed = ssh2.utils.parseKey(this.#options.authorizedKey);
       if (context.method !== 'publickey' || allowed instanceof Error || context.username !== this.#options.user) {
         context.reject(['publickey']);
         return;
@@ -100,8 +101,16 @@ export class SshDoor {
 /** A new Ed25519 pair: private key in OpenSSH form, public key as a line of authorized_keys. */
 export function makeKeyPair(comment: string): { readonly privateKey: string; readonly publicKey: string } {
   for (;;) {
-    const pair = utils.generateKeyPairSync('ed25519', { comment });
+    const pair = ssh2.utils.generateKeyPairSync('ed25519', { comment });
     // Now and then ssh2 (seen in 1.17.0) writes a key that it cannot read: about one in a hundred.
-    if (!(utils.parseKey(pair.private) instanceof Error)) return { privateKey: pair.private, publicKey: pair.public };
+    if (!(ssh2.utils.parseKey(pair.private) instanceof Error))
+      return { privateKey: pair.private, publicKey: pair.public };
   }
+}
+
+/** The fingerprint of a private key's public half, as `ssh-keygen -lf` shows it. @throws Error if it is no key. */
+export function hostKeyFingerprint(privateKey: string): string {
+  const key = ssh2.utils.parseKey(privateKey);
+  if (key instanceof Error) throw key;
+  return `SHA256:${createHash('sha256').update(key.getPublicSSH()).digest('base64').replace(/=+$/, '')}`;
 }

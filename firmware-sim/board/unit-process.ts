@@ -27,6 +27,7 @@ export type UnitProcessOptions = {
   readonly runtimeDir: string;
   readonly clock: Clock;
   readonly onEnd: (state: UnitState) => void;
+  readonly onStart?: (state: UnitState) => void;
   /** As TimeoutStopSec. */
   readonly stopMs?: number;
 };
@@ -75,6 +76,7 @@ export class UnitProcess {
     this.#child = child;
     const pid = child.pid ?? null;
     this.#set({ active: 'active', sub: 'running', inv, startedMonoMs: clock.monoMs(), pid });
+    this.#options.onStart?.(this.#state);
     this.#ended = new Promise((resolve) => {
       const end = (code: number | null, signalName: NodeJS.Signals | null) => {
         if (this.#child !== child) return;

@@ -1,6 +1,6 @@
 import { createHash } from 'node:crypto';
 import { connect, type Socket } from 'node:net';
-import { Client, type ClientChannel } from 'ssh2';
+import ssh2, { type ClientChannel } from 'ssh2';
 import type { Clock } from '../../base/clock.js';
 import { messageOf, systemCodeOf } from '../../base/errors.js';
 import { ANSWER_BYTES_MAX, type BoardCommand, buildBoardCommand, decodeBoardAnswer } from '../../protocol/board.js';
@@ -65,7 +65,7 @@ class SshSession {
   readonly #address: BoardAddress;
   readonly #options: SshRestarterOptions;
   readonly #limits: RestarterLimits;
-  readonly #client = new Client();
+  readonly #client = new ssh2.Client();
   #socket: Socket | undefined;
   #wrongKey: string | undefined;
 
