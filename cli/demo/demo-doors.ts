@@ -13,7 +13,7 @@ import type { DemoDoor, DemoDoors, DemoOptions } from './demo-plan.js';
  * @throws OperationError `state-unwritable`.
  */
 export async function openDoors({ nodes, stateDir }: DemoOptions): Promise<DemoDoors> {
-  const folder = join(stateDir, 'credentials', 'ssh');
+  const folder = join(stateDir, 'ssh');
   try {
     await makeFolder(folder);
     const monitor = await keyPair(join(folder, 'monitor'));
