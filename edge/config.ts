@@ -103,6 +103,31 @@ const RecordsConfig = z.strictObject({
     ),
 });
 
+const ReplicaConfig = z.strictObject({
+  enabled: z
+    .boolean()
+    .default(true)
+    .describe('keep copies of the records of other nodes, answer for them, and for the own'),
+  // At 26 B a record, 40 million records: ten nodes at a record a second for six weeks.
+  budgetMiB: z.int().min(1).max(1_048_576).default(1024).describe('closed segments of copies; the oldest go first'),
+  retentionDays: z
+    .number()
+    .min(0.01)
+    .max(3650)
+    .default(30)
+    .describe(
+      'records of nodes that are away are kept this long; those of the others as long as their nodes keep them',
+    ),
+  pollMs: z
+    .int()
+    .min(1000)
+    .max(86_400_000)
+    .default(60_000)
+    .describe(
+      'how often some segments are read again and compared with other copies, half to one and a half times this',
+    ),
+});
+
 /** The `edge` section: one node. */
 export const EdgeConfig = z.strictObject({
   node: Id.describe('name of the node, its MQTT identity and client id'),
@@ -117,6 +142,7 @@ export const EdgeConfig = z.strictObject({
     .describe('by camera id'),
   cameraEvents: z.boolean().default(false).describe('also publish each track event on camera/<camera>/event'),
   records: RecordsConfig.prefault({}),
+  replica: ReplicaConfig.prefault({}),
   limits: LimitsConfig.prefault({}),
   timing: TimingConfig.prefault({}),
   logLevel: z.enum(['debug', 'info', 'warn', 'error', 'silent']).default('info'),

@@ -24,7 +24,10 @@ import { TrackLedger } from './process/track-ledger.js';
 import { VisionHost, visionRepairMs } from './process/vision-host.js';
 import type { StartVision, TickReport, TrackReport, VisionReport } from './process/vision-message.js';
 import { QueryServer } from './query/query-server.js';
+import type { OwnCopies } from './records/head.js';
 import { RecordStore } from './records/record-store.js';
+import { CopyLogReader } from './replica/copy-log-reader.js';
+import { Replica } from './replica/replica.js';
 import { CameraBoard } from './state/camera-board.js';
 import { buildNodeInfo, type NodeModel } from './state/node-info.js';
 
@@ -60,6 +63,7 @@ export class EdgeNode {
   readonly #documents: RetainedDocuments;
   readonly #store: RecordStore;
   readonly #host: VisionHost;
+  #replica: Replica | undefined;
   #queries: QueryServer | undefined;
   readonly #heartbeat: Heartbeat;
   readonly #health: HealthReporter;
@@ -92,6 +96,8 @@ export class EdgeNode {
       log,
       isClockSynchronised,
       onDisk: () => this.#health.reportNow(),
+      onLogChanged: () => this.#replica?.noteOwn(),
+      ...(config.replica.enabled ? { copies: this.#ownCopies() } : {}),
       indexDocumentsMax: config.records.indexDocumentsMax,
       limits: {
         retentionBytes: config.records.retentionMiB * 1024 * 1024,
@@ -173,6 +179,7 @@ export class EdgeNode {
   /** Opens the log. @throws OperationError `state-unwritable`, `state-locked`. */
   async open(): Promise<void> {
     await this.#store.open();
+    await this.#openReplica();
     this.#openQueries();
     this.#showInfo();
     for (const board of this.#boards.values()) {
@@ -200,14 +207,39 @@ export class EdgeNode {
     this.#watchdog.close();
     this.#endOpenTracks();
     await this.#queries?.close();
+    await this.#replica?.close();
     await this.#store.close();
     this.#documents.close();
   }
 
+  async #openReplica(): Promise<void> {
+    const { config, link, stateDir, clock, random, log } = this.#options;
+    const { enabled, budgetMiB, retentionDays, pollMs } = config.replica;
+    if (!enabled) return;
+    const replica = new Replica({
+      ...{ node: config.node, stateDir, publicKey: this.#store.publicKey, records: this.#store.records },
+      ...{ link, clock, random: random.fork('replica'), log },
+      limits: { copiesBytesMax: budgetMiB * 1024 * 1024, retentionMs: retentionDays * 86_400_000, pollMs },
+      onState: (state) => this.#documents.set(routes.replica, { node: config.node }, state),
+    });
+    await replica.open();
+    this.#replica = replica;
+  }
+
+  #ownCopies(): OwnCopies {
+    return {
+      length: (epoch) => this.#replica?.ownLength(epoch) ?? 0,
+      isSealed: (epoch) => this.#replica?.isSealed(epoch) ?? false,
+    };
+  }
+
   #openQueries(): void {
     const { config, link, clock, log } = this.#options;
-    const reader = this.#store.reader;
-    this.#queries = new QueryServer({ link, node: config.node, reader, state: () => 'active', clock, log });
+    const own = this.#store.reader;
+    const replica = this.#replica;
+    const reader = replica === undefined ? own : new CopyLogReader(replica, config.node, own);
+    const state = () => replica?.state().state ?? 'active';
+    this.#queries = new QueryServer({ link, node: config.node, reader, state, clock, log });
     this.#queries.open();
   }
 
@@ -389,6 +421,7 @@ export class EdgeNode {
       },
       drops: lossesOf({
         ...store.drops,
+        ...copyLosses(this.#replica?.counters() ?? {}),
         ...this.#host.counters.snapshot(),
         ...this.#tick?.counters,
         ...Object.fromEntries(
@@ -427,6 +460,16 @@ const WORK: ReadonlySet<string> = new Set([
 /** What was dropped, diverted, retried or restarted. */
 function lossesOf(counters: Readonly<Record<string, number>>): Record<string, number> {
   return Object.fromEntries(Object.entries(counters).filter(([name]) => !WORK.has(name)));
+}
+
+/** What of a replica's counters is loss or trouble; the rest is in its own state. */
+const COPY_LOSSES = [
+  ...['linesRefused', 'linesDoubted', 'segmentsRefused', 'keysRefused', 'headsRefused', 'forks', 'clones', 'gone'],
+  ...['rot', 'expired', 'pollsLost', 'needsRefused', 'logsRefused', 'diskFailures', 'segmentsDropped', 'sendFailures'],
+];
+
+function copyLosses(counters: Readonly<Record<string, number>>): Record<string, number> {
+  return Object.fromEntries(COPY_LOSSES.map((name) => [`copies.${name}`, counters[name] ?? 0]));
 }
 
 function rounded(ageMs: number | null | undefined): number | null {

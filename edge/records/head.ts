@@ -11,9 +11,18 @@ import type { Head } from '../../protocol/record.js';
 import { routes } from '../../protocol/routes.js';
 import { SCHEMA_MINOR } from '../../protocol/status.js';
 import type { RecordLimits } from './record-limits.js';
-import type { RecordLog } from './record-log.js';
+import type { LogExtent, RecordLog } from './record-log.js';
+
+/** What other holders have of the own logs. */
+export type OwnCopies = {
+  /** Length of a closed epoch with the records that were fetched back: published once, and lost by a power cut here. */
+  readonly length: (epoch: string) => number;
+  /** True when every holder has a closed epoch as a whole: nobody needs to be told of it any more. */
+  readonly isSealed: (epoch: string) => boolean;
+};
 
 export type HeadPublisherOptions = {
+  readonly copies?: OwnCopies;
   readonly link: Link;
   /** The other brokers the node reaches: its head is at all of them. */
   readonly sides?: SideLinks | undefined;
@@ -68,21 +77,27 @@ export class HeadPublisher {
 
   /** The head as it is now, signed. */
   build(): Head {
-    const { records, node, clock, key, limits } = this.#options;
-    const logs = records
-      .extents()
-      .slice(-limits.headEpochs)
-      .map((extent): Head['logs'][number] => ({
-        e: extent.epoch,
-        st: extent.isLive ? 'live' : 'closed',
-        first: extent.first,
-        seq: extent.seq,
-        H: extent.hash,
-        seg: extent.segments,
-        ...(extent.tail === undefined ? {} : { tail: extent.tail }),
-      }));
+    const { records, node, clock, key, copies } = this.#options;
+    const logs = this.#extentsToTell().map((extent): Head['logs'][number] => ({
+      e: extent.epoch,
+      st: extent.isLive ? 'live' : 'closed',
+      first: extent.first,
+      seq: extent.isLive ? extent.seq : Math.max(extent.seq, copies?.length(extent.epoch) ?? 0),
+      H: extent.hash,
+      seg: extent.segments,
+      ...(extent.tail === undefined ? {} : { tail: extent.tail }),
+    }));
     const head = { node, inst: records.instance, t: clock.nowMs(), logs };
     return { v: SCHEMA_MINOR, ...head, sig: signHead(head, key), key: publicKeyText(key) };
+  }
+
+  // The newest epochs, and older ones as long as not every holder has all of them.
+  #extentsToTell(): LogExtent[] {
+    const { records, limits, copies } = this.#options;
+    const extents = records.extents();
+    const newest = new Set(extents.slice(-limits.headEpochs));
+    const unsealed = extents.filter((extent) => !newest.has(extent) && copies?.isSealed(extent.epoch) === false);
+    return [...unsealed.slice(-limits.headEpochs), ...newest];
   }
 
   counters(): Record<string, number> {

@@ -44,6 +44,11 @@ export class LiveEpoch {
     this.#disk = disk;
   }
 
+  /** Smallest seq that lies in no closed segment. */
+  get openFrom(): number {
+    return this.#closings[0]?.first ?? this.#segmentFirst;
+  }
+
   /** Largest seq given out. */
   get seq(): number {
     return this.#tailFirst + this.#tail.length - 1;

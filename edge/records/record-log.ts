@@ -15,7 +15,7 @@ import { LiveEpoch } from './live-epoch.js';
 import type { RecordDisk } from './record-disk.js';
 import { RECORD_LINE_BYTES_MAX, type RecordLimits } from './record-limits.js';
 import { judgeAge, keptUntilMs } from './retention.js';
-import { RottenSegmentError, type SegmentMeta } from './segment.js';
+import { type OpenedSegment, RottenSegmentError, type SegmentMeta } from './segment.js';
 import { SyncBudget } from './sync-budget.js';
 
 /** A record without what the log gives it: `s` and `t`. */
@@ -66,6 +66,8 @@ export type RecordLogOptions = {
   readonly isClockSynchronised: () => boolean;
   readonly onAppended: () => void;
   readonly onSegmentClosed: () => void;
+  /** More of the log survives a power cut than before. */
+  readonly onSynced?: () => void;
   readonly onDisk: (state: DiskState) => void;
   /** Records given up by retention. */
   readonly onExpired: (epoch: string, first: number, last: number) => void;
@@ -267,6 +269,32 @@ export class RecordLog {
     return { segments, lines: lines ?? [] };
   }
 
+  /** Closed segments of one epoch, in order. */
+  segmentsOf(epoch: string): readonly SegmentMeta[] {
+    return this.#folder(epoch)?.segments ?? [];
+  }
+
+  /** Smallest seq of an epoch that lies in no closed segment. */
+  openFrom(epoch: string): number {
+    const folder = this.#folder(epoch);
+    if (folder === undefined) return 1;
+    const isLive = this.#live?.folder === folder;
+    return (isLive ? this.#live?.openFrom : folder.looseLines(1, 1)[0]?.s) ?? folder.closedSeq + 1;
+  }
+
+  /** A closed segment as it lies; undefined if it is rotten, which is put aside, or not there any more. */
+  async readSegment(epoch: string, n: number): Promise<OpenedSegment | undefined> {
+    const folder = this.#folder(epoch);
+    const meta = folder?.segments.find((segment) => segment.n === n);
+    if (folder === undefined || meta === undefined) return undefined;
+    try {
+      return await folder.read(meta);
+    } catch (error) {
+      await this.#meetUnreadable(folder, meta, error);
+      return undefined;
+    }
+  }
+
   /** All closed segments, newest first. */
   *segmentsNewestFirst(): Generator<{ readonly epoch: string; readonly meta: SegmentMeta }> {
     for (const folder of [...this.#folders].reverse()) {
@@ -282,7 +310,7 @@ export class RecordLog {
     try {
       return await folder.readFile(meta);
     } catch (error) {
-      await this.#noteUnreadable(folder, meta, error);
+      await this.#meetUnreadable(folder, meta, error);
       return undefined;
     }
   }
@@ -476,7 +504,13 @@ export class RecordLog {
     const settled = () => {
       this.#isSyncing = false;
     };
-    this.#trouble.watch(this.#live?.sync() ?? Promise.resolve()).then(settled, (error) => {
+    const synced = () => {
+      settled();
+      this.#options.onSynced?.();
+      // What was written while a slow disk synced is not covered by it, and its own timer may have passed.
+      if (this.#live !== undefined && !this.#trouble.isPresent && !this.#isClosed) this.#armSync(this.#live);
+    };
+    this.#trouble.watch(this.#live?.sync() ?? Promise.resolve()).then(synced, (error) => {
       settled();
       void this.#enqueue(() => Promise.reject(error));
     });
@@ -565,12 +599,12 @@ export class RecordLog {
       const skip = Math.max(0, from - meta.first);
       return lines.slice(skip, skip + max).map((text, i) => ({ s: meta.first + skip + i, text }));
     } catch (error) {
-      await this.#noteUnreadable(folder, meta, error);
+      await this.#meetUnreadable(folder, meta, error);
       return [];
     }
   }
 
-  async #noteUnreadable(folder: EpochFolder, meta: SegmentMeta, error: unknown): Promise<void> {
+  async #meetUnreadable(folder: EpochFolder, meta: SegmentMeta, error: unknown): Promise<void> {
     // Retention took it while we read: not rot.
     if (!folder.segments.includes(meta)) return;
     const isRot = error instanceof RottenSegmentError || systemCodeOf(error) === 'ENOENT';

@@ -14,7 +14,7 @@ import type { LogReader } from '../query/log-reader.js';
 import { OwnLogReader } from '../query/own-log-reader.js';
 import { CursorFile } from './cursor-file.js';
 import type { DiskState } from './disk-trouble.js';
-import { HeadPublisher } from './head.js';
+import { HeadPublisher, type OwnCopies } from './head.js';
 import { NeedServer } from './need-server.js';
 import { openNodeKey } from './node-key.js';
 import { Publisher } from './publisher.js';
@@ -48,6 +48,10 @@ export type RecordStoreOptions = {
   /** Records in the NeDB index; 0 for none. 50,000 unless told, about 100 MB. */
   readonly indexDocumentsMax?: number;
   readonly disk?: RecordDisk;
+  /** The own log grew, closed a segment, gave one up or became durable. */
+  readonly onLogChanged?: () => void;
+  /** What others hold of the own logs. Given: need is answered by who holds the copies, not here. */
+  readonly copies?: OwnCopies;
   /** Compiled index worker, for tests that run from sources. */
   readonly indexWorkerUrl?: URL;
 };
@@ -70,7 +74,7 @@ type Parts = {
   readonly records: RecordLog;
   readonly publisher: Publisher;
   readonly head: HeadPublisher;
-  readonly needs: NeedServer;
+  readonly needs: NeedServer | undefined;
   readonly segments: SegmentPublisher;
   readonly index: RecordIndex | undefined;
   readonly publicKey: string;
@@ -113,6 +117,11 @@ export class RecordStore {
   /** Public key of this node for its `info`: base64 of 32 bytes. */
   get publicKey(): string {
     return this.#open().publicKey;
+  }
+
+  /** The own log itself, for who keeps copies and answers for it. */
+  get records(): RecordLog {
+    return this.#open().records;
   }
 
   /** The own log as queries see it. */
@@ -166,7 +175,7 @@ export class RecordStore {
       queues: {
         recordsUnpublished: publisher.backlog,
         recordsUnwritten: records.unwritten,
-        needsWaiting: needs.waiting,
+        needsWaiting: needs?.waiting ?? 0,
         segmentsUnpublished: segments.backlog,
         recordsUnindexed: index?.backlog ?? 0,
       },
@@ -182,7 +191,7 @@ export class RecordStore {
         ...prefixed('log', log),
         ...prefixed('publish', sent),
         ...prefixed('head', head.counters()),
-        ...prefixed('need', needs.counters()),
+        ...prefixed('need', needs?.counters() ?? {}),
         ...prefixed('segment', segments.counters()),
         ...prefixed('index', index?.counters() ?? {}),
       },
@@ -198,7 +207,7 @@ export class RecordStore {
   async #close(): Promise<void> {
     const parts = this.#parts;
     if (parts === undefined) return;
-    parts.needs.close();
+    parts.needs?.close();
     // All of the log in segments, so that who comes while we are off can read it from the broker alone.
     await parts.records.closeSegment();
     parts.head.publish();
@@ -234,8 +243,11 @@ export class RecordStore {
       onAppended: () => {
         this.#parts?.publisher.wake();
         this.#parts?.index?.wake();
+        this.#options.onLogChanged?.();
       },
+      onSynced: () => this.#options.onLogChanged?.(),
       onSegmentClosed: () => {
+        this.#options.onLogChanged?.();
         this.#parts?.head.publish();
         this.#parts?.segments.wake();
       },
@@ -247,11 +259,12 @@ export class RecordStore {
     const shared = { link, sides: this.#options.sides, records, node, clock, random, log, limits };
     const publisher = new Publisher({ ...shared, cursor });
     await publisher.open();
-    const head = new HeadPublisher({ ...shared, key });
+    const { copies } = this.#options;
+    const head = new HeadPublisher({ ...shared, key, ...(copies === undefined ? {} : { copies }) });
     head.open();
     const bulk = { ...shared, link: this.#options.bulk ?? link };
-    const needs = new NeedServer(bulk);
-    needs.open();
+    const needs = copies === undefined ? new NeedServer(bulk) : undefined;
+    needs?.open();
     const segments = new SegmentPublisher(bulk);
     segments.open();
     const index = this.#openIndex(records);

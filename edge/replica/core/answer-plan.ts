@@ -14,7 +14,8 @@ export function planAnswer(copy: Copy, need: Need): Piece[] {
   const given = new Set<number>();
   let left = need.max;
   for (const [from, to] of need.ranges) {
-    const end = need.as === 'segments' ? planSegments(copy, from, to, given, pieces, left) : undefined;
+    const takesSegments = need.as === 'segments' && !copy.isForkProven;
+    const end = takesSegments ? planSegments(copy, from, to, given, pieces, left) : undefined;
     left -= end?.records ?? 0;
     for (const [a, b] of copy.held(end?.openFrom ?? from, to)) {
       for (let start = a; start <= b && left > 0; start += PART_RECORDS) {

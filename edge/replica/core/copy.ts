@@ -20,7 +20,8 @@ export type LinesTaken = {
 };
 export type EntryTaken = 'taken' | 'foreign-key' | 'fork';
 export type SegmentTaken = {
-  readonly verdict: 'kept' | 'known' | 'pending' | 'refused' | 'below-first';
+  /** `unchained`: its records may be taken in one by one, as another holder's word. */
+  readonly verdict: 'kept' | 'known' | 'pending' | 'refused' | 'below-first' | 'unchained';
   /** To be saved: the segment, and those that waited for it. */
   readonly keep: readonly SegmentToKeep[];
 };
@@ -42,9 +43,10 @@ export class Copy {
   isOver = false;
   /** Key of the first head that listed it. */
   publicKey: string | undefined;
-  /** Nothing from here on is taken in or answered: two texts claim this seq. */
+  /** Nothing from here on is answered: two texts, or two signed chains, claim this seq. A person decides. */
   frozenFrom: number | undefined;
-  isForkProven = false;
+  /** Segments from this number on are not to be had: signed heads contradict each other. Records are kept one by one. */
+  #forkSegment: number | undefined;
   /** It lies on the own disk as the node's own log; what is held beside it was fetched back from others. */
   own: OwnExtent | undefined;
   readonly #segments = new Map<number, SegmentMeta>();
@@ -123,7 +125,7 @@ export class Copy {
 
   /** Largest seq up to which nothing still kept is missing on the disk. */
   get frontier(): number {
-    return Math.min(this.#prefix(this.#durable), (this.frozenFrom ?? Number.POSITIVE_INFINITY) - 1);
+    return this.#prefix(this.#durable);
   }
 
   /** Largest seq up to which everything may be answered: held, and confirmed by its writer or a signed head. */
@@ -137,7 +139,12 @@ export class Copy {
 
   /** Records known to exist and not held. */
   get missingRecords(): number {
-    return countOf(this.#have.missing(this.first, this.#cap(), Number.POSITIVE_INFINITY));
+    return countOf(this.#have.missing(this.first, this.known, Number.POSITIVE_INFINITY));
+  }
+
+  /** Two signed heads contradict each other. */
+  get isForkProven(): boolean {
+    return this.#forkSegment !== undefined;
   }
 
   get isWhole(): boolean {
@@ -162,7 +169,7 @@ export class Copy {
     let refused = 0;
     let forkAt: number | undefined;
     for (const { s, text } of lines) {
-      if (s < this.first || (this.frozenFrom !== undefined && s >= this.frozenFrom)) {
+      if (s < this.first) {
         refused++;
         continue;
       }
@@ -197,17 +204,17 @@ export class Copy {
     if (this.publicKey !== undefined && this.publicKey !== publicKey) return 'foreign-key';
     this.publicKey = publicKey;
     const n = entry.seg - 1;
-    const knownHash = n >= 0 ? this.#anchors.get(n) : undefined;
-    if (knownHash !== undefined && knownHash !== entry.H) {
-      this.isForkProven = true;
-      const from = this.#forkedFrom(n);
-      this.frozenFrom = Math.min(this.frozenFrom ?? from, from);
-      return 'fork';
-    }
-    if (n >= 0 && entry.H !== '') this.#noteAnchor(n, entry);
     this.headSeq = Math.max(this.headSeq, entry.seq);
     this.known = Math.max(this.known, entry.seq);
     this.isOver ||= entry.st === 'closed';
+    const isBeyondFork = this.#forkSegment !== undefined && n >= this.#forkSegment;
+    if (n < 0 || entry.H === '' || isBeyondFork) return 'taken';
+    const knownHash = this.hashOf(n) ?? this.#segments.get(n)?.hash;
+    if (knownHash !== undefined && knownHash !== entry.H) {
+      this.#fork(n);
+      return 'fork';
+    }
+    this.#noteAnchor(n, entry);
     return 'taken';
   }
 
@@ -251,8 +258,11 @@ export class Copy {
     const { header } = opened;
     if (header.n !== this.node || header.e !== this.epoch) return { verdict: 'refused', keep: [] };
     if (header.first + header.count <= this.first) return { verdict: 'below-first', keep: [] };
-    if (this.#isClosed(header.seg)) return { verdict: 'known', keep: [] };
+    if (this.#hashHeld(header.seg) === opened.hash) return { verdict: 'known', keep: [] };
     const hash = this.hashOf(header.seg);
+    // Of a forked log, and of an own one of which others have more, the records count and not how they were cut.
+    const isBeyondFork = this.#forkSegment !== undefined && header.seg >= this.#forkSegment;
+    if (isBeyondFork || (this.own !== undefined && hash !== opened.hash)) return { verdict: 'unchained', keep: [] };
     if (hash === undefined) {
       this.#wait(opened);
       return { verdict: 'pending', keep: [] };
@@ -325,7 +335,7 @@ export class Copy {
 
   /** What is still to be fetched: at most `max` ranges, newest first. Closed segments count only as such. */
   wanted(max: number): Interval[] {
-    const top = this.#cap();
+    const top = this.known;
     const sealedTop = Math.min(top, this.#sealedTo);
     const ranges: Interval[] = [];
     if (top > sealedTop) {
@@ -366,10 +376,6 @@ export class Copy {
     });
   }
 
-  #cap(): number {
-    return Math.min(this.known, (this.frozenFrom ?? Number.POSITIVE_INFINITY) - 1);
-  }
-
   #prefix(set: IntervalSet): number {
     let prefix = this.first - 1;
     for (;;) {
@@ -381,7 +387,11 @@ export class Copy {
   }
 
   #isClosed(n: number): boolean {
-    return this.#segments.has(n) || this.#saving.has(n) || this.own?.segments.some((meta) => meta.n === n) === true;
+    return this.#hashHeld(n) !== undefined;
+  }
+
+  #hashHeld(n: number): string | undefined {
+    return this.segment(n)?.hash ?? this.#saving.get(n)?.hash;
   }
 
   // A tail must be of this log and end where it may; the hash confirms it, but only once its records are there.
@@ -396,9 +406,16 @@ export class Copy {
     forgetLowest(this.#tails, this.#limits.pendingSegmentsMax);
   }
 
-  #forkedFrom(n: number): number {
+  // Up to the segment before everybody agrees. Behind it the numbers of segments mean nothing any more.
+  #fork(n: number): void {
     const before = this.segment(n - 1);
-    return before === undefined ? this.first : before.first + before.count;
+    const from = before === undefined ? this.first : before.first + before.count;
+    this.#forkSegment = n;
+    this.frozenFrom = Math.min(this.frozenFrom ?? from, from);
+    this.#sealedTo = Math.min(this.#sealedTo, from - 1);
+    for (const map of [this.#anchors, this.#tails, this.#pending]) {
+      for (const number of [...map.keys()]) if (number >= n) map.delete(number);
+    }
   }
 
   #linesOf({ first, count }: SegmentHeader): string[] | undefined {
@@ -434,7 +451,8 @@ export class Copy {
     this.#have.add(first, end);
     this.#sealed.add(first, end);
     this.known = Math.max(this.known, end);
-    if (!this.isForkProven && this.frozenFrom !== undefined && this.frozenFrom <= end) this.frozenFrom = undefined;
+    if (this.#forkSegment === undefined && this.frozenFrom !== undefined && this.frozenFrom <= end)
+      this.frozenFrom = undefined;
     const before = this.#pending.get(seg - 1);
     if (before === undefined) return [segment];
     this.#pending.delete(seg - 1);

@@ -41,6 +41,7 @@ export type ReplicaEvent =
   | { readonly type: 'own'; readonly extents: readonly OwnExtent[] }
   | { readonly type: 'live'; readonly node: string; readonly epoch: string; readonly lines: readonly Line[] }
   | { readonly type: 'head'; readonly head: Head; readonly keeper?: string }
+  | { readonly type: 'unkept'; readonly node: string; readonly keeper: string }
   | { readonly type: 'frontier'; readonly from: string; readonly frontier: Frontier }
   | { readonly type: 'need'; readonly from: string; readonly need: Need }
   | {

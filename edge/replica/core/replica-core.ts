@@ -62,6 +62,8 @@ const COUNTER_NAMES = [
 
 const RETENTION_PERIOD_MS = 60_000;
 const NODES_MAX = 1_024;
+/** Between two holders that could look after the same node: time to hear that the first one does. */
+const ADOPT_TURN_MS = 3_000;
 /** After a connect: heads and states that are retained need this long to arrive before anything is judged by them. */
 const SETTLE_MS = 3_000;
 
@@ -91,6 +93,8 @@ export class ReplicaCore {
   /** Live epochs under our own name that are not ours, with the length first heard. */
   readonly #aliens = new Map<string, number>();
   readonly #brokers = new Map<string, string>();
+  /** Whose head, by which key, others keep in the broker: `node/keeper`. */
+  readonly #keepers = new Map<string, string>();
   #effects: ReplicaEffect[] = [];
   #now: Instant = { monoMs: 0, wallMs: 0 };
   #upSinceMonoMs: number | undefined;
@@ -143,6 +147,11 @@ export class ReplicaCore {
 
   copy(node: string, epoch: string): Copy | undefined {
     return this.#copies.get(logKey(node, epoch));
+  }
+
+  /** True for a log whose records retention has given up as a whole. */
+  isForgotten(node: string, epoch: string): boolean {
+    return this.#forgotten.has(logKey(node, epoch));
   }
 
   /** Largest seq of an own epoch that another node holds durably too. */
@@ -244,7 +253,10 @@ export class ReplicaCore {
         this.#onLive(event.node, event.epoch, event.lines);
         return;
       case 'head':
-        this.#onHead(event.head);
+        this.#onHead(event.head, event.keeper);
+        return;
+      case 'unkept':
+        this.#keepers.delete(`${event.node}/${event.keeper}`);
         return;
       case 'frontier':
         this.#onFrontier(event);
@@ -395,17 +407,27 @@ export class ReplicaCore {
     this.#emit(this.#adoption.due({ adopted, segments, window }, this.#now.monoMs));
   }
 
-  // The newest head of a node that is away; and heads by keys that it lost, whether it is back or not.
+  // The newest head of a node that is away; and heads by keys that it lost, whether it is back or not. The first live holder
+  // looks after them; the next ones wait in turn and do so if nobody else does: not everybody has every head.
   #headToAdopt(node: string): KeptHead | undefined {
-    const { adoptAfterMs } = this.#limits;
+    const { monoMs } = this.#now;
     const self = this.#options.node;
     const currentKey = node === self ? this.#options.publicKey : this.#peers.key(node);
-    const isAway = node !== self && this.#peers.awayMs(node, this.#now.monoMs) >= adoptAfterMs;
-    const live = this.#peers.holders(node).filter((holder) => this.#peers.isOnline(holder));
-    const heads = this.#heads
-      .of(node)
-      .filter(({ publicKey }) => isAway || (currentKey !== undefined && publicKey !== currentKey));
-    return heads.find((_, i) => live[i % Math.max(1, live.length)] === self);
+    const live = this.#peers.holders(node).filter((holder) => holder !== node && this.#peers.isOnline(holder));
+    const rank = node === self ? live.length : live.indexOf(self);
+    const turnMs = rank * ADOPT_TURN_MS;
+    const isAway = node !== self && this.#peers.awayMs(node, monoMs) >= this.#limits.adoptAfterMs + turnMs;
+    const isSettled = monoMs - (this.#upSinceMonoMs ?? monoMs) >= SETTLE_MS + turnMs;
+    return this.#heads.of(node).find(({ publicKey }) => {
+      const isLost = currentKey !== undefined && publicKey !== currentKey && isSettled;
+      if (!isAway && !isLost) return false;
+      return !live.some((holder, i) => i < rank && this.#keepers.get(`${node}/${holder}`) === publicKey);
+    });
+  }
+
+  #noteKeeper(node: string, keeper: string, publicKey: string): void {
+    if (keeper === this.#options.node || this.#keepers.size >= NODES_MAX) return;
+    this.#keepers.set(`${node}/${keeper}`, publicKey);
   }
 
   #poll(): void {
@@ -476,6 +498,7 @@ export class ReplicaCore {
 
   #onUp(): void {
     this.#upSinceMonoMs = this.#now.monoMs;
+    this.#keepers.clear();
     this.#peers.restartClocks(this.#now.monoMs);
     this.#frontiers.tellAll();
     for (const copy of this.#copies.values()) this.#asks.nudge(copy);
@@ -494,6 +517,7 @@ export class ReplicaCore {
     this.#brokers.set(broker, epoch);
     const spreadMs = this.#options.random.range(0, this.#limits.reseedSpreadMs);
     this.#adoption.restart(this.#now.monoMs + spreadMs);
+    this.#keepers.clear();
     this.#frontiers.tellAll();
   }
 
@@ -583,10 +607,11 @@ export class ReplicaCore {
     for (const segment of segments) this.#emit([{ type: 'saveSegment', segment }]);
   }
 
-  #onHead(head: Head): void {
+  #onHead(head: Head, keeper?: string): void {
     const self = this.#options.node;
     const publicKey = head.key ?? (head.node === self ? this.#options.publicKey : this.#peers.key(head.node));
     if (publicKey === undefined || !this.#peers.note(head.node, this.#now.monoMs)) return;
+    if (keeper !== undefined) this.#noteKeeper(head.node, keeper, publicKey);
     const known = this.#heads.of(head.node).find((kept) => kept.publicKey === publicKey);
     if (known?.head.sig === head.sig) return;
     if (!this.#options.isHeadSigned(head, publicKey)) {
@@ -682,6 +707,7 @@ export class ReplicaCore {
     if (this.#inbox.isInTrouble(this.#now.monoMs)) return false;
     const { verdict, keep } = copy.takeSegment(segment);
     if (verdict === 'refused') this.#counters.add('segmentsRefused');
+    if (verdict === 'unchained') return this.#takeAsLines(copy, segment);
     this.#counters.add('segmentsFetched', keep.length);
     this.#save(keep);
     if (verdict !== 'pending') return verdict === 'kept';
@@ -690,8 +716,12 @@ export class ReplicaCore {
     if (segment.header.seg < n) return true;
     // No head that is known will ever confirm it: its writer's card forgot it, or died before it signed. Kept as lines that
     // nobody vouches for, so that holders agree on what there is; a pending segment alone would be asked for without end.
-    const lines = segment.lines.map((text, i) => ({ s: segment.header.first + i, text }));
-    return this.#takeLines(copy, lines, 'peer') > 0;
+    return this.#takeAsLines(copy, segment);
+  }
+
+  #takeAsLines(copy: Copy, { header, lines }: OpenedSegment): boolean {
+    const single = lines.map((text, i) => ({ s: header.first + i, text }));
+    return this.#takeLines(copy, single, 'peer') > 0;
   }
 
   #onRetained(segment: OpenedSegment): void {

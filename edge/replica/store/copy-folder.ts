@@ -85,6 +85,11 @@ export class CopyFolder {
     return this.#bytes;
   }
 
+  /** File of a closed segment, there or not. */
+  segmentPath(n: number): string {
+    return this.#pathOf(n);
+  }
+
   meta(n: number): SegmentMeta | undefined {
     return this.#segments.get(n);
   }

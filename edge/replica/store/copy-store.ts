@@ -80,6 +80,8 @@ export interface CopyStore {
   saveSegment(segment: SegmentToKeep): Promise<SegmentMeta>;
   /** @throws RottenSegmentError after putting the file aside as `.rot`; whatever the disk throws. */
   readSegment(node: string, epoch: string, n: number): Promise<OpenedSegment>;
+  /** The file of a closed segment, for who reads it in another thread; undefined where there is none. */
+  segmentPath(node: string, epoch: string, n: number): string | undefined;
   /** Puts a closed segment aside as `.rot`: it lost a vote. */
   putAside(node: string, epoch: string, n: number, reason: string): Promise<void>;
   /** Gives up segments and lines below a seq; `first` is durable before any file goes. */

@@ -53,7 +53,7 @@ const COUNTER_NAMES = [
 
 /**
  * The copies of other nodes' logs on a disk: an inbox for the open ends of all, a folder of closed segments per epoch, a
- * head per node, the ids of forgotten epochs. Nothing is written twice at once; segments are kept side by side.
+ * head per node and key, the ids of forgotten epochs. Nothing is written twice at once; segments are kept side by side.
  *
  * Memory: the lines of the inbox and 0.3 kB a closed segment.
  */
@@ -126,6 +126,11 @@ export class DiskCopyStore implements CopyStore {
       if (error instanceof RottenSegmentError) await this.putAside(node, epoch, n, messageOf(error));
       throw error;
     }
+  }
+
+  segmentPath(node: string, epoch: string, n: number): string | undefined {
+    const folder = this.#folders.get(keyOf({ node, epoch }));
+    return folder?.meta(n) === undefined ? undefined : folder.segmentPath(n);
   }
 
   putAside(node: string, epoch: string, n: number, reason: string): Promise<void> {

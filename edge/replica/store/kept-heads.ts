@@ -1,3 +1,4 @@
+import { createHash } from 'node:crypto';
 import { join } from 'node:path';
 import { z } from 'zod';
 import { OperationError, systemCodeOf } from '../../../base/errors.js';
@@ -10,15 +11,15 @@ import type { CopyStoreLimits } from './copy-store-limits.js';
 import type { RotShelf } from './rot-shelf.js';
 
 const KeptHeadLine = z.object({ head: Head, publicKey: z.string().max(64) });
-const NAME_PATTERN = /^([a-z0-9][a-z0-9-]{0,31})\.json$/;
+const NAME_PATTERN = /^[a-z0-9][a-z0-9-]{0,31}\.[0-9a-f]{16}\.json$/;
 
-/** The newest head of each other node, a file each, replaced as a whole. */
+/** The newest head of each other node and key, a file each, replaced as a whole. */
 export class KeptHeads {
   readonly #disk: RecordDisk;
   readonly #dir: string;
   readonly #limits: CopyStoreLimits;
   readonly #shelf: RotShelf;
-  readonly #nodes = new Set<string>();
+  readonly #names = new Set<string>();
 
   constructor(options: { disk: RecordDisk; dir: string; limits: CopyStoreLimits; shelf: RotShelf }) {
     this.#disk = options.disk;
@@ -33,10 +34,9 @@ export class KeptHeads {
     const heads: KeptHead[] = [];
     const rot: CopyRot[] = [];
     for (const name of (await this.#disk.list(this.#dir)).sort()) {
-      const node = NAME_PATTERN.exec(name)?.[1];
       // Left by a replacement that did not come to its end.
-      if (node === undefined) await this.#disk.remove(join(this.#dir, name)).catch(() => {});
-      else await this.#load(node, heads, rot);
+      if (!NAME_PATTERN.test(name)) await this.#disk.remove(join(this.#dir, name)).catch(() => {});
+      else await this.#load(name, heads, rot);
     }
     return { heads, rot };
   }
@@ -44,16 +44,18 @@ export class KeptHeads {
   /** @throws OperationError refused; whatever the disk throws: the earlier head stays. */
   async save({ head, publicKey }: KeptHead): Promise<void> {
     const { node } = head;
-    if (!this.#nodes.has(node) && this.#nodes.size >= this.#limits.headsMax) {
-      const message = `${this.#nodes.size} nodes have one already, allowed ${this.#limits.headsMax}`;
+    const name = nameOf(node, publicKey);
+    if (!this.#names.has(name) && this.#names.size >= this.#limits.headsMax) {
+      const message = `${this.#names.size} nodes have one already, allowed ${this.#limits.headsMax}`;
       throw new OperationError({ code: 'refused', op: 'keep head', subject: `node ${node}`, message });
     }
-    await this.#disk.replace(this.#pathOf(node), sealLine(JSON.stringify({ head, publicKey })));
-    this.#nodes.add(node);
+    await this.#disk.replace(join(this.#dir, name), sealLine(JSON.stringify({ head, publicKey })));
+    this.#names.add(name);
   }
 
-  async #load(node: string, heads: KeptHead[], rot: CopyRot[]): Promise<void> {
-    const path = this.#pathOf(node);
+  async #load(name: string, heads: KeptHead[], rot: CopyRot[]): Promise<void> {
+    const path = join(this.#dir, name);
+    const node = name.slice(0, name.indexOf('.'));
     const absent = Buffer.alloc(0);
     const read = () =>
       this.#disk.read(path).catch((error) => (systemCodeOf(error) === 'ENOENT' ? absent : Promise.reject(error)));
@@ -63,14 +65,14 @@ export class KeptHeads {
     const found = line === undefined ? undefined : KeptHeadLine.safeParse(parseJson(line));
     if (found?.success && damaged.length === 0 && tornBytes === 0) {
       heads.push(found.data);
-      this.#nodes.add(node);
+      this.#names.add(name);
       return;
     }
     const keptAt = aside ?? (await this.#shelf.putFile(path, `${node}-head`));
     rot.push({ node, epoch: '', path: keptAt, reason: 'the head is damaged' });
   }
+}
 
-  #pathOf(node: string): string {
-    return join(this.#dir, `${node}.json`);
-  }
+function nameOf(node: string, publicKey: string): string {
+  return `${node}.${createHash('sha256').update(publicKey).digest('hex').slice(0, 16)}.json`;
 }

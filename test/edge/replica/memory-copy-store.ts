@@ -144,6 +144,10 @@ export class MemoryCopyStore implements CopyStore {
     return { header: kept.header, headerLine: kept.headerLine, lines: kept.lines, hash: kept.hash };
   }
 
+  segmentPath(): undefined {
+    return undefined;
+  }
+
   async putAside(node: string, epoch: string, n: number): Promise<void> {
     if (this.#disk.epochs.get(keyOf({ node, epoch }))?.segments.delete(n)) this.#count('rotten');
   }

@@ -1,0 +1,64 @@
+import type { Cut } from '../../protocol/query.js';
+import type { HeldLog, LogReader, LogSlice } from '../query/log-reader.js';
+import type { Replica } from './replica.js';
+
+/** The copies of other nodes' logs, and what was fetched back of the own, as queries see them. */
+export class CopyLogReader implements LogReader {
+  readonly #replica: Replica;
+  readonly #node: string;
+  /** The own log, which answers for what it holds. */
+  readonly #own: LogReader;
+
+  constructor(replica: Replica, node: string, own: LogReader) {
+    this.#replica = replica;
+    this.#node = node;
+    this.#own = own;
+  }
+
+  logs(): readonly HeldLog[] {
+    const own = this.#own.logs();
+    const isOwnWhole = new Set(own.map(({ epoch }) => epoch));
+    const held: HeldLog[] = [];
+    for (const { node, epoch, first, answerable, frozenFrom } of this.#replica.core.copies()) {
+      if (node === this.#node && isOwnWhole.has(epoch)) continue;
+      const frozen = frozenFrom === undefined ? {} : { frozenAfter: frozenFrom - 1 };
+      held.push({ node, epoch, first, frontier: answerable, ...frozen });
+    }
+    return [...own, ...held];
+  }
+
+  slice(node: string, epoch: string, from: number, to: number): LogSlice | undefined {
+    const own = node === this.#node ? this.#own.slice(node, epoch, from, to) : undefined;
+    if (own !== undefined) return own;
+    const { core, store } = this.#replica;
+    const copy = core.copy(node, epoch);
+    if (copy === undefined) return undefined;
+    const end = Math.min(to, copy.answerable);
+    const segments = copy.segments.flatMap((meta) => {
+      const path = store.segmentPath(node, epoch, meta.n);
+      const overlaps = meta.first <= end && meta.first + meta.count > from;
+      return path === undefined || !overlaps ? [] : [{ ...meta, path }];
+    });
+    const isClosed = (s: number) => segments.some(({ first, count }) => s >= first && s < first + count);
+    const lines = copy.lines(from, end).filter(({ s }) => !isClosed(s));
+    return { node, epoch, from, to, segments, lines };
+  }
+
+  isForgotten(node: string, epoch: string): boolean {
+    return this.#own.isForgotten(node, epoch) || this.#replica.core.isForgotten(node, epoch);
+  }
+
+  async catchUp(cut: Cut, waitMs: number, signal: AbortSignal): Promise<void> {
+    const isOwn = new Set(this.#own.logs().map(({ epoch }) => epoch));
+    const others = cut.filter(([node, epoch]) => node !== this.#node || !isOwn.has(epoch));
+    await Promise.all([
+      this.#own.catchUp(cut, waitMs, signal),
+      others.length === 0 ? undefined : this.#replica.catchUp(others, waitMs, signal),
+    ]);
+  }
+
+  noteRot(node: string, epoch: string, n: number, reason: string): void {
+    this.#own.noteRot(node, epoch, n, reason);
+    this.#replica.noteRot(node, epoch, n, reason);
+  }
+}

@@ -1,0 +1,251 @@
+import { join } from 'node:path';
+import type { Clock } from '../../base/clock.js';
+import { FolderLock } from '../../base/folder-lock.js';
+import type { Link } from '../../base/link/link.js';
+import { isHeadSigned } from '../../base/listener/head-signature.js';
+import type { Log } from '../../base/log.js';
+import type { Random } from '../../base/random.js';
+import { RateLimitedLog } from '../../base/rate-limited-log.js';
+import { openStateFolder } from '../../base/state-folder.js';
+import type { Cut } from '../../protocol/query.js';
+import type { ReplicaState } from '../../protocol/replica.js';
+import { localDisk, type RecordDisk } from '../records/record-disk.js';
+import type { RecordLog } from '../records/record-log.js';
+import { Answerer } from './answerer.js';
+import type { Instant, ReplicaEffect, ReplicaEvent } from './core/effects.js';
+import { ReplicaCore } from './core/replica-core.js';
+import { DEFAULT_REPLICA_LIMITS, type ReplicaLimits } from './core/replica-limits.js';
+import { LogFiles } from './log-files.js';
+import { ownExtents } from './own-extents.js';
+import { ReplicaEars } from './replica-ears.js';
+import { ReplicaHands } from './replica-hands.js';
+import type { CopyStore } from './store/copy-store.js';
+import { DEFAULT_COPY_STORE_LIMITS } from './store/copy-store-limits.js';
+import { DiskCopyStore } from './store/disk-copy-store.js';
+
+export type ReplicaOptions = {
+  readonly node: string;
+  /** State folder of the node; the copies get a folder of their own in it. */
+  readonly stateDir: string;
+  /** Public key of the node, base64 of 32 bytes. */
+  readonly publicKey: string;
+  /** The node's own log, open. */
+  readonly records: RecordLog;
+  readonly link: Link;
+  /** Second connection for segments and fills; the first one unless given. */
+  readonly bulk?: Link;
+  readonly clock: Clock;
+  readonly random: Random;
+  readonly log: Log;
+  readonly limits?: Partial<ReplicaLimits>;
+  readonly disk?: RecordDisk;
+  /** The state of the replica, on change and at most every few seconds; to be published. */
+  readonly onState: (state: ReplicaState) => void;
+  /** What is told of others or of itself that a person should know. */
+  readonly onTrouble?: (effect: Extract<ReplicaEffect, { type: 'tell' }>) => void;
+};
+
+type Parts = {
+  readonly lock: FolderLock;
+  readonly store: CopyStore;
+  readonly core: ReplicaCore;
+  readonly files: LogFiles;
+  readonly answerer: Answerer;
+  readonly ears: ReplicaEars;
+  readonly hands: ReplicaHands;
+};
+
+const TICK_MS = 100;
+const STATE_MS = 5_000;
+const CATCH_UP_LOOK_MS = 20;
+/** 50 parts of 30 kB a second at most: 1.5 MB/s, a third of what a Pi's Wi-Fi carries. */
+const FILL_PAUSE_MS = 20;
+
+/**
+ * The copies of everybody's logs on this node: hears what others publish, keeps it, asks for what is missing, gives what it
+ * has. What survives what: a line is in the inbox file at once, and survives a power cut at the latest `syncRefillMs` later;
+ * a closed segment and a head that commits to one are fsynced before they count. Frontiers say only what is durable.
+ */
+export class Replica {
+  readonly #options: ReplicaOptions;
+  readonly #limits: ReplicaLimits;
+  readonly #troubles: RateLimitedLog;
+  #parts: Parts | undefined;
+  #stops: (() => void)[] = [];
+  #shown = '';
+  #isOwnStale = true;
+  #closing: Promise<void> | undefined;
+
+  constructor(options: ReplicaOptions) {
+    this.#options = options;
+    this.#limits = { ...DEFAULT_REPLICA_LIMITS, ...options.limits };
+    this.#troubles = new RateLimitedLog(options.log, options.clock);
+  }
+
+  /**
+   * Locks the folder, reads what earlier lives left, and begins to listen.
+   * @throws OperationError state-locked, state-unwritable, disk-full
+   */
+  async open(): Promise<void> {
+    const { stateDir, clock } = this.#options;
+    const dir = join(stateDir, 'replica');
+    await openStateFolder(dir);
+    const lock = await FolderLock.acquire(dir, 'replica');
+    try {
+      this.#parts = await this.#openParts(dir, lock);
+    } catch (error) {
+      await lock.release();
+      throw error;
+    }
+    this.#tick();
+    this.#parts.ears.open();
+    this.#stops = [clock.every(TICK_MS, () => this.#tick()), clock.every(STATE_MS, () => this.#showState())];
+  }
+
+  /** The own log grew, closed a segment, gave one up or became durable: looked at with the next tick. */
+  noteOwn(): void {
+    this.#isOwnStale = true;
+  }
+
+  get core(): ReplicaCore {
+    return this.#open().core;
+  }
+
+  /** Length of an own epoch with the records that were fetched back; 0 before `open`. */
+  ownLength(epoch: string): number {
+    return this.#parts?.core.ownLength(epoch) ?? 0;
+  }
+
+  /** True if every holder has an own epoch as a whole. */
+  isSealed(epoch: string): boolean {
+    return this.#parts?.core.isSealed(epoch) ?? false;
+  }
+
+  get store(): CopyStore {
+    return this.#open().store;
+  }
+
+  state(): ReplicaState {
+    const { core, store } = this.#open();
+    return core.state(this.#now(), store.bytes);
+  }
+
+  /** Asks for everything up to a cut at once; resolves when it is held, or when the time is over. */
+  async catchUp(cut: Cut, waitMs: number, signal: AbortSignal): Promise<void> {
+    const { core } = this.#open();
+    const { clock } = this.#options;
+    const untilMonoMs = clock.monoMs() + waitMs;
+    const isBehind = () => cut.some(([node, epoch, seq]) => (core.copy(node, epoch)?.answerable ?? 0) < seq);
+    if (!isBehind()) return;
+    this.#hear({ type: 'want', cut });
+    while (isBehind() && clock.monoMs() < untilMonoMs) await clock.sleep(CATCH_UP_LOOK_MS, signal);
+  }
+
+  /** A segment was read and is not what was written: it is put aside and fetched again. */
+  noteRot(node: string, epoch: string, n: number, reason: string): void {
+    const { core, hands } = this.#open();
+    const isCopy = core.copy(node, epoch)?.segment(n) !== undefined && !this.#isOwn(node, epoch, n);
+    if (!isCopy) return;
+    hands.putAside(node, epoch, n, reason);
+    this.#hear({ type: 'rot', node, epoch, n, reason });
+  }
+
+  queues(): Record<string, number> {
+    const { core, hands, ears } = this.#open();
+    return { ...core.queues, copyWrites: hands.writesUnderWay, segmentsOpening: ears.opening };
+  }
+
+  counters(): Record<string, number> {
+    const { core, hands, ears, answerer, store } = this.#open();
+    return { ...core.counters(), ...hands.counters(), ...ears.counters(), ...answerer.counters(), ...store.counters() };
+  }
+
+  /** Makes what was taken in durable and stops; the link stays open. Idempotent. */
+  close(): Promise<void> {
+    this.#closing ??= this.#close();
+    return this.#closing;
+  }
+
+  async #close(): Promise<void> {
+    const parts = this.#parts;
+    if (parts === undefined) return;
+    for (const stop of this.#stops) stop();
+    parts.ears.close();
+    parts.answerer.close();
+    await parts.hands.settle();
+    await parts.store.close();
+    await parts.lock.release();
+  }
+
+  async #openParts(dir: string, lock: FolderLock): Promise<Parts> {
+    const { node, publicKey, records, link, clock, random, log, disk = localDisk } = this.#options;
+    const bulk = this.#options.bulk ?? link;
+    const store = new DiskCopyStore({ dir, disk, clock, log, limits: DEFAULT_COPY_STORE_LIMITS });
+    const content = await store.open();
+    const core = new ReplicaCore({ node, publicKey, limits: this.#limits, random, isHeadSigned, content });
+    const hear = (event: ReplicaEvent) => this.#hear(event);
+    const files = new LogFiles({
+      ...{ node, core, records, store },
+      onRot: (of, epoch, n, reason) => hear({ type: 'rot', node: of, epoch, n, reason }),
+      onOwnRot: (epoch, n) => {
+        hear({ type: 'rot', node, epoch, n, reason: 'a segment of the own log is rotten' });
+        this.noteOwn();
+      },
+    });
+    const answerer = new Answerer({ node, link: bulk, files, clock, log, fillPauseMs: FILL_PAUSE_MS });
+    const ears = new ReplicaEars({ node, link, bulk, hear, log });
+    const hands = new ReplicaHands({
+      ...{ node, link, bulk, store, files, answerer, ears, hear, log },
+      tell: (effect) => this.#tell(effect),
+    });
+    return { lock, store, core, files, answerer, ears, hands };
+  }
+
+  #open(): Parts {
+    if (this.#parts === undefined) throw new Error('the replica is not open');
+    return this.#parts;
+  }
+
+  #now(): Instant {
+    return { monoMs: this.#options.clock.monoMs(), wallMs: this.#options.clock.nowMs() };
+  }
+
+  #hear(event: ReplicaEvent): void {
+    const parts = this.#parts;
+    if (parts === undefined || this.#closing !== undefined) return;
+    for (const effect of parts.core.handle(event, this.#now())) parts.hands.do(effect);
+  }
+
+  #tick(): void {
+    if (this.#isOwnStale) {
+      this.#isOwnStale = false;
+      this.#hear({ type: 'own', extents: ownExtents(this.#options.records) });
+    }
+    this.#hear({ type: 'tick' });
+  }
+
+  #isOwn(node: string, epoch: string, n: number): boolean {
+    const { node: self, records } = this.#options;
+    return node === self && records.segmentsOf(epoch).some((meta) => meta.n === n);
+  }
+
+  // Counters and lag move all the time and are no reason to publish; they ride along.
+  #showState(): void {
+    const state = this.state();
+    const { counters: _, lagMs: __, unackedMs: ___, bytes: ____, ...telling } = state;
+    const shown = JSON.stringify(telling);
+    if (shown === this.#shown) return;
+    this.#shown = shown;
+    this.#options.onState({
+      ...state,
+      lagMs: state.lagMs === null ? null : Math.round(state.lagMs),
+      unackedMs: Math.round(state.unackedMs),
+    });
+  }
+
+  #tell(effect: Extract<ReplicaEffect, { type: 'tell' }>): void {
+    const { trouble, node, epoch, detail } = effect;
+    this.#troubles.warn(`replica: ${trouble}`, { node, epoch, detail });
+    this.#options.onTrouble?.(effect);
+  }
+}

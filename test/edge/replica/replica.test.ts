@@ -1,0 +1,179 @@
+import { mkdtemp, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { SystemClock } from '../../../base/clock.js';
+import { Link } from '../../../base/link/link.js';
+import { silentLog } from '../../../base/log.js';
+import { Random } from '../../../base/random.js';
+import { RecordStore } from '../../../edge/records/record-store.js';
+import { LogFiles } from '../../../edge/replica/log-files.js';
+import { Replica } from '../../../edge/replica/replica.js';
+import { routes } from '../../../protocol/routes.js';
+import { eventually } from '../../eventually.js';
+import { PlainBroker } from '../../plain-broker.js';
+
+const track = (id: number) => ({ k: 'track', c: 'front', ev: 'new', id, l: 'person', p: 870, b: [120, 221, 310, 780] });
+
+/** A node without eyes: link, log and replica, as edge/node.ts puts them together. */
+class BlindNode {
+  readonly name: string;
+  readonly link: Link;
+  readonly store: RecordStore;
+  replica: Replica | undefined;
+
+  constructor(name: string, url: string, dir: string) {
+    this.name = name;
+    const clock = new SystemClock();
+    const random = new Random(`${name} ${dir}`);
+    const shared = { clock, random, log: silentLog };
+    this.link = new Link({
+      ...shared,
+      ...{ url, clientId: name, root: 'vedette' },
+      limits: { reconnectFirstMs: 20, reconnectMaxMs: 50, stableMs: 50, endTimeoutMs: 200 },
+    });
+    this.store = new RecordStore({
+      ...shared,
+      ...{ stateDir: join(dir, name), node: name, link: this.link, indexDocumentsMax: 0 },
+      opening: () => ({ sw: '0.1.0', model: null, labels: ['person'], cameras: ['front'] }),
+      onLogChanged: () => this.replica?.noteOwn(),
+      copies: {
+        length: (epoch) => this.replica?.ownLength(epoch) ?? 0,
+        isSealed: (epoch) => this.replica?.isSealed(epoch) ?? false,
+      },
+      limits: { fsyncMs: 20, fsyncRefillMs: 0, headMs: 500 },
+    });
+    this.link.onUp(() => this.tell('online'));
+  }
+
+  async open(dir: string): Promise<void> {
+    await this.store.open();
+    this.replica = new Replica({
+      ...{ node: this.name, stateDir: join(dir, this.name), publicKey: this.store.publicKey },
+      ...{ records: this.store.records, link: this.link, clock: new SystemClock(), log: silentLog },
+      random: new Random(`${this.name} replica`),
+      limits: { frontierMs: 100, syncMs: 50, syncRefillMs: 0, pageQuietMs: 300, pollMs: 1_000, pageFrom: 50 },
+      onState: () => {},
+    });
+    await this.replica.open();
+    this.link.open();
+  }
+
+  tell(state: 'online' | 'stopped'): void {
+    const status = { v: 1, state, gen: 1, sid: 'aaaaaaaa', inv: 'i', boot: 'b', version: '0' };
+    this.link.publish(routes.status, { node: this.name }, status).catch(() => {});
+  }
+
+  async append(count: number): Promise<void> {
+    for (let i = 0; i < count; i++) await this.store.append(track(i + 1));
+  }
+
+  async close(): Promise<void> {
+    this.tell('stopped');
+    await this.replica?.close();
+    await this.store.close();
+    await this.link.close();
+  }
+
+  /** Every log with the text of all its records, as it would be given to others. */
+  async content(): Promise<Record<string, string>> {
+    const { replica } = this;
+    if (replica === undefined) return {};
+    const files = new LogFiles({
+      ...{ node: this.name, core: replica.core, records: this.store.records, store: replica.store },
+      onRot: () => {},
+      onOwnRot: () => {},
+    });
+    const content: Record<string, string> = {};
+    for (const { node, epoch, known } of replica.core.copies()) {
+      const lines = await files.readLines(node, epoch, 1, known);
+      content[`${node}/${epoch}`] = lines.map(({ text }) => text).join('\n');
+    }
+    return content;
+  }
+}
+
+describe('Replica', { timeout: 120_000 }, () => {
+  let broker: PlainBroker;
+  let dir: string;
+  let nodes: BlindNode[];
+
+  beforeEach(async () => {
+    dir = await mkdtemp(join(tmpdir(), 'vedette-replica-'));
+    broker = await PlainBroker.open();
+    nodes = [];
+  });
+
+  afterEach(async () => {
+    for (const node of nodes) await node.close();
+    await broker.close();
+    await rm(dir, { recursive: true, force: true });
+  });
+
+  async function start(name: string): Promise<BlindNode> {
+    const node = new BlindNode(name, broker.url, dir);
+    await node.open(dir);
+    nodes.push(node);
+    return node;
+  }
+
+  async function stop(node: BlindNode): Promise<void> {
+    nodes = nodes.filter((other) => other !== node);
+    await node.close();
+  }
+
+  async function equal(count: number, of: readonly BlindNode[]): Promise<void> {
+    const isHeld = () => of.every(({ replica }) => replica?.state().records === count);
+    await eventually(isHeld, `${count} records everywhere`, 60_000);
+    const [first, ...others] = await Promise.all(of.map((node) => node.content()));
+    for (const content of others) expect(content).toEqual(first);
+  }
+
+  it('holds what the others write, byte for byte, and acknowledges their records', async () => {
+    const [a, b, c] = [await start('cam1'), await start('cam2'), await start('cam3')];
+    await Promise.all([a.append(300), b.append(40), c.append(5)]);
+    await equal(348, nodes);
+    await eventually(() => nodes.every((node) => node.replica?.state().unacked === 0), 'all acknowledged', 20_000);
+    expect(a.replica?.state()).toMatchObject({ state: 'active', missing: 0, records: 348 });
+    expect(a.replica?.core.counters()).toMatchObject({ forks: 0, linesDoubted: 0, segmentsRefused: 0 });
+  });
+
+  it('fills an empty disk from others while the writer is away, and keeps what it had over a restart', async () => {
+    const writer = await start('cam1');
+    const holder = await start('cam2');
+    await writer.append(600);
+    await equal(601, [writer, holder]);
+    await stop(writer);
+    const newcomer = await start('cam3');
+    await equal(601, [holder, newcomer]);
+    await stop(newcomer);
+    await stop(holder);
+    const again = await start('cam3');
+    expect(again.replica?.state()).toMatchObject({ records: 601 });
+  });
+
+  it('brings the log of a node that lost its disk back to it, beside its new one', async () => {
+    const writer = await start('cam1');
+    const holder = await start('cam2');
+    await writer.append(300);
+    await equal(301, [writer, holder]);
+    await stop(writer);
+    await rm(join(dir, 'cam1'), { recursive: true });
+    const wiped = await start('cam1');
+    await wiped.append(10);
+    await equal(312, [wiped, holder]);
+  });
+
+  it('converges through a broker that was wiped', async () => {
+    const writer = await start('cam1');
+    const holder = await start('cam2');
+    await writer.append(50);
+    await equal(51, [writer, holder]);
+    const { port } = broker;
+    await broker.close();
+    await writer.append(50);
+    broker = await PlainBroker.open(port);
+    await writer.append(10);
+    await equal(111, [writer, holder]);
+  });
+});
