@@ -262,7 +262,9 @@ export class Copy {
     const hash = this.hashOf(header.seg);
     // Of a forked log, and of an own one of which others have more, the records count and not how they were cut.
     const isBeyondFork = this.#forkSegment !== undefined && header.seg >= this.#forkSegment;
-    if (isBeyondFork || (this.own !== undefined && hash !== opened.hash)) return { verdict: 'unchained', keep: [] };
+    const isUncut = isBeyondFork || (this.own !== undefined && hash !== opened.hash);
+    // No signed head of this log is known at all: its writer died early, or was a clone. Its records are kept unverified.
+    if (isUncut || (hash === undefined && this.publicKey === undefined)) return { verdict: 'unchained', keep: [] };
     if (hash === undefined) {
       this.#wait(opened);
       return { verdict: 'pending', keep: [] };
