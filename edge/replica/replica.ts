@@ -22,6 +22,8 @@ import { ReplicaHands } from './replica-hands.js';
 import type { CopyStore } from './store/copy-store.js';
 import { DEFAULT_COPY_STORE_LIMITS } from './store/copy-store-limits.js';
 import { DiskCopyStore } from './store/disk-copy-store.js';
+import { DEFAULT_SCRUB_LIMITS } from './store/scrub-schedule.js';
+import { Scrubber } from './store/scrubber.js';
 
 export type ReplicaOptions = {
   readonly node: string;
@@ -53,6 +55,7 @@ type Parts = {
   readonly answerer: Answerer;
   readonly ears: ReplicaEars;
   readonly hands: ReplicaHands;
+  readonly scrubber: Scrubber;
 };
 
 const TICK_MS = 100;
@@ -99,6 +102,7 @@ export class Replica {
     }
     this.#tick();
     this.#parts.ears.open();
+    this.#parts.scrubber.open();
     this.#stops = [clock.every(TICK_MS, () => this.#tick()), clock.every(STATE_MS, () => this.#showState())];
   }
 
@@ -172,6 +176,7 @@ export class Replica {
     for (const stop of this.#stops) stop();
     parts.ears.close();
     parts.answerer.close();
+    parts.scrubber.close();
     await parts.hands.settle();
     await parts.store.close();
     await parts.lock.release();
@@ -198,7 +203,13 @@ export class Replica {
       ...{ node, link, bulk, store, files, answerer, ears, hear, log },
       tell: (effect) => this.#tell(effect),
     });
-    return { lock, store, core, files, answerer, ears, hands };
+    const scrubber = new Scrubber({
+      ...{ clock, log, random: random.fork('scrub'), limits: DEFAULT_SCRUB_LIMITS },
+      targets: () => store.segments(),
+      read: ({ node: of, epoch, n }) => store.readSegment(of, epoch, n),
+      onRot: ({ node: of, epoch, n }, reason) => hear({ type: 'rot', node: of, epoch, n, reason }),
+    });
+    return { lock, store, core, files, answerer, ears, hands, scrubber };
   }
 
   #open(): Parts {
