@@ -219,6 +219,7 @@ export class EdgeNode {
     const replica = new Replica({
       ...{ node: config.node, stateDir, publicKey: this.#store.publicKey, records: this.#store.records },
       ...{ link, clock, random: random.fork('replica'), log },
+      bulk: this.#options.bulk,
       limits: { copiesBytesMax: budgetMiB * 1024 * 1024, retentionMs: retentionDays * 86_400_000, pollMs },
       onState: (state) => this.#documents.set(routes.replica, { node: config.node }, state),
     });
