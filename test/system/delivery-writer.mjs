@@ -3,6 +3,7 @@
 import { appendFileSync, readFileSync } from 'node:fs';
 import { SystemClock } from '../../dist/base/clock.js';
 import { Link } from '../../dist/base/link/link.js';
+import { SideLinks } from '../../dist/base/link/side-links.js';
 import { openLog } from '../../dist/base/log.js';
 import { Presence } from '../../dist/base/presence/presence.js';
 import { Random } from '../../dist/base/random.js';
@@ -24,7 +25,9 @@ const options = {
   limits: { reconnectMaxMs: 5_000 },
 };
 const link = new Link({ ...options, clientId: node });
-const bulk = new Link({ ...options, clientId: `${node}-bulk`, follows: link });
+const second = { ...options, clientId: `${node}-bulk` };
+const bulk = new Link({ ...second, follows: link });
+const sides = new SideLinks({ link: second, main: link });
 const presence = new Presence({
   link,
   identity: { kind: 'node', node },
@@ -40,6 +43,7 @@ const store = new RecordStore({
   node,
   link,
   bulk,
+  sides,
   clock,
   random,
   log,
@@ -49,6 +53,7 @@ await store.open();
 presence.onRepublish(() => store.republish());
 link.open();
 bulk.open();
+sides.open();
 
 let id = 0;
 async function append() {
@@ -62,6 +67,6 @@ const stop = rate > 0 ? clock.every(1000 / rate, () => void append()) : () => {}
 process.on('SIGTERM', async () => {
   stop();
   await store.close();
-  await bulk.close();
+  await Promise.all([bulk.close(), sides.close()]);
   await presence.close('sigterm');
 });
