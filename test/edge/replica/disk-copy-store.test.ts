@@ -251,7 +251,7 @@ describe('DiskCopyStore keeps its limits', () => {
 
   it.each([
     ['inbox.jsonl', { lines: 0, heads: 1, segments: 2 }],
-    ['heads/cam2.json', { lines: 2, heads: 0, segments: 2 }],
+    ['heads/cam2.8254c329a92850f6.json', { lines: 2, heads: 0, segments: 2 }],
     [segmentFile('cam2', EPOCH, 0), { lines: 2, heads: 1, segments: 2 }],
     [`copies/cam2/${EPOCH}/index.jsonl`, { lines: 2, heads: 1, segments: 2 }],
     ['forgotten.jsonl', { lines: 2, heads: 1, segments: 2 }],

@@ -134,7 +134,8 @@ describe('Replica', { timeout: 120_000 }, () => {
     await Promise.all([a.append(300), b.append(40), c.append(5)]);
     await equal(348, nodes);
     await eventually(() => nodes.every((node) => node.replica?.state().unacked === 0), 'all acknowledged', 20_000);
-    expect(a.replica?.state()).toMatchObject({ state: 'active', missing: 0, records: 348 });
+    await eventually(() => a.replica?.state().state === 'active', 'active');
+    expect(a.replica?.state()).toMatchObject({ missing: 0, records: 348 });
     expect(a.replica?.core.counters()).toMatchObject({ forks: 0, linesDoubted: 0, segmentsRefused: 0 });
   });
 

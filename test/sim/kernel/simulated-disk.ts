@@ -131,7 +131,8 @@ export class SimulatedDisk {
   }
 
   hasFolder(path: string): boolean {
-    return this.#folders.has(path) || this.#below(path).length > 0;
+    if (this.#folders.has(path) || this.#below(path).length > 0) return true;
+    return [...this.#folders].some((folder) => folder.startsWith(`${path}/`));
   }
 
   /** Every file, sorted by path. */
