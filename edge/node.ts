@@ -19,15 +19,11 @@ import { isClockSynchronised } from './health/clock-sync.js';
 import { HealthFile, type NodePulse } from './health/health-file.js';
 import { HealthReporter } from './health/health-reporter.js';
 import { WatchdogFeed } from './health/watchdog-feed.js';
+import { NodeRecords } from './node-records.js';
 import { detectorCount } from './process/detector-count.js';
 import { TrackLedger } from './process/track-ledger.js';
 import { VisionHost, visionRepairMs } from './process/vision-host.js';
 import type { StartVision, TickReport, TrackReport, VisionReport } from './process/vision-message.js';
-import { QueryServer } from './query/query-server.js';
-import type { OwnCopies } from './records/head.js';
-import { RecordStore } from './records/record-store.js';
-import { CopyLogReader } from './replica/copy-log-reader.js';
-import { Replica } from './replica/replica.js';
 import { CameraBoard } from './state/camera-board.js';
 import { buildNodeInfo, type NodeModel } from './state/node-info.js';
 
@@ -61,10 +57,8 @@ type Fatal = { readonly error: OperationError };
 export class EdgeNode {
   readonly #options: EdgeNodeOptions;
   readonly #documents: RetainedDocuments;
-  readonly #store: RecordStore;
+  readonly #records: NodeRecords;
   readonly #host: VisionHost;
-  #replica: Replica | undefined;
-  #queries: QueryServer | undefined;
   readonly #heartbeat: Heartbeat;
   readonly #health: HealthReporter;
   readonly #commands: NodeCommands;
@@ -85,30 +79,11 @@ export class EdgeNode {
     this.#boards = new Map(
       Object.keys(config.cameras).map((camera) => [camera, new CameraBoard(this.#documents, config.node, camera)]),
     );
-    this.#store = new RecordStore({
-      link,
-      bulk: options.bulk,
-      sides: options.sides,
-      node: config.node,
-      stateDir,
-      clock,
-      random,
-      log,
-      isClockSynchronised,
+    this.#records = new NodeRecords({
+      ...{ stateDir, link, bulk: options.bulk, sides: options.sides, clock, random, log, isClockSynchronised },
+      ...{ node: config.node, records: config.records, replica: config.replica },
       onDisk: () => this.#health.reportNow(),
-      onLogChanged: () => this.#replica?.noteOwn(),
-      ...(config.replica.enabled ? { copies: this.#ownCopies() } : {}),
-      indexDocumentsMax: config.records.indexDocumentsMax,
-      limits: {
-        retentionBytes: config.records.retentionMiB * 1024 * 1024,
-        retentionRecords: config.records.retentionRecords,
-        retentionMs: config.records.retentionDays * DAY_MS,
-        retentionMsByKind: Object.fromEntries(
-          Object.entries(config.records.retentionDaysByKind).map(([kind, days]) => [kind, days * DAY_MS]),
-        ),
-        fsyncMs: config.records.fsyncMs,
-        fsyncRefillMs: config.records.fsyncRefillMs,
-      },
+      onReplicaState: (state) => this.#documents.set(routes.replica, { node: config.node }, state),
       opening: () => ({
         sw: version,
         model: this.#model === undefined ? null : { id: this.#model.id, sha256: this.#model.sha256 },
@@ -172,15 +147,13 @@ export class EdgeNode {
     });
     presence.onRepublish(() => {
       this.#documents.republishAll();
-      this.#store.republish();
+      this.#records.republish();
     });
   }
 
   /** Opens the log. @throws OperationError `state-unwritable`, `state-locked`. */
   async open(): Promise<void> {
-    await this.#store.open();
-    await this.#openReplica();
-    this.#openQueries();
+    await this.#records.open();
     this.#showInfo();
     for (const board of this.#boards.values()) {
       const { clock } = this.#options;
@@ -206,42 +179,8 @@ export class EdgeNode {
     this.#health.close();
     this.#watchdog.close();
     this.#endOpenTracks();
-    await this.#queries?.close();
-    await this.#replica?.close();
-    await this.#store.close();
+    await this.#records.close();
     this.#documents.close();
-  }
-
-  async #openReplica(): Promise<void> {
-    const { config, link, stateDir, clock, random, log } = this.#options;
-    const { enabled, budgetMiB, retentionDays, pollMs } = config.replica;
-    if (!enabled) return;
-    const replica = new Replica({
-      ...{ node: config.node, stateDir, publicKey: this.#store.publicKey, records: this.#store.records },
-      ...{ link, clock, random: random.fork('replica'), log },
-      bulk: this.#options.bulk,
-      limits: { copiesBytesMax: budgetMiB * 1024 * 1024, retentionMs: retentionDays * 86_400_000, pollMs },
-      onState: (state) => this.#documents.set(routes.replica, { node: config.node }, state),
-    });
-    await replica.open();
-    this.#replica = replica;
-  }
-
-  #ownCopies(): OwnCopies {
-    return {
-      length: (epoch) => this.#replica?.ownLength(epoch) ?? 0,
-      isSealed: (epoch) => this.#replica?.isSealed(epoch) ?? false,
-    };
-  }
-
-  #openQueries(): void {
-    const { config, link, clock, log } = this.#options;
-    const own = this.#store.reader;
-    const replica = this.#replica;
-    const reader = replica === undefined ? own : new CopyLogReader(replica, config.node, own);
-    const state = () => replica?.state().state ?? 'active';
-    this.#queries = new QueryServer({ link, node: config.node, reader, state, clock, log });
-    this.#queries.open();
   }
 
   #buildStart(): StartVision {
@@ -333,7 +272,7 @@ export class EdgeNode {
     this.#ledger.note(report);
     const { camera, capturedAtMs, ev, id, l, p, b, z, st } = report;
     const optional = { ...(z === undefined ? {} : { z }), ...(st === undefined ? {} : { st }) };
-    this.#store.append({ k: 'track', c: camera, ev, id, l, p, b, ...optional }, capturedAtMs).then(
+    this.#records.append({ k: 'track', c: camera, ev, id, l, p, b, ...optional }, capturedAtMs).then(
       ({ s, t }) => {
         if (this.#options.config.cameraEvents) this.#showEvent(report, s, t);
       },
@@ -345,7 +284,7 @@ export class EdgeNode {
     const [x1, y1, x2, y2] = report.b;
     const event = {
       v: SCHEMA_MINOR,
-      e: this.#store.epoch ?? '',
+      e: this.#records.epoch ?? '',
       s,
       t,
       ev: report.ev,
@@ -406,23 +345,18 @@ export class EdgeNode {
   }
 
   #readNode() {
-    const store = this.#store.stats();
+    const records = this.#records.stats();
     const cameras = Object.entries(this.#tick?.cameras ?? {});
     const sum = (name: string) => cameras.reduce((total, [, { counters }]) => total + (counters[name] ?? 0), 0);
     return {
       frames: sum('frames'),
       overruns: sum('replaced'),
-      disk: store.disk,
+      disk: records.disk,
       rssMiB: process.memoryUsage.rss() / (1024 * 1024) + this.#host.rssMiB,
       broker: this.#options.link.brokerUrl,
-      queues: {
-        ...store.queues,
-        documents: this.#documents.unconfirmed,
-        queries: this.#queries?.waiting ?? 0,
-      },
+      queues: { ...records.queues, documents: this.#documents.unconfirmed },
       drops: lossesOf({
-        ...store.drops,
-        ...copyLosses(this.#replica?.counters() ?? {}),
+        ...records.drops,
         ...this.#host.counters.snapshot(),
         ...this.#tick?.counters,
         ...Object.fromEntries(
@@ -440,19 +374,17 @@ export class EdgeNode {
   #describe(): Record<string, unknown> {
     const { config, version, presence, clock } = this.#options;
     const { sid, gen } = presence.session;
-    return { node: config.node, version, sid, gen, epoch: this.#store.epoch ?? null, atMs: clock.nowMs() };
+    return { node: config.node, version, sid, gen, epoch: this.#records.epoch ?? null, atMs: clock.nowMs() };
   }
 
   #showInfo(): void {
     const { config, version } = this.#options;
-    const info = buildNodeInfo(config, version, this.#store.publicKey, this.#model);
+    const info = buildNodeInfo(config, version, this.#records.publicKey, this.#model);
     this.#documents.set(routes.info, { node: config.node }, info);
   }
 }
 
 /** Counters that count work, not losses. */
-const DAY_MS = 86_400_000;
-
 const WORK: ReadonlySet<string> = new Set([
   ...['frames', 'looked', 'inferences', 'decodeMs', 'gateMs', 'inferMs', 'visionStarts'],
   ...['connects', 'published', 'received', 'births', 'republishes', 'commands', 'commandsRepeated'],
@@ -461,16 +393,6 @@ const WORK: ReadonlySet<string> = new Set([
 /** What was dropped, diverted, retried or restarted. */
 function lossesOf(counters: Readonly<Record<string, number>>): Record<string, number> {
   return Object.fromEntries(Object.entries(counters).filter(([name]) => !WORK.has(name)));
-}
-
-/** What of a replica's counters is loss or trouble; the rest is in its own state. */
-const COPY_LOSSES = [
-  ...['linesRefused', 'linesDoubted', 'segmentsRefused', 'keysRefused', 'headsRefused', 'forks', 'clones', 'gone'],
-  ...['rot', 'expired', 'pollsLost', 'needsRefused', 'logsRefused', 'diskFailures', 'segmentsDropped', 'sendFailures'],
-];
-
-function copyLosses(counters: Readonly<Record<string, number>>): Record<string, number> {
-  return Object.fromEntries(COPY_LOSSES.map((name) => [`copies.${name}`, counters[name] ?? 0]));
 }
 
 function rounded(ageMs: number | null | undefined): number | null {
