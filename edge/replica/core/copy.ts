@@ -137,6 +137,11 @@ export class Copy {
     return prefix;
   }
 
+  /** Nobody will sign for it any more: from now on what other holders gave counts as much as the writer's own word. */
+  trustPeers(): void {
+    for (const line of this.#lines.values()) line.source = 'writer';
+  }
+
   /** Records known to exist and not held. */
   get missingRecords(): number {
     return countOf(this.#have.missing(this.first, this.known, Number.POSITIVE_INFINITY));

@@ -66,6 +66,11 @@ const NODES_MAX = 1_024;
 const ADOPT_TURN_MS = 3_000;
 /** After a connect: heads and states that are retained need this long to arrive before anything is judged by them. */
 const SETTLE_MS = 3_000;
+/** A writer away for so long signs nothing soon: twice what a restart under systemd takes. */
+const ORPHANED_MS = 10_000;
+const ORPHANS_PERIOD_MS = 1_000;
+/** After that a broker's new life is no news any more. */
+const FRESH_BROKER_MS = 600_000;
 
 /**
  * What a replica decides: which records of which logs it holds, what it asks whom for, what it gives, what it says. It hears
@@ -100,6 +105,9 @@ export class ReplicaCore {
   #upSinceMonoMs: number | undefined;
   #wholeMonoMs: number | undefined;
   #retentionMonoMs = 0;
+  #orphansMonoMs = 0;
+  /** When a broker known before was found to begin anew. */
+  #freshMonoMs: number | undefined;
   #isOverloaded = false;
   #hashing = 0;
   #idCount = 0;
@@ -360,6 +368,7 @@ export class ReplicaCore {
     }
     this.#adopt();
     this.#poll();
+    if (monoMs - this.#orphansMonoMs >= ORPHANS_PERIOD_MS) this.#trustOrphans();
     if (monoMs - this.#retentionMonoMs >= RETENTION_PERIOD_MS) this.#retain();
   }
 
@@ -407,6 +416,24 @@ export class ReplicaCore {
     this.#emit(this.#adoption.due({ adopted, segments, window }, this.#now.monoMs));
   }
 
+  // The end of a log that no head covers is signed by its writer within seconds, or never: a writer that is gone, lost its
+  // key or no longer lists the log cannot. What co-holders gave of it was acknowledged, and has to be answered from.
+  #trustOrphans(): void {
+    this.#orphansMonoMs = this.#now.monoMs;
+    for (const copy of this.#copies.values()) if (this.#isOrphan(copy)) copy.trustPeers();
+  }
+
+  #isOrphan({ node, epoch, own, publicKey }: Copy): boolean {
+    if (own !== undefined) return false;
+    if (node === this.#options.node) return true;
+    if (this.#peers.awayMs(node, this.#now.monoMs) >= ORPHANED_MS) return true;
+    const currentKey = this.#peers.key(node);
+    if (currentKey === undefined) return false;
+    if (publicKey !== undefined && publicKey !== currentKey) return true;
+    const newest = this.#heads.of(node).find((kept) => kept.publicKey === currentKey);
+    return newest !== undefined && !newest.head.logs.some(({ e }) => e === epoch);
+  }
+
   // The newest head of a node that is away; and heads by keys that it lost, whether it is back or not. The first live holder
   // looks after them; the next ones wait in turn and do so if nobody else does: not everybody has every head.
   #headToAdopt(node: string): KeptHead | undefined {
@@ -416,7 +443,10 @@ export class ReplicaCore {
     const live = this.#peers.holders(node).filter((holder) => holder !== node && this.#peers.isOnline(holder));
     const rank = node === self ? live.length : live.indexOf(self);
     const turnMs = rank * ADOPT_TURN_MS;
-    const isAway = node !== self && this.#peers.awayMs(node, monoMs) >= this.#limits.adoptAfterMs + turnMs;
+    // A broker that begins anew has nothing of those who are away; one that goes on still has their own word.
+    const isFresh = this.#freshMonoMs !== undefined && monoMs - this.#freshMonoMs < FRESH_BROKER_MS;
+    const afterMs = (isFresh ? Math.min(ORPHANED_MS, this.#limits.adoptAfterMs) : this.#limits.adoptAfterMs) + turnMs;
+    const isAway = node !== self && this.#peers.awayMs(node, monoMs) >= afterMs;
     const isSettled = monoMs - (this.#upSinceMonoMs ?? monoMs) >= SETTLE_MS + turnMs;
     return this.#heads.of(node).find(({ publicKey }) => {
       const isLost = currentKey !== undefined && publicKey !== currentKey && isSettled;
@@ -513,6 +543,7 @@ export class ReplicaCore {
 
   #onBroker(broker: string, epoch: string): void {
     if (this.#brokers.get(broker) === epoch) return;
+    if (this.#brokers.has(broker)) this.#freshMonoMs = this.#now.monoMs;
     if (this.#brokers.size >= NODES_MAX) this.#brokers.clear();
     this.#brokers.set(broker, epoch);
     const spreadMs = this.#options.random.range(0, this.#limits.reseedSpreadMs);

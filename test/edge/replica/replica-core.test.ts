@@ -87,6 +87,27 @@ describe('what a replica takes in', () => {
     expect(test.core.copy('cam2', EPOCH)?.answerable).toBe(6);
   });
 
+  it('takes the word of a co-holder once the writer can sign no more: it is away, or lost the key of that log', () => {
+    const ends: ReplicaEvent[] = [
+      { type: 'peer', node: 'cam2', state: 'away' },
+      { type: 'peerKey', node: 'cam2', publicKey: 'key-after' },
+    ];
+    for (const end of ends) {
+      const test = online();
+      test.hear({ type: 'head', head: headOf(3) });
+      test.hear({ type: 'frontier', from: 'cam3', frontier: frontier([['cam2', EPOCH, 6]]) });
+      test.pass(500);
+      const ask = test.take('need').at(-1);
+      const fill = { id: ask?.need.id ?? '', of: 'cam2', e: EPOCH, part: 0, more: false, first: 1 };
+      test.hear({ type: 'fill', from: 'cam3', fill, lines: linesOf(1, 6) });
+      test.pass(5_000);
+      expect(test.core.copy('cam2', EPOCH)?.answerable).toBe(3);
+      test.hear(end);
+      test.pass(12_000);
+      expect(test.core.copy('cam2', EPOCH)?.answerable).toBe(6);
+    }
+  });
+
   it('takes nothing in below `first`, which only rises', () => {
     const test = online();
     test.hear(live(1, 30));
@@ -326,6 +347,18 @@ describe('nodes that are away', () => {
     test.pass(5_000);
     expect(test.take('unkeepSegment')).toHaveLength(6);
     expect(test.take('unkeepHead')).toEqual([{ type: 'unkeepHead', node: 'cam2' }]);
+  });
+
+  it('keeps it sooner at a broker that began anew: it has nothing of those who are away', () => {
+    const test = online();
+    test.hear({ type: 'broker', broker: 'main', epoch: 'one' });
+    test.hear({ type: 'head', head: headOf(12) });
+    test.hear({ type: 'peer', node: 'cam2', state: 'away' });
+    test.hear({ type: 'broker', broker: 'main', epoch: 'two' });
+    test.pass(9_000);
+    expect(test.take('keepHead')).toEqual([]);
+    test.pass(8_000);
+    expect(test.take('keepHead')).toHaveLength(1);
   });
 
   it('leaves that to the first live holder', () => {
