@@ -17,6 +17,7 @@ export class Site {
   readonly #programs: { readonly name: string; readonly program: Program }[] = [];
   readonly #atEnd: (() => Promise<unknown>)[] = [];
   #ports: Readonly<Record<string, number>> = {};
+  #broker: Program | undefined;
 
   constructor() {
     this.dir = mkdtempSync(join(tmpdir(), 'vedette-site-'));
@@ -37,6 +38,11 @@ export class Site {
 
   path(...names: string[]): string {
     return join(this.dir, ...names);
+  }
+
+  /** The broker that was started last. */
+  get broker(): Program | undefined {
+    return this.#broker;
   }
 
   /** Of the broker: its TCP port. */
@@ -91,6 +97,7 @@ export class Site {
       'broker',
       runVedette('broker', '--config', config, '--state', this.path('state'), '--json'),
     );
+    this.#broker = program;
     const line = await until(
       () => `the broker listens; it said: ${program.errors.join('\n')}`,
       () => {
