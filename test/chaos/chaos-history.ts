@@ -1,0 +1,69 @@
+/** What can be done to the demo, by its table name. */
+export const FAULT_KINDS = [
+  'node killed',
+  'node frozen',
+  'node paused',
+  'vision killed',
+  'vision frozen',
+  'camera wedged',
+  'broker killed',
+  'broker paused',
+  'monitor killed',
+] as const;
+export type FaultKind = (typeof FAULT_KINDS)[number];
+
+/** One fault done to a real process. All times of a history are wall clock of one machine, ms. */
+export type ChaosFault = {
+  readonly kind: FaultKind;
+  /** Node id, `broker` or `monitor`. */
+  readonly target: string;
+  /** Invocation of the node it was done to; absent for broker and monitor. */
+  readonly inv?: string;
+  readonly atMs: number;
+  /** When a paused process was let go on. */
+  readonly untilMs?: number;
+};
+
+/** A heartbeat as the listener got it. */
+export type BeatSeen = {
+  readonly node: string;
+  readonly inv: string;
+  readonly atMs: number;
+  /** Capture of the newest frame of that camera of the node which is furthest behind; null before its first. */
+  readonly frameAtMs: number | null;
+};
+
+/** An order `restart` that a board carried out: from the board's own audit log. */
+export type RestartDone = { readonly node: string; readonly inv: string; readonly atMs: number };
+
+/** A service that ended without being asked to: from the board's own log. */
+export type ServiceFailed = { readonly node: string; readonly atMs: number };
+
+export type IncidentSeen = { readonly node: string; readonly openedAtMs: number };
+
+export type RecordCounts = {
+  /** Records the writers' heads and live streams tell of. */
+  readonly appended: number;
+  /** Of these: not at the listener although it asked for them, whether given up or not. */
+  readonly missing: number;
+  readonly filled: number;
+  readonly duplicates: number;
+};
+
+/** Everything a run leaves to be judged. */
+export type ChaosHistory = {
+  readonly faults: readonly ChaosFault[];
+  readonly beats: readonly BeatSeen[];
+  readonly restarts: readonly RestartDone[];
+  readonly failures: readonly ServiceFailed[];
+  readonly incidents: readonly IncidentSeen[];
+  /** When rosters were made by a monitor that could see. */
+  readonly rosterAtMs: readonly number[];
+  readonly records: RecordCounts;
+  readonly endMs: number;
+};
+
+/** Kinds after which only another invocation can be well. */
+export function isDeath({ kind }: Pick<ChaosFault, 'kind'>): boolean {
+  return kind === 'node killed' || kind === 'node frozen';
+}

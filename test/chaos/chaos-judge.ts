@@ -1,0 +1,170 @@
+import { boundMs, DEMO } from './chaos-bounds.js';
+import {
+  type ChaosFault,
+  type ChaosHistory,
+  FAULT_KINDS,
+  type FaultKind,
+  isDeath,
+  type RecordCounts,
+  type RestartDone,
+} from './chaos-history.js';
+
+/** Three heartbeats of the demo: whoever has gone on for so long is well again. */
+const WELL_MS = 6_000;
+/** What was under way when a fault came: frames in a pipe, messages in a socket. */
+const UNDER_WAY_MS = 1_000;
+
+/** Why a board was right to restart: the invocation was dead, stood still, or its frames were old; else `false`. */
+export type RestartReason = 'dead' | 'frozen' | 'wedged' | 'false';
+
+export type KindVerdict = {
+  readonly kind: FaultKind;
+  readonly faults: number;
+  readonly recovered: number;
+  /** Back later than the bound, or not at all. */
+  readonly late: number;
+  /** Fault to service back; null where none came back. */
+  readonly recoveryMs: Quantiles | null;
+};
+
+export type Quantiles = { readonly p50: number; readonly p99: number; readonly max: number };
+
+export type ChaosVerdict = {
+  readonly faults: number;
+  readonly byKind: readonly KindVerdict[];
+  readonly deaths: number;
+  readonly deathsSeen: number;
+  readonly missedDeaths: number;
+  readonly restarts: Readonly<Record<RestartReason, number>>;
+  /** Services that ended by themselves, with no fault to explain it. */
+  readonly ownFailures: number;
+  readonly recoveryMs: Quantiles | null;
+  readonly records: RecordCounts;
+  readonly problems: readonly string[];
+  readonly isGood: boolean;
+};
+
+/**
+ * When the service of a fault was back; undefined if it was not. Back is a node that beats with frames taken after the
+ * fault (and as another invocation, after a death), a broker that delivers, a monitor that sees.
+ */
+export function recoveredAtMs(
+  fault: ChaosFault,
+  { beats, rosterAtMs }: Pick<ChaosHistory, 'beats' | 'rosterAtMs'>,
+): number | undefined {
+  const fromMs = (fault.untilMs ?? fault.atMs) + UNDER_WAY_MS;
+  if (fault.target === 'monitor') return rosterAtMs.find((atMs) => atMs > fromMs);
+  if (fault.target === 'broker') return beats.find(({ atMs }) => atMs > fromMs)?.atMs;
+  return beats.find(
+    ({ node, inv, frameAtMs }) =>
+      node === fault.target && frameAtMs !== null && frameAtMs > fromMs && !(isDeath(fault) && inv === fault.inv),
+  )?.atMs;
+}
+
+/** Judges a whole run. Pure. */
+export function judgeChaos(history: ChaosHistory): ChaosVerdict {
+  const { faults, restarts, failures, records, endMs } = history;
+  const outcomes = faults.map((fault) => {
+    const backAtMs = recoveredAtMs(fault, history);
+    const tookMs = (backAtMs ?? endMs) - fault.atMs;
+    const limitMs = boundMs(fault, faults);
+    const isLate = tookMs > limitMs;
+    return { fault, tookMs, limitMs, isBack: backAtMs !== undefined, isLate, isSeen: isSeen(fault, backAtMs, history) };
+  });
+  const deaths = outcomes.filter(({ fault }) => isDeath(fault));
+  // A fault at the very end may have had no time: the driver waits for the bound, so that what is not back is missed.
+  const missed = deaths.filter(({ isBack, isLate }) => !isBack || isLate);
+  const reasons = restarts.map((restart) => ({ restart, reason: reasonOf(restart, history) }));
+  const wrong = reasons.filter(({ reason }) => reason === 'false');
+  const count = (wanted: RestartReason) => reasons.filter(({ reason }) => reason === wanted).length;
+  const own = failures.filter(
+    ({ node, atMs }) =>
+      !faults.some(
+        (fault) => fault.target === node && fault.kind === 'node killed' && Math.abs(fault.atMs - atMs) < WELL_MS,
+      ),
+  );
+  const problems = [
+    ...wrong.map(({ restart }) => `${restart.node} was well and was restarted at ${time(restart.atMs)}`),
+    ...missed.map(
+      ({ fault, tookMs, limitMs, isBack }) =>
+        `${describe(fault)}: ${isBack ? `back after ${seconds(tookMs)}` : 'not back'}, bound ${seconds(limitMs)}`,
+    ),
+    ...(records.missing > 0 ? [`${records.missing} records are missing at the listener`] : []),
+  ];
+  return {
+    faults: faults.length,
+    byKind: FAULT_KINDS.map((kind) => {
+      const mine = outcomes.filter(({ fault }) => fault.kind === kind);
+      const back = mine.filter(({ isBack }) => isBack);
+      return {
+        kind,
+        faults: mine.length,
+        recovered: back.length,
+        late: mine.filter(({ isBack, isLate }) => !isBack || isLate).length,
+        recoveryMs: quantiles(back.map(({ tookMs }) => tookMs)),
+      };
+    }).filter((one) => one.faults > 0),
+    deaths: deaths.length,
+    deathsSeen: deaths.filter(({ isSeen: seen }) => seen).length,
+    missedDeaths: missed.length,
+    restarts: { dead: count('dead'), frozen: count('frozen'), wedged: count('wedged'), false: wrong.length },
+    ownFailures: own.length,
+    recoveryMs: quantiles(deaths.filter(({ isBack }) => isBack).map(({ tookMs }) => tookMs)),
+    records,
+    problems,
+    isGood: problems.length === 0,
+  };
+}
+
+/** A death is seen when the monitor opened an incident about the node, or had its board restart that invocation. */
+function isSeen(
+  fault: ChaosFault,
+  backAtMs: number | undefined,
+  { incidents, restarts, endMs }: ChaosHistory,
+): boolean {
+  const isWithin = (atMs: number) => atMs >= fault.atMs - UNDER_WAY_MS && atMs <= (backAtMs ?? endMs);
+  return (
+    incidents.some(({ node, openedAtMs }) => node === fault.target && isWithin(openedAtMs)) ||
+    restarts.some(({ node, inv }) => node === fault.target && inv === fault.inv)
+  );
+}
+
+function reasonOf(restart: RestartDone, history: ChaosHistory): RestartReason {
+  const { faults, failures, beats } = history;
+  const before = beats.filter(({ inv, atMs }) => inv === restart.inv && atMs <= restart.atMs);
+  const firstAtMs = before[0]?.atMs ?? Number.POSITIVE_INFINITY;
+  const mine = faults.filter(({ inv, atMs }) => inv === restart.inv && atMs <= restart.atMs);
+  if (mine.some(({ kind }) => kind === 'node killed')) return 'dead';
+  // It ended by itself, after it had lived.
+  if (failures.some(({ node, atMs }) => node === restart.node && atMs >= firstAtMs && atMs <= restart.atMs))
+    return 'dead';
+  if (mine.some(({ kind }) => kind === 'node frozen')) return 'frozen';
+  if (mine.some(({ kind, untilMs }) => kind === 'node paused' && restart.atMs <= (untilMs ?? endOfTime) + WELL_MS)) {
+    return 'frozen';
+  }
+  const newestFrameAtMs = before.at(-1)?.frameAtMs ?? undefined;
+  const isOld = newestFrameAtMs !== undefined && restart.atMs - newestFrameAtMs > DEMO.wedgedMs;
+  return mine.length > 0 && isOld ? 'wedged' : 'false';
+}
+
+const endOfTime = Number.POSITIVE_INFINITY;
+
+/** Nearest rank; null of nothing. */
+export function quantiles(values: readonly number[]): Quantiles | null {
+  if (values.length === 0) return null;
+  const sorted = values.toSorted((a, b) => a - b);
+  const at = (share: number) => sorted[Math.max(0, Math.ceil(share * sorted.length) - 1)] ?? 0;
+  return { p50: at(0.5), p99: at(0.99), max: at(1) };
+}
+
+export function describe({ kind, target, atMs }: ChaosFault): string {
+  return kind.startsWith(target) ? `${kind} at ${time(atMs)}` : `${kind} (${target}) at ${time(atMs)}`;
+}
+
+function time(atMs: number): string {
+  return new Date(atMs).toISOString().slice(11, 19);
+}
+
+function seconds(ms: number): string {
+  return `${(ms / 1_000).toFixed(1)} s`;
+}

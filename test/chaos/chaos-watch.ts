@@ -1,0 +1,91 @@
+import type { Clock } from '../../base/clock.js';
+import { Link } from '../../base/link/link.js';
+import { RecordListener } from '../../base/listener/record-listener.js';
+import { silentLog } from '../../base/log.js';
+import { Random } from '../../base/random.js';
+import { DEFAULT_ROOT, routes } from '../../protocol/routes.js';
+import type { BeatSeen, IncidentSeen, RecordCounts } from './chaos-history.js';
+
+export type ChaosWatchOptions = {
+  readonly url: string;
+  /** An identity that may ask for records; also its client id. */
+  readonly user: string;
+  readonly password: string;
+  readonly clock: Clock;
+};
+
+/** What somebody outside hears of the demo for the whole of a run. */
+export class ChaosWatch {
+  readonly beats: BeatSeen[] = [];
+  readonly incidents: IncidentSeen[] = [];
+  /** When rosters were made by a monitor that could see. */
+  readonly rosterAtMs: number[] = [];
+  readonly #headAtMs = new Map<string, number>();
+  readonly #link: Link;
+  readonly #records: RecordListener;
+  readonly #clock: Clock;
+
+  constructor({ url, user, password, clock }: ChaosWatchOptions) {
+    this.#clock = clock;
+    this.#link = new Link({
+      url,
+      clientId: user,
+      username: user,
+      password,
+      root: DEFAULT_ROOT,
+      clock,
+      random: new Random('chaos-watch'),
+      log: silentLog,
+      limits: { reconnectFirstMs: 200, reconnectMaxMs: 1_000 },
+    });
+    this.#records = new RecordListener({ link: this.#link, clock, log: silentLog, wantHistory: true });
+  }
+
+  open(): void {
+    this.#records.open();
+    this.#link.subscribe(routes.beat, {}, ({ params, payload }) => {
+      const atMs = this.#clock.nowMs();
+      const ages = Object.values(payload.cameras).map(({ frameAgeMs }) => frameAgeMs);
+      const known = ages.filter((age) => age !== null);
+      // Who has no camera has no frames: the sensor board is left alone, and not judged.
+      if (ages.length === 0) return;
+      const frameAtMs = known.length < ages.length ? null : atMs - Math.max(...known);
+      this.beats.push({ node: params.node, inv: payload.inv, atMs, frameAtMs });
+    });
+    this.#link.subscribe(routes.head, {}, ({ params, retained }) => {
+      if (!retained) this.#headAtMs.set(params.node, this.#clock.nowMs());
+    });
+    this.#link.subscribe(routes.incident, {}, ({ params, payload }) => {
+      const { node } = params;
+      const { openedAtMs } = payload;
+      const isKnown = this.incidents.some((one) => one.node === node && one.openedAtMs === openedAtMs);
+      if (!isKnown) this.incidents.push({ node, openedAtMs });
+    });
+    this.#link.subscribe(routes.roster, {}, ({ payload }) => {
+      if (payload.mode === 'watching' || payload.mode === 'mass') this.rosterAtMs.push(payload.atMs);
+    });
+    this.#link.open();
+  }
+
+  /** When the last head of a node came that was not retained. */
+  headAtMs(node: string): number | undefined {
+    return this.#headAtMs.get(node);
+  }
+
+  records(): RecordCounts {
+    const logs = this.#records.logs();
+    const { filled, duplicates, unavailable } = this.#records.counts();
+    const open = logs.reduce((sum, { missing }) => sum + missing, 0);
+    return {
+      appended: logs.reduce((sum, { seq }) => sum + seq, 0),
+      missing: open + unavailable,
+      filled,
+      duplicates,
+    };
+  }
+
+  async close(): Promise<void> {
+    this.#records.close();
+    await this.#link.close();
+  }
+}
