@@ -13,16 +13,12 @@ beforeAll(async () => {
 });
 afterAll(() => watch.close());
 
-/** Kills the node as often as it comes back, until systemd has had enough. */
-const CRASH_LOOP = `until [ "$(systemctl show --value -p ActiveState ${unit})" = failed ]; do
-  systemctl kill --kill-who=main --signal=KILL ${unit} 2>/dev/null; sleep 0.3; done`;
-
 describe('the start limit', () => {
   it('leaves a failed unit and its last words; the forced command revives it', async () => {
     const before = await watch.serving('cam2');
     const { mark } = watch;
     const faultMs = Date.now();
-    await board.console('timeout', '120', 'sh', '-c', CRASH_LOOP);
+    await board.crashLoop(unit);
     expect(await board.property(unit, 'ActiveState')).toBe('failed');
     const probe = await board.boardctl(`probe ${unit}`);
     expect(probe).toMatchObject({ active: 'failed', inv: await board.invocation(unit), health: null });

@@ -90,6 +90,13 @@ export class Board {
     return lines.filter((line) => Number(/"at":(\d+)/.exec(line)?.[1] ?? 0) >= Math.floor(sinceMs / 1000));
   }
 
+  /** Kills a unit as often as it comes back, until systemd has had enough. */
+  async crashLoop(unit: string): Promise<void> {
+    const loop = `until [ "$(systemctl show --value -p ActiveState ${unit})" = failed ]; do
+      systemctl kill --kill-who=main --signal=KILL ${unit} 2>/dev/null; sleep 0.3; done`;
+    await this.console('timeout', '120', 'sh', '-c', loop);
+  }
+
   /** Forgets what other chapters did: full token buckets, no maintenance, no failure. */
   async forget(unit: string): Promise<void> {
     await this.console('sh', '-c', 'rm -f /run/vedette-boardctl/* /var/lib/vedette-boardctl/{reboots,maintenance.*}');

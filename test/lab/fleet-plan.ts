@@ -21,6 +21,9 @@ export function unitOf(node: NodeName): string {
 /** A short beat, so that a chapter takes seconds where a fleet takes minutes; nothing else differs from the defaults. */
 export const BEAT_MS = 1000;
 
+/** What a node's own supervisor gets: RestartSec of 1 s, and a start that takes 2 to 4 s. */
+export const GRACE_MS = 8000;
+
 export function keyFile(name: string): string {
   return join(workDir(), `${name}.key`);
 }
@@ -44,6 +47,31 @@ export function nodeYaml(node: NodeName): string {
   timing: { beatMs: ${BEAT_MS} }
   limits: { frameDeadlineMs: 5000, startDeadlineMs: 30000 }
 `;
+}
+
+const UNIT_OF_MONITOR = { passwordFile: 'password', sshKeyFile: 'ssh-key' };
+
+/**
+ * A monitor that acts, with its times short for the same reason as the beat: what a fleet decides in minutes takes
+ * seconds here. YAML in the words of JSON.
+ * @param hostKeys fingerprints by board.
+ * @param files where its secrets are; as the shipped unit has them unless given.
+ */
+export function actingMonitor(name: string, hostKeys: ReadonlyMap<number, string>, files = UNIT_OF_MONITOR): string {
+  const boards = [...hostKeys].map(([board, hostKey]) => [`board${board}`, { host: addressOf(board), hostKey }]);
+  const monitor = {
+    name,
+    ...files,
+    nodes: { cam2: { board: `board${NODES.cam2}` }, cam3: { board: `board${NODES.cam3}` } },
+    boards: Object.fromEntries(boards),
+    brokers: { main: { board: `board${BROKER_BOARD}` } },
+    timing: { beatMs: BEAT_MS, settleMs: 5000, graceMs: GRACE_MS },
+    plan: {
+      ...{ verifyMs: 40_000, retryMs: 1000, staleMs: 8000, wedgedMs: 8000, startMs: 15_000 },
+      restartDelaysMs: [0, 5000],
+    },
+  };
+  return `${SITE}monitor: ${JSON.stringify(monitor)}\n`;
 }
 
 /** Grace and settling are short for the same reason as the beat. */

@@ -6,6 +6,8 @@ import { addressOf, BROKER_BOARD, type NodeName, passwordFile } from './fleet-pl
 /** How long a service was away, s: until its birth, and until three heartbeats with frames of this second. */
 export type Recovery = { readonly invocation: string; readonly birthS: number; readonly serviceS: number };
 
+type Told = 'status' | 'beat' | 'incident' | 'roster' | 'notice';
+
 /** What a reader of the broker sees of the fleet. */
 export class FleetWatch {
   readonly #listener: Listener;
@@ -25,12 +27,12 @@ export class FleetWatch {
     return this.#listener.messages.length;
   }
 
-  #after(mark: number, route: 'status' | 'beat' | 'incident' | 'roster' | 'live', params: Record<string, string>) {
+  #after(mark: number, route: Told | 'live', params: Record<string, string>) {
     const newer = new Set(this.#listener.messages.slice(mark));
     return this.#listener.heard(route, params).filter((message) => newer.has(message));
   }
 
-  #payloadsAfter(mark: number, route: 'status' | 'beat' | 'incident' | 'roster', params: Record<string, string>) {
+  #payloadsAfter(mark: number, route: Told, params: Record<string, string>) {
     const texts = this.#after(mark, route, params).map(({ payload }) => payload.toString());
     return texts.filter((text) => text !== '').map((text): unknown => JSON.parse(text));
   }
@@ -87,6 +89,28 @@ export class FleetWatch {
   /** What the monitor has said of a node since then, newest last. */
   incidents(node: string, mark: number): unknown[] {
     return this.#payloadsAfter(mark, 'incident', { node });
+  }
+
+  /** What one monitor has told persons of one node since then. */
+  notices(monitor: string, node: string, mark: number): string[] {
+    const all = this.#payloadsAfter(mark, 'notice', { monitor });
+    return all.filter((one) => field(one, 'node') === node).map((one) => String(field(one, 'what')));
+  }
+
+  /** What a monitor believes, as it said last since then. */
+  roster(monitor: string, mark: number): unknown {
+    return this.#payloadsAfter(mark, 'roster', { monitor }).at(-1);
+  }
+
+  /** Waits until a monitor has an incident of a node, opened since then, of which this is in the evidence. */
+  decided(monitor: string, node: string, mark: number, words: RegExp, withinMs = 90_000): Promise<string[]> {
+    const told = (): string[] => {
+      const last = this.#payloadsAfter(mark, 'incident', { monitor, node }).at(-1);
+      const evidence = field(last, 'evidence');
+      return Array.isArray(evidence) ? evidence.map((one) => String(field(one, 'what'))) : [];
+    };
+    const found = () => (told().some((what) => words.test(what)) ? told() : undefined);
+    return this.#listener.waitFor(`${monitor} decides of ${node}: ${words}`, found, withinMs);
   }
 
   waitFor<T>(what: string, look: () => T | undefined | false, timeoutMs?: number): Promise<T> {

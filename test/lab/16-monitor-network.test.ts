@@ -1,0 +1,84 @@
+import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest';
+import { Board } from './board.js';
+import { addressOf, BROKER_BOARD, unitOf } from './fleet-plan.js';
+import { FleetWatch, report } from './fleet-watch.js';
+import { lab } from './lab-command.js';
+import { MonitorRun } from './monitor-run.js';
+
+const board = new Board(3);
+const unit = unitOf('cam3');
+const BROKER = `${addressOf(BROKER_BOARD)}/32`;
+let watch: FleetWatch;
+let monitor: MonitorRun;
+
+beforeAll(async () => {
+  watch = new FleetWatch();
+  await board.forget(unit);
+  monitor = await MonitorRun.here();
+});
+beforeEach(() => monitor.sees(watch));
+afterEach(async () => {
+  await board.tried('ip', 'route', 'del', 'blackhole', BROKER);
+  await lab('heal', '3');
+  await lab('power-on', '3').catch(() => {});
+});
+afterAll(async () => {
+  await monitor.end();
+  await watch.close();
+});
+
+describe('a board that is not to be reached', () => {
+  it.each([
+    ['cable out', []],
+    ['switch dead', ['--silent']],
+  ])('%s: is told, and nothing is restarted', async (what, options) => {
+    const before = await watch.serving('cam3');
+    const { mark } = watch;
+    const cutMs = Date.now();
+    await lab('cut', '3', ...options);
+    await watch.decided('monitor', 'cam3', mark, /unreachable: board board3/);
+    const toldS = ((Date.now() - cutMs) / 1000).toFixed(1);
+    expect(watch.notices('monitor', 'cam3', mark)).toEqual([expect.stringMatching(/^unreachable: board board3/)]);
+    const healedMs = Date.now();
+    await lab('heal', '3');
+    expect(await watch.serving('cam3')).toBe(before);
+    const servedS = ((Date.now() - healedMs) / 1000).toFixed(1);
+    const decided = await watch.decided('monitor', 'cam3', mark, /heard again/);
+    expect(await board.audit(cutMs)).toEqual([]);
+    expect(await board.property(unit, 'NRestarts')).toBe('0');
+    report(
+      `network cut under a monitor, ${what}`,
+      undefined,
+      `told after ${toldS} s, heard ${servedS} s after the repair; ${decided.join(' | ')}`,
+    );
+  });
+
+  it('no way to the broker alone: isolated, and nothing is restarted', async () => {
+    const before = await watch.serving('cam3');
+    const { mark } = watch;
+    const cutMs = Date.now();
+    await board.console('ip', 'route', 'add', 'blackhole', BROKER);
+    await watch.decided('monitor', 'cam3', mark, /isolated: it works and cannot reach the broker/);
+    const toldS = ((Date.now() - cutMs) / 1000).toFixed(1);
+    await board.console('ip', 'route', 'del', 'blackhole', BROKER);
+    expect(await watch.serving('cam3')).toBe(before);
+    const decided = await watch.decided('monitor', 'cam3', mark, /heard again/);
+    expect(await board.audit(cutMs)).toEqual([]);
+    report('broker out of reach under a monitor', undefined, `told after ${toldS} s; ${decided.join(' | ')}`);
+  });
+
+  it('loses its power: is told, and is back by itself', async () => {
+    const before = await watch.serving('cam3');
+    const { mark } = watch;
+    const cutMs = Date.now();
+    await lab('power-off', '3');
+    await watch.decided('monitor', 'cam3', mark, /unreachable: board board3/);
+    const toldS = ((Date.now() - cutMs) / 1000).toFixed(1);
+    const onMs = Date.now();
+    await lab('power-on', '3');
+    const recovery = await watch.back('cam3', before, mark, onMs);
+    const decided = await watch.decided('monitor', 'cam3', mark, /heard again/);
+    expect(await board.audit(cutMs)).toEqual([]);
+    report('power cut under a monitor', recovery, `told after ${toldS} s; times from power on; ${decided.join(' | ')}`);
+  });
+});
