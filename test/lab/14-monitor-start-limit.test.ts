@@ -8,17 +8,17 @@ import { MonitorRun } from './monitor-run.js';
 const board = new Board(2);
 const unit = unitOf('cam2');
 let watch: FleetWatch;
-let monitor: MonitorRun;
+let monitor: MonitorRun | undefined;
 
 beforeAll(async () => {
   watch = new FleetWatch();
   await board.forget(unit);
   await watch.serving('cam2');
   monitor = await MonitorRun.unit();
-  await monitor.sees(watch);
+  await monitor?.sees(watch, 'cam2');
 });
 afterAll(async () => {
-  await monitor.end();
+  await monitor?.end();
   await watch.close();
 });
 

@@ -9,21 +9,21 @@ const board = new Board(3);
 const unit = unitOf('cam3');
 const BROKER = `${addressOf(BROKER_BOARD)}/32`;
 let watch: FleetWatch;
-let monitor: MonitorRun;
+let monitor: MonitorRun | undefined;
 
 beforeAll(async () => {
   watch = new FleetWatch();
   await board.forget(unit);
   monitor = await MonitorRun.here();
 });
-beforeEach(() => monitor.sees(watch));
+beforeEach(() => monitor?.sees(watch, 'cam3'));
 afterEach(async () => {
   await board.tried('ip', 'route', 'del', 'blackhole', BROKER);
   await lab('heal', '3');
   await lab('power-on', '3').catch(() => {});
 });
 afterAll(async () => {
-  await monitor.end();
+  await monitor?.end();
   await watch.close();
 });
 

@@ -10,7 +10,7 @@ const unit = 'vedette-broker.service';
 const NAMES = ['cam2', 'cam3'] as const satisfies readonly NodeName[];
 const DROP_IN = `/run/systemd/system/${unit}.d`;
 let watch: FleetWatch;
-let monitor: MonitorRun;
+let monitor: MonitorRun | undefined;
 
 beforeAll(async () => {
   // Its own supervisor does not help: what is left is the monitor.
@@ -24,17 +24,17 @@ beforeAll(async () => {
 });
 beforeEach(async () => {
   await board.forget(unit);
-  await monitor.sees(watch);
+  await monitor?.sees(watch, ...NAMES);
 });
 afterEach(async () => {
   await board.tried('systemctl', 'kill', '--signal=CONT', unit);
 });
 afterAll(async () => {
-  await monitor.end();
-  await watch.close();
   await board.console('rm', '-rf', DROP_IN);
   await board.console('systemctl', 'daemon-reload');
   await board.console('systemctl', 'restart', unit);
+  await monitor?.end();
+  await watch.close();
 });
 
 describe('a broker that nobody on its board brings back', () => {

@@ -24,7 +24,7 @@ afterAll(() => watch.close());
 describe('what a person must do', () => {
   it('a unit that a person stopped stays stopped', async () => {
     monitor = await MonitorRun.here();
-    await monitor.sees(watch);
+    await monitor.sees(watch, 'cam2');
     const { mark } = watch;
     const stoppedMs = Date.now();
     await board.console('systemctl', 'stop', unit);
@@ -47,7 +47,7 @@ describe('what a person must do', () => {
 
   it('maintenance on the board: a dead node is left alone until it is over', async () => {
     monitor = await MonitorRun.here();
-    await monitor.sees(watch);
+    await monitor.sees(watch, 'cam2');
     const before = await watch.serving('cam2');
     const { mark } = watch;
     const maintenance = ['runuser', '-u', 'vedette-ctl', '--', 'vedette-boardctl', 'maintenance'];
@@ -65,7 +65,7 @@ describe('what a person must do', () => {
   it('another host key than the pinned one: an alert, no log-in, nothing restarted', async () => {
     const keys = await hostKeys();
     monitor = await MonitorRun.here('monitor', keys.set(NODES.cam2, keys.get(NODES.cam3) ?? ''));
-    await monitor.sees(watch);
+    await monitor.sees(watch, 'cam2');
     const { mark } = watch;
     await board.crashLoop(unit);
     const faultMs = Date.now();

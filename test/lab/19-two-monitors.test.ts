@@ -15,11 +15,11 @@ beforeAll(() => {
 beforeEach(async () => {
   await board.forget(unit);
   monitors = await Promise.all([MonitorRun.here('monitor'), MonitorRun.here('monitor-b')]);
-  for (const monitor of monitors) await monitor.sees(watch);
+  for (const monitor of monitors) await monitor?.sees(watch, 'cam3');
 });
 afterEach(async () => {
   for (const monitor of monitors) monitor.signal('SIGCONT');
-  for (const monitor of monitors) await monitor.end();
+  for (const monitor of monitors) await monitor?.end();
 });
 afterAll(() => watch.close());
 
@@ -48,7 +48,7 @@ describe('two monitors', () => {
     const recovery = await watch.back('cam3', before, mark, faultMs, 150_000);
     const decided = await watch.decided('monitor-b', 'cam3', mark, /verified/);
     monitors[0]?.signal('SIGCONT');
-    await monitors[0]?.sees(watch);
+    await monitors[0]?.sees(watch, 'cam3');
     await new Promise((done) => setTimeout(done, 15_000));
     expect(await board.invocation(unit)).toBe(recovery.invocation);
     expect(await board.audit(faultMs - 1000)).toHaveLength(1);

@@ -2,7 +2,7 @@ import { readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { field, type Program, runVedette } from '../system/demo-run.js';
 import { Board } from './board.js';
-import { actingMonitor, BROKER_BOARD, keyFile, NODES, passwordFile } from './fleet-plan.js';
+import { actingMonitor, BROKER_BOARD, keyFile, NODES, type NodeName, passwordFile } from './fleet-plan.js';
 import type { FleetWatch } from './fleet-watch.js';
 import { lab, push, workDir } from './lab-command.js';
 
@@ -49,15 +49,15 @@ export class MonitorRun {
     return new MonitorRun('monitor', undefined);
   }
 
-  /** Waits until it can see, and believes that every node is up. */
-  async sees(watch: FleetWatch): Promise<void> {
+  /** Waits until it can see, and believes that these nodes are up. */
+  async sees(watch: FleetWatch, ...nodes: NodeName[]): Promise<void> {
     const { mark } = watch;
     const isReady = () => {
       const roster = watch.roster(this.name, mark);
-      const nodes = Object.keys(NODES).map((node) => field(roster, 'nodes', node));
-      return field(roster, 'mode') === 'watching' && nodes.every((state) => state === 'up');
+      const areUp = nodes.every((node) => field(roster, 'nodes', node) === 'up');
+      return field(roster, 'mode') === 'watching' && areUp;
     };
-    await watch.waitFor(`${this.name} sees all nodes; it said:\n${this.said()}`, isReady, 60_000);
+    await watch.waitFor(`${this.name} sees ${nodes}; it said:\n${this.said()}`, isReady, 60_000);
   }
 
   /** Its last words, where it runs here. */
