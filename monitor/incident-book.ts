@@ -1,15 +1,14 @@
-import {
-  addEvidence,
-  closeIncident,
-  EVIDENCE_MAX,
-  type Evidence,
-  type IncidentNotes,
-  openIncident,
-} from './incident.js';
+import { addEvidence, EVIDENCE_MAX, type Evidence, type IncidentNotes, openIncident } from './incident.js';
 
-type Page = { readonly base: IncidentNotes; readonly decisions: readonly Evidence[] };
+type Page = {
+  readonly base: IncidentNotes;
+  /** What the plan decided, and what the roster saw before it saw something new. */
+  readonly decisions: readonly Evidence[];
+  /** When the roster's own incident was opened; undefined where the plan opened it. */
+  readonly rosterMonoMs: number | undefined;
+};
 
-/** Decisions kept of one incident beside the roster's own evidence. */
+/** Entries kept of one incident beside the roster's own evidence. */
 const DECISIONS_MAX = EVIDENCE_MAX / 2;
 
 /**
@@ -19,15 +18,25 @@ const DECISIONS_MAX = EVIDENCE_MAX / 2;
 export class IncidentBook {
   readonly #pages = new Map<string, Page>();
 
-  /** What the roster knows. Its end is the end only if the plan has nothing under way. */
-  note(node: string, notes: IncidentNotes): IncidentNotes {
+  /**
+   * What the roster knows. Its end is the end only if the plan has nothing under way: a restart makes births, wills and
+   * silences of its own, and they belong to the incident that asked for it.
+   */
+  note(node: string, notes: IncidentNotes, isUnderWay: boolean): IncidentNotes {
+    const { closedMonoMs: _early, ...open } = notes;
+    const base: IncidentNotes = isUnderWay ? open : notes;
+    const rosterMonoMs = notes.openedMonoMs;
     const page = this.#pages.get(node);
-    const isSame = page !== undefined && page.base.openedMonoMs === notes.openedMonoMs;
-    // A restart makes births and wills of its own: they belong to the incident that asked for it.
-    const isGoingOn = page !== undefined && page.base.closedMonoMs === undefined && page.decisions.length > 0;
-    const base =
-      isGoingOn && !isSame ? { ...notes, openedMonoMs: page.base.openedMonoMs, cause: page.base.cause } : notes;
-    this.#pages.set(node, { base, decisions: isSame || isGoingOn ? (page?.decisions ?? []) : [] });
+    if (page === undefined || (page.base.closedMonoMs !== undefined && page.rosterMonoMs !== rosterMonoMs)) {
+      this.#pages.set(node, { base, decisions: [], rosterMonoMs });
+    } else if (page.rosterMonoMs === rosterMonoMs) {
+      const { openedMonoMs, cause } = page.base;
+      this.#pages.set(node, { ...page, base: { ...base, openedMonoMs, cause } });
+    } else {
+      const { openedMonoMs, cause, evidence } = page.base;
+      const decisions = [...page.decisions, ...evidence].toSorted(byTime).slice(-DECISIONS_MAX);
+      this.#pages.set(node, { base: { ...base, openedMonoMs, cause }, decisions, rosterMonoMs });
+    }
     return this.#whole(node) ?? notes;
   }
 
@@ -36,7 +45,8 @@ export class IncidentBook {
     const entry = { atMonoMs: nowMonoMs, what: `[${rule}] ${what}`.slice(0, 300) };
     const page = this.#pages.get(node);
     if (page === undefined || page.base.closedMonoMs !== undefined) {
-      this.#pages.set(node, { base: openIncident(cause, entry.what, nowMonoMs), decisions: [] });
+      const base = openIncident(cause, entry.what, nowMonoMs);
+      this.#pages.set(node, { base, decisions: [], rosterMonoMs: undefined });
     } else {
       this.#pages.set(node, { ...page, decisions: [...page.decisions, entry].slice(-DECISIONS_MAX) });
     }
@@ -46,18 +56,22 @@ export class IncidentBook {
   close(node: string, what: string, nowMonoMs: number): IncidentNotes | undefined {
     const page = this.#pages.get(node);
     if (page === undefined) return undefined;
-    const { closedMonoMs: _reopened, ...open } = page.base;
-    this.#pages.set(node, { ...page, base: closeIncident(open, what, nowMonoMs) });
+    const decisions = [...page.decisions, { atMonoMs: nowMonoMs, what }].slice(-DECISIONS_MAX);
+    this.#pages.set(node, { ...page, decisions, base: { ...page.base, closedMonoMs: nowMonoMs } });
     return this.#whole(node);
   }
 
   #whole(node: string): IncidentNotes | undefined {
     const page = this.#pages.get(node);
     if (page === undefined) return undefined;
-    const all = [...page.base.evidence, ...page.decisions].toSorted((a, b) => a.atMonoMs - b.atMonoMs);
+    const all = [...page.base.evidence, ...page.decisions].toSorted(byTime);
     const { closedMonoMs } = page.base;
     const empty: IncidentNotes = { ...openIncident(page.base.cause, '', page.base.openedMonoMs), evidence: [] };
     const whole = all.reduce((notes, { what, atMonoMs }) => addEvidence(notes, what, atMonoMs), empty);
     return closedMonoMs === undefined ? whole : { ...whole, closedMonoMs };
   }
+}
+
+function byTime(a: Evidence, b: Evidence): number {
+  return a.atMonoMs - b.atMonoMs;
 }

@@ -47,7 +47,8 @@ export class Supervisor {
 
   /** What the roster knows of an incident, with what was decided in it. */
   note(node: string, notes: IncidentNotes): IncidentNotes {
-    return this.#book.note(node, notes);
+    const phase = this.#options.plan.case(node)?.phase ?? 'idle';
+    return this.#book.note(node, notes, phase !== 'idle');
   }
 
   /** A person's word on a node, or its end; told to the board too, which obeys it whoever asks. */
