@@ -25,6 +25,8 @@ export type CameraStatus = {
   readonly repeats: number;
   readonly missing: number;
   readonly drops: number;
+  /** The node's copies of all logs: how it fares, records it lacks, own records that nobody else holds durably yet. */
+  readonly replica: { readonly state: string; readonly missing: number; readonly unacked: number } | null;
   readonly restarts: number;
   /** The open or last incident, as the monitor tells it. */
   readonly incident: {
@@ -132,6 +134,12 @@ function incidentOf(node: NodeView | undefined): CameraStatus['incident'] {
   return { cause, state, isOpen: closedAtMs === undefined, last: evidence.at(-1)?.what ?? '' };
 }
 
+function replicaOf(node: NodeView | undefined): CameraStatus['replica'] {
+  if (node?.replica === undefined) return null;
+  const { state, missing, unacked } = node.replica;
+  return { state, missing, unacked };
+}
+
 type FromWire = Omit<CameraStatus, 'node' | 'camera' | 'state' | 'monitor' | 'restarts' | 'incident'>;
 
 function cameraStatus(node: NodeView | undefined, name: string, nowMs: number): FromWire {
@@ -148,6 +156,7 @@ function cameraStatus(node: NodeView | undefined, name: string, nowMs: number): 
     repeats: node?.log.repeats ?? 0,
     missing: node?.log.missing ?? 0,
     drops: node === undefined ? 0 : dropsOf(node),
+    replica: replicaOf(node),
   };
 }
 

@@ -21,6 +21,10 @@ export function listenToFleet(link: Link, view: FleetView, clock: Clock): void {
     count();
     view.onHealth(params.node, payload);
   });
+  link.subscribe(routes.replica, {}, ({ params, payload }) => {
+    count();
+    view.onReplica(params.node, payload);
+  });
   link.subscribe(routes.live, {}, ({ params, payload }) => {
     count();
     view.onLive(params.node, payload, clock.nowMs());

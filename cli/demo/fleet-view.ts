@@ -1,4 +1,5 @@
 import type { Live } from '../../protocol/record.js';
+import type { ReplicaState } from '../../protocol/replica.js';
 import type { Beat, CameraState, Health, Incident, Roster, SensorReading, Status } from '../../protocol/status.js';
 import { LogTally } from './log-tally.js';
 
@@ -28,6 +29,7 @@ export type NodeView = {
   inv: string | undefined;
   incident: Incident | undefined;
   health: Health | undefined;
+  replica: ReplicaState | undefined;
   readonly cameras: Map<string, CameraView>;
   readonly sensors: Map<string, SensorReading>;
   readonly log: LogTally;
@@ -65,6 +67,11 @@ export class FleetView {
   onHealth(node: string, health: Health): void {
     const view = this.#node(node);
     if (view !== undefined) view.health = health;
+  }
+
+  onReplica(node: string, replica: ReplicaState): void {
+    const view = this.#node(node);
+    if (view !== undefined) view.replica = replica;
   }
 
   onCameraState(node: string, camera: string, state: CameraState): void {
@@ -127,6 +134,7 @@ export class FleetView {
       inv: undefined,
       incident: undefined,
       health: undefined,
+      replica: undefined,
       cameras: new Map(),
       sensors: new Map(),
       log: new LogTally(),

@@ -18,6 +18,7 @@ const COLUMNS: readonly Column<CameraStatus>[] = [
     align: 'right',
   },
   { title: 'records', cell: ({ records }) => String(records), align: 'right' },
+  { title: 'replica', cell: ({ replica }) => replicaCell(replica), colour: ({ replica }) => replicaColour(replica) },
   { title: 'drops', cell: ({ drops }) => String(drops), align: 'right' },
   {
     title: 'restarts',
@@ -44,6 +45,7 @@ export function renderDemo(terminal: Terminal, status: DemoStatus, notice: strin
     ...incidentLines(terminal, status.nodes),
     ...(notice === '' ? [] : [terminal.paint('yellow', printable(notice)), '']),
     `Try in another terminal:  ${tryLine(broker.url)}`,
+    `Ask the nodes themselves: ${queryLine(status)}`,
     `Kill a node there:        ${killLine(status)}`,
     terminal.paint('dim', 'Ctrl-C stops everything.'),
   ];
@@ -58,6 +60,10 @@ function incidentLines(terminal: Terminal, nodes: readonly CameraStatus[]): stri
     return [`${head}: ${printable(last)}`];
   });
   return lines.length === 0 ? [] : [...lines, ''];
+}
+
+function queryLine({ broker, stateDir }: DemoStatus): string {
+  return `npx vedette query --count --broker ${broker.url} --state ${stateDir}`;
 }
 
 function killLine({ stateDir, nodes }: DemoStatus): string {
@@ -97,6 +103,18 @@ export class InPlace {
 
 function stateCell({ state, cameraOk, reason }: CameraStatus): string {
   return cameraOk === false && state === 'online' ? `camera ${reason ?? 'not ok'}` : state;
+}
+
+/** Records the copies lack; in brackets own ones that no other board has durably yet. */
+function replicaCell(replica: CameraStatus['replica']): string {
+  if (replica === null) return '-';
+  const lag = replica.missing === 0 ? replica.state : `${replica.state} -${replica.missing}`;
+  return replica.unacked === 0 ? lag : `${lag} (${replica.unacked})`;
+}
+
+function replicaColour(replica: CameraStatus['replica']): Colour | undefined {
+  if (replica === null) return 'dim';
+  return replica.state === 'active' && replica.missing === 0 ? 'green' : 'yellow';
 }
 
 function stateColour(state: string): Colour | undefined {

@@ -51,6 +51,10 @@ describe('the table of the demo', () => {
     view.onLive('cam1', { v: 1, e: EPOCH, r: [track(3, 'end', 4_000)] }, NOW_MS);
     view.onCount('cam1', 'front', 'person', 2);
     view.onCount('cam1', 'front', 'dog', 0);
+    view.onReplica('cam1', {
+      ...{ v: 1, state: 'active', logs: 3, records: 90, bytes: 900, missing: 2, lagMs: 5, unackedMs: 10, mended: 0 },
+      ...{ unacked: 4, counters: {} },
+    });
     view.onSensor('sensors', 'light', {
       v: 1,
       value: null,
@@ -97,6 +101,8 @@ describe('the table of the demo', () => {
     const terminal = new Terminal({ write: (text) => lines.push(String(text)) > 0 }, {});
     const text = renderDemo(terminal, buildDemoStatus(plan, heard(), new Map(), moment), 'cam1 ended by \u001b[2J');
     expect(text).toContain('00:01:05');
+    expect(text).toContain('active -2 (4)');
+    expect(text).toContain('vedette query --count --broker mqtt://127.0.0.1:1883 --state /tmp/demo');
     expect(text).toContain('light stuck\ufffd[2J');
     expect(text).toContain('humidity 56.3 %');
     expect(text).toContain("mosquitto_sub -h 127.0.0.1 -p 1883 -v -t 'vedette/#'");
