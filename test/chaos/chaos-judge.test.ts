@@ -73,6 +73,16 @@ describe('the judge of chaos', () => {
     expect(backAt(limitMs + 1)).toBe(1);
   });
 
+  it('is not good when anything else stays away either, and bears it late', () => {
+    const faults = [fault('vision killed', 100_000)];
+    const gone = judge({ faults, beats: beats('a', 0, END_MS, 100_000) });
+    expect(gone).toMatchObject({ deaths: 0, missedDeaths: 0, isGood: false });
+    expect(gone.problems).toEqual(['vision killed (cam1) at 00:01:40: not back, bound 60.0 s']);
+    const late = judge({ faults, beats: [...beats('a', 0, 170_000, 100_000), ...beats('a', 170_000, END_MS)] });
+    expect(late.byKind).toMatchObject([{ kind: 'vision killed', faults: 1, recovered: 1, late: 1 }]);
+    expect(late.isGood).toBe(true);
+  });
+
   it('does not take beats of the dead, or of a new life without frames, for a recovery', () => {
     const killed = fault('node killed', 100_000);
     const history = (seen: BeatSeen[]) => recoveredAtMs(killed, { beats: seen, rosterAtMs: [] });
@@ -122,6 +132,14 @@ describe('the judge of chaos', () => {
     const verdict = judge({ records: { appended: 100, missing: 1, filled: 0, duplicates: 0 } });
     expect(verdict.isGood).toBe(false);
     expect(verdict.problems).toEqual(['1 records are missing at the listener']);
+  });
+
+  it('does not take the heartbeat that was due anyway for the recovery of a part', () => {
+    const frozen = fault('vision frozen', 100_000);
+    const due = { node: 'cam1', inv: 'a', atMs: 101_900, frameAtMs: 101_800 };
+    expect(recoveredAtMs(frozen, { beats: [due], rosterAtMs: [] })).toBeUndefined();
+    expect(recoveredAtMs(frozen, { beats: [due, ...beats('a', 115_000, 117_000)], rosterAtMs: [] })).toBe(115_000);
+    expect(recoveredAtMs(frozen, { beats: beats('b', 115_000, 117_000), rosterAtMs: [] })).toBe(115_000);
   });
 
   it('has the monitor back with a roster made after it was killed, and the broker with a beat', () => {
