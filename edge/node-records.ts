@@ -93,6 +93,15 @@ export class NodeRecords {
     return this.#replica?.state();
   }
 
+  /**
+   * How far another node's log reaches here: everything up to `held` can be answered, everything up to `durable` survives a
+   * power cut. Seqs; 0 where nothing is kept.
+   */
+  copyExtent(node: string, epoch: string): { readonly held: number; readonly durable: number } {
+    const copy = this.#replica?.core.copy(node, epoch);
+    return { held: copy?.answerable ?? 0, durable: copy?.frontier ?? 0 };
+  }
+
   stats(): RecordStoreStats {
     const { queues, drops, ...rest } = this.#store.stats();
     return {

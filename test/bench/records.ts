@@ -16,21 +16,35 @@ import { RecordQuery } from '../../edge/records/record-query.js';
 import { RecordStore } from '../../edge/records/record-store.js';
 import { PlainBroker } from '../plain-broker.js';
 import { buildReport, printReport, summarise, withRatio } from './bench-report.js';
+import { measureNewcomer } from './bootstrap.js';
 import { makeRoom, measureCard, measureCopies, measureJsonLines, measureSqlite } from './record-files.js';
+import { measureReplication } from './replication.js';
 
-// npm run bench:records -- [--json] [--runs N] [--records N] [--copies N]
+// npm run bench:records -- [--json] [--only PART,...] [--runs N] [--records N] [--copies N] [--rates N,...] [--seconds N]
+//   [--bootstrap N]
 // A node's log: appends a second, bytes of a record, the time from append to a listener over a plain Aedes in the same
 // process, NeDB inserts in their worker, and an empty listener that asks for the whole log. The same lines in a plain file
 // and in an SQLite file. The copies of three other nodes: appends, size, what opening takes, what reaches the card in a day.
+// Parts `replication` and `bootstrap` run once, with a broker and nodes as processes: time from an append to the copy at
+// another node, by rate, and an empty node among two that hold `--bootstrap` records.
 
+const PARTS = ['log', 'files', 'wire', 'replication', 'bootstrap'] as const;
 const { values: args } = parseArgs({
   options: {
     json: { type: 'boolean', default: false },
-    runs: { type: 'string', default: '5' },
+    runs: { type: 'string', default: '3' },
     records: { type: 'string', default: '20000' },
     copies: { type: 'string', default: '100000' },
+    only: { type: 'string', default: PARTS.join(',') },
+    rates: { type: 'string', default: '1,10,100' },
+    seconds: { type: 'string', default: '12' },
+    bootstrap: { type: 'string', default: '100000' },
   },
 });
+const only = args.only.split(',');
+for (const part of only) {
+  if (!PARTS.some((one) => one === part)) throw new Error(`--only: no part "${part}"; there are: ${PARTS.join(', ')}`);
+}
 const runs = Number(args.runs);
 const count = Number(args.records);
 const copies = Number(args.copies);
@@ -250,10 +264,17 @@ async function measureBootstrap(store: RecordStore, link: Link): Promise<void> {
 }
 
 for (let i = 0; i < runs; i++) {
-  await measureLog();
-  await measureFiles();
-  await measureWire();
+  if (only.includes('log')) await measureLog();
+  if (only.includes('files')) await measureFiles();
+  if (only.includes('wire')) await measureWire();
 }
+const rates = args.rates.split(',').map(Number);
+const seconds = Number(args.seconds);
+const late = Number(args.bootstrap);
+const between = [
+  ...(only.includes('replication') ? await measureReplication({ rates, seconds }) : []),
+  ...(only.includes('bootstrap') ? await measureNewcomer(late) : []),
+];
 
 const oneByOne = summarise('append, one by one', 'records/s', measured.oneByOne);
 const bursts = summarise('append, 64 at a time', 'records/s', measured.bursts);
@@ -288,6 +309,8 @@ const results = [
   summarise('memory of the opened copies', 'MiB', measured.copyHeap),
   summarise('written for three copies at a record a second', 'MB/day', measured.cardMb),
   summarise('fsyncs for three copies at a record a second', 'fsyncs/day', measured.cardSyncs),
-];
+  ...between,
+].filter((result) => result.runs > 0);
+const settings = { only: args.only, records: count, copies, runs, rates: args.rates, seconds, bootstrap: late };
 const packages = ['mqtt', 'aedes', 'nedb-promises', 'node-sqlite3-wasm'];
-printReport(buildReport('records', { records: count, copies, runs }, packages, results), args.json);
+printReport(buildReport('records', settings, packages, results), args.json);
