@@ -4,6 +4,8 @@ import { resolve } from 'node:path';
 import { Site } from '../system/site.js';
 import { type Order, Said } from './replication-words.js';
 
+/** An order that takes longer than this has gone wrong; 100,000 appends take a minute on a busy machine. */
+const ANSWER_WITHIN_MS = 180_000;
 const PROGRAM = resolve(import.meta.dirname, 'replication-node.js');
 
 /** A node of the bench: a process that does one order at a time. */
@@ -25,7 +27,7 @@ export class FleetNode {
     return node;
   }
 
-  /** @throws Error when the process ends instead of answering. */
+  /** @throws Error when the process ends instead of answering, or takes too long and is killed. */
   async tell(order: Order): Promise<Said> {
     const answer = this.#answer();
     this.#child.send(order);
@@ -49,10 +51,12 @@ export class FleetNode {
       throw new Error(`${this.name} ended instead of answering`);
     });
     over.catch(() => {});
+    const late = setTimeout(() => this.kill(), ANSWER_WITHIN_MS);
     try {
       const [message] = await Promise.race([once(this.#child, 'message', { signal: ended.signal }), over]);
       return Said.parse(message);
     } finally {
+      clearTimeout(late);
       ended.abort();
     }
   }
