@@ -31,9 +31,11 @@ export class IndexStore {
 
   /** Adds records that are not there yet; drops the oldest beyond the window. */
   async insert(documents: readonly IndexDocument[]): Promise<void> {
-    if (documents.length === 0) return;
-    await this.#database.insertMany([...documents]);
-    for (const { _id: id, t } of documents) this.#order.push({ id, t });
+    // An insert whose answer came too late is made again: what it brought is there already.
+    const fresh = await this.#absent(documents);
+    if (fresh.length === 0) return;
+    await this.#database.insertMany(fresh);
+    for (const { _id: id, t } of fresh) this.#order.push({ id, t });
     // NeDB frees memory only by the document; an eighth of the window at a time keeps that rare.
     if (this.#order.length <= this.#documentsMax + this.#documentsMax / 8) return;
     const dropped = this.#order.slice(0, this.#order.length - this.#documentsMax);
@@ -51,6 +53,12 @@ export class IndexStore {
       const found = await this.#findFrom(query, startMs);
       if (isWhole || found.length >= query.limit || startMs === fromMs) return found.slice(0, query.limit);
     }
+  }
+
+  async #absent(documents: readonly IndexDocument[]): Promise<IndexDocument[]> {
+    const present = await this.#database.find<IndexDocument>({ _id: { $in: documents.map(({ _id }) => _id) } });
+    const known = new Set(present.map(({ _id }) => _id));
+    return documents.filter(({ _id }) => !known.has(_id));
   }
 
   async #findFrom(query: RecordQuery, startMs: number): Promise<IndexDocument[]> {

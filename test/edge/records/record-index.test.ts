@@ -67,6 +67,16 @@ describe('IndexStore', () => {
     );
   });
 
+  it('takes what it has already, as when an insert is made again because its answer came too late', async () => {
+    const store = new IndexStore(1_000);
+    await store.open();
+    const documents = makeDocuments(30);
+    await store.insert(documents.slice(0, 20));
+    await store.insert(documents.slice(10, 30));
+    expect(store.size).toBe(30);
+    expect((await store.find(RecordQuery.parse({ limit: 1_000 }))).length).toBe(30);
+  });
+
   it('keeps the newest of the window, give or take an eighth', async () => {
     const store = new IndexStore(80);
     await store.open();
