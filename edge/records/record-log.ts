@@ -461,6 +461,7 @@ export class RecordLog {
         this.#noteClosed(closed);
         void this.#enqueue(() => this.#expire());
         if (live.isSealDue) this.#startSeal(live);
+        else if (live === this.#live && !this.#trouble.isPresent && !this.#isClosed) this.#armSync(live);
       },
       (error) => {
         this.#isSealing = false;
@@ -486,6 +487,9 @@ export class RecordLog {
 
   // fsync runs beside the writes: on a card it takes long, and the next record must not wait for it.
   #armSync(live: LiveEpoch): void {
+    // Until the full segments are closed no fsync counts, and one without a file in hand ends at once: asked for again and
+    // again, it would leave the closing no turn.
+    if (live.isSealDue) return;
     const unsynced = live.writtenSeq - live.syncedSeq;
     if (unsynced >= this.#limits.fsyncRecords) {
       this.#startSync();

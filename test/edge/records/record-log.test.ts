@@ -190,6 +190,14 @@ describe('RecordLog', () => {
     expect(again.counters()).toMatchObject({ rottenFiles: 0 });
   });
 
+  it('goes on when a segment fills up while many records wait for an fsync', async () => {
+    const log = await openLog({ limits: { ...DEFAULT_RECORD_LIMITS, fsyncRecords: 64 } });
+    await appendMany(log, 200);
+    for (let i = 0; i < 20; i++) await appendMany(log, 64);
+    await log.flush();
+    expect(log.extents()[0]).toMatchObject({ seq: 1 + 200 + 20 * 64 });
+  });
+
   it('closes a segment after fifteen minutes', async () => {
     let closed = 0;
     const log = await openLog({ onSegmentClosed: () => closed++ });
