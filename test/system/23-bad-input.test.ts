@@ -139,6 +139,7 @@ describeWithProgram('mosquitto_sub', 'clients that want to be somebody else', ()
     const { site: at, listener, cameras, more } = await watchingSite();
     const first = at.edge('cam1', cameras, more);
     await listener.waitFor('cam1 is online', () => isOnline(listener, 'cam1'));
+    await listener.waitFor('cam1 has seen something', () => listener.records('cam1').length > 0);
     const password = (name: string) => readFileSync(at.path(`${name}.password`), 'utf8').trim();
     const client = (...args: string[]) => ['mosquitto_pub', '-h', '127.0.0.1', '-p', `${at.port}`, '-q', '1', ...args];
     const asCam2 = ['-u', 'cam2', '-P', password('cam2')];
