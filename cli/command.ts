@@ -25,8 +25,10 @@ A timeout means that it is unknown whether the node did it: sending it again cou
 Exit codes: 0 done, 64 the node does not know such a command or arguments, 69 no such camera, label or node, 75 refused for
 now or no answer.
 
-Examples (the demo keeps its password in its state folder):
-  vedette command cam1 ping --password-file .vedette/demo/credentials/operator.password
+The demo keeps the operator's password in its state folder.
+
+Examples:
+  vedette command cam1 ping --password-file .vedette/credentials/operator.password
   vedette command cam1 snapshot --args '{"camera":"front"}' --password-file operator.password
   vedette command cam1 pause --args '{"camera":"front","ttlS":600}' --password-file operator.password`,
     )

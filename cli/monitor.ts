@@ -28,25 +28,33 @@ Examples:
       const { runMonitorCommand } = await import('./service/monitor-run.js');
       await runMonitorCommand(options, context);
     });
-  question(monitor.command('status'), 'what every monitor believes, and whether its restarts help').action(
-    async (options: QuestionOptions) => {
-      const { monitorStatus } = await import('./monitor/monitor-questions.js');
-      await monitorStatus(options, context);
-    },
-  );
-  question(monitor.command('incidents'), 'the open or last incident of every node').action(
-    async (options: QuestionOptions) => {
-      const { monitorIncidents } = await import('./monitor/monitor-questions.js');
-      await monitorIncidents(options, context);
-    },
-  );
-  question(monitor.command('explain'), 'why a monitor acted on a node or did not, rule by rule')
+  question(monitor.command('status'), 'what every monitor believes, and whether its restarts help', [
+    'status',
+    'status --broker mqtt://192.168.1.10 --json',
+  ]).action(async (options: QuestionOptions) => {
+    const { monitorStatus } = await import('./monitor/monitor-questions.js');
+    await monitorStatus(options, context);
+  });
+  question(monitor.command('incidents'), 'the open or last incident of every node', [
+    'incidents',
+    "incidents --json | jq '.[].cause'",
+  ]).action(async (options: QuestionOptions) => {
+    const { monitorIncidents } = await import('./monitor/monitor-questions.js');
+    await monitorIncidents(options, context);
+  });
+  question(monitor.command('explain'), 'why a monitor acted on a node or did not, rule by rule', [
+    'explain cam1',
+    'explain broker --config /etc/vedette/site.yaml',
+  ])
     .argument('<node>', 'node or broker of the inventory')
     .action(async (node: string, options: QuestionOptions) => {
       const { monitorExplain } = await import('./monitor/monitor-questions.js');
       await monitorExplain(node, options, context);
     });
-  question(monitor.command('maintenance'), 'work on a node without anybody restarting it')
+  question(monitor.command('maintenance'), 'work on a node without anybody restarting it', [
+    'maintenance on cam1 --for 3600 --reason "new lens" --user alice --password-file alice.password',
+    'maintenance off cam1 --user alice --password-file alice.password',
+  ])
     .argument('<on|off>', 'begin or end')
     .argument('<node>', 'node of the inventory')
     .option('--for <seconds>', 'how long', wholeNumber(1, 604_800))
@@ -57,12 +65,13 @@ Examples:
     });
 }
 
-function question(command: Command, description: string): Command {
+function question(command: Command, description: string, examples: readonly string[]): Command {
   return command
     .description(description)
     .option('--config <file>', 'configuration with the brokers; mqtt://127.0.0.1:1883 without one')
     .option('--broker <url>', 'another broker')
     .option('--user <name>', 'your own identity at the broker; never that of a running service')
     .option('--password-file <file>', 'its password, mode 0600')
-    .option('--json', 'one JSON object');
+    .option('--json', 'one JSON object')
+    .addHelpText('after', `\nExamples:\n${examples.map((line) => `  vedette monitor ${line}`).join('\n')}`);
 }
