@@ -37,7 +37,7 @@ Examples:
   });
   question(monitor.command('incidents'), 'the open or last incident of every node', [
     'incidents',
-    "incidents --json | jq '.[].cause'",
+    "incidents --json | jq '.incidents[].cause'",
   ]).action(async (options: QuestionOptions) => {
     const { monitorIncidents } = await import('./monitor/monitor-questions.js');
     await monitorIncidents(options, context);
