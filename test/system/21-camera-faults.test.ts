@@ -44,7 +44,11 @@ describeWithProgram('mosquitto_sub', 'cameras that fail, on one node', () => {
     const back = await nextState(camera, 'is back', isOk, at);
     expect(Number(field(back, 'atMs')) - Number(field(failure, 'atMs'))).toBeGreaterThan(300);
     await listener.waitFor(`${camera}: a person again`, () => counts(camera).join('').includes('101'));
-    const tracks = listener.tracks('cam1', camera).filter(({ ev }) => ev !== 'update');
+    // Counts and records are two topics: which of them arrives first is nobody's promise.
+    const tracks = await listener.waitFor(`${camera}: its tracks`, () => {
+      const told = listener.tracks('cam1', camera).filter(({ ev }) => ev !== 'update');
+      return told.length >= 3 && told;
+    });
     expect(tracks.slice(0, 3).map(({ ev }) => ev)).toEqual(['new', 'end', 'new']);
     expect(tracks[1]?.id).toBe(tracks[0]?.id);
     expect(Number(tracks[2]?.id)).toBeGreaterThan(Number(tracks[0]?.id));
