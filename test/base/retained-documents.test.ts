@@ -14,7 +14,8 @@ describe('RetainedDocuments', () => {
   let broker: PlainBroker;
   let link: Link;
   let documents: RetainedDocuments;
-  let seen: string[];
+  /** What arrived, without repeats: QoS 1 may deliver a message twice, and does where a PUBACK is late. */
+  let seen: Set<string>;
 
   beforeEach(async () => {
     await openBroker();
@@ -45,11 +46,11 @@ describe('RetainedDocuments', () => {
 
   async function openBroker(port = 0): Promise<void> {
     broker = await PlainBroker.open(port);
-    seen = [];
+    seen = new Set();
     broker.aedes.subscribe(
       'vedette/1/maintenance/#',
       (packet, done) => {
-        seen.push(`${packet.topic.split('/').at(-1)} ${/"by":"(\w+)"/.exec(String(packet.payload))?.[1] ?? 'empty'}`);
+        seen.add(`${packet.topic.split('/').at(-1)} ${/"by":"(\w+)"/.exec(String(packet.payload))?.[1] ?? 'empty'}`);
         done();
       },
       () => {},
@@ -61,23 +62,24 @@ describe('RetainedDocuments', () => {
     expect(documents.unconfirmed).toBe(1);
     link.open();
     await eventually(() => documents.unconfirmed === 0, 'confirmed');
-    expect(seen).toEqual(['cam7 eve']);
+    expect([...seen]).toEqual(['cam7 eve']);
   });
 
   it('does not send again what was confirmed, unless a fresh broker needs it', async () => {
     link.open();
     documents.set(routes.maintenance, { node: 'cam7' }, maintenance('ann'));
-    await eventually(() => seen.length === 1 && documents.unconfirmed === 0, 'confirmed');
+    await eventually(() => seen.size === 1 && documents.unconfirmed === 0, 'confirmed');
     const { port } = broker;
     await broker.close();
     await openBroker(port);
     await eventually(() => link.isUp && link.stats().counters.connects === 2, 'connected again');
     documents.set(routes.maintenance, { node: 'cam8' }, maintenance('bob'));
-    await eventually(() => seen.length === 1, 'the new one');
-    expect(seen).toEqual(['cam8 bob']);
+    await eventually(() => seen.size === 1, 'the new one');
+    expect([...seen]).toEqual(['cam8 bob']);
+    seen.clear();
     documents.republishAll();
-    await eventually(() => seen.length === 3, 'all of them');
-    expect(seen.slice(1).sort()).toEqual(['cam7 ann', 'cam8 bob']);
+    await eventually(() => seen.size === 2, 'all of them');
+    expect([...seen].sort()).toEqual(['cam7 ann', 'cam8 bob']);
   });
 
   it('empties a topic as reliably as it fills one', async () => {
@@ -85,14 +87,14 @@ describe('RetainedDocuments', () => {
     documents.clear(routes.maintenance, { node: 'cam7' });
     link.open();
     await eventually(() => documents.unconfirmed === 0, 'confirmed');
-    expect(seen).toEqual(['cam7 empty']);
+    expect([...seen]).toEqual(['cam7 empty']);
   });
 
   it('gives up what can never pass', async () => {
     link.open();
     documents.set(routes.maintenance, { node: 'cam7' }, maintenance('x'.repeat(10_000)));
     await eventually(() => link.isUp && documents.unconfirmed === 0, 'given up');
-    expect(seen).toEqual([]);
+    expect([...seen]).toEqual([]);
   });
 
   it('sends in time what one window of the link does not take, without a reconnect', async () => {
@@ -101,7 +103,7 @@ describe('RetainedDocuments', () => {
     const nodes = Array.from({ length: 40 }, (_, i) => `cam${i}`);
     for (const node of nodes) documents.set(routes.maintenance, { node }, maintenance('ann'));
     await eventually(() => documents.unconfirmed === 0, 'confirmed');
-    expect(seen.sort()).toEqual(nodes.map((node) => `${node} ann`).sort());
+    expect([...seen].sort()).toEqual(nodes.map((node) => `${node} ann`).sort());
   });
 
   it('sends again what got no PUBACK, though the session lives on', async () => {
