@@ -128,6 +128,8 @@ export const ProbeAnswer = z.object({
   active: Text,
   sub: Text,
   result: Text,
+  /** The board's systemd has yet to start or stop it: always so for a while after a boot. */
+  isQueued: z.boolean().nullish(),
   inv: Inv.nullable(),
   restarts: Count,
   exitCode: Count.nullable(),
@@ -141,7 +143,8 @@ export const ProbeAnswer = z.object({
   memAvailableKiB: Count.nullable(),
   diskFreeKiB: Count.nullable(),
   throttled: Text.nullable(),
-  maintenance: z.object({ by: Text, reason: Text, leftS: Count }).nullable(),
+  /** `leftS` below 0: it has run out and holds nothing, but nobody has taken it away. */
+  maintenance: z.object({ by: Text, reason: Text, leftS: z.int() }).nullable(),
   restartsLeft: Count,
   rebootsLeft: Count,
   health: BoardHealth.nullable(),

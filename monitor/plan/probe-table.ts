@@ -70,7 +70,7 @@ export function decideProbe(result: ProbeResult, context: ProbeContext): Verdict
   }
   const { probe } = result;
   if (probe.load !== 'loaded') return { kind: 'unmanageable', rule: '2.2', why: `unit ${probe.unit} is ${probe.load}` };
-  if (probe.maintenance !== null) {
+  if (probe.maintenance !== null && probe.maintenance.leftS > 0) {
     const { by, reason, leftS } = probe.maintenance;
     return {
       kind: 'maintenance',
@@ -84,6 +84,8 @@ export function decideProbe(result: ProbeResult, context: ProbeContext): Verdict
   }
   if (probe.active === 'active') return decideActive(probe, context);
   if (probe.active === 'failed') return decideFailed(probe);
+  // A board that boots has its network and its SSH before its services.
+  if (probe.isQueued === true) return { kind: 'wait', rule: '2.2', why: `systemd is on it: ${probe.active}, queued` };
   return { kind: 'stopped', rule: '2.2', why: `${probe.active}, result ${probe.result}: somebody stopped it` };
 }
 

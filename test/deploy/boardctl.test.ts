@@ -1,6 +1,7 @@
 import { readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { decodeBoardAnswer } from '../../protocol/board.js';
 import { INVOCATION, StandInBoard, UNIT } from './stand-in-board.js';
 
 const ACTED = [`--no-ask-password reset-failed -- ${UNIT}`, `--no-ask-password --no-block restart -- ${UNIT}`];
@@ -48,6 +49,11 @@ describe('restart', () => {
     ['a person stopped it', { ActiveState: 'inactive', SubState: 'dead' }, 'held stopped'],
     ['a person masked it', { LoadState: 'masked', ActiveState: 'failed', Result: 'signal' }, 'held stopped'],
     ['systemd is starting it', { ActiveState: 'activating', SubState: 'auto-restart' }, 'failed busy'],
+    [
+      'the board boots and has not come to it',
+      { ActiveState: 'inactive', SubState: 'dead', Job: '117' },
+      'failed busy',
+    ],
     ['it is on its way down', { ActiveState: 'deactivating', SubState: 'stop-sigterm' }, 'failed busy'],
     ['it is not there', { LoadState: 'not-found' }, `refused this board has no ${UNIT}`],
   ])('does nothing when %s', async (_what, properties, outcome) => {
@@ -113,6 +119,7 @@ describe('maintenance', () => {
     const { answer } = await board.send(`probe ${UNIT}`);
     expect(answer.maintenance).toMatchObject({ by: 'anna' });
     expect(JSON.stringify(answer.maintenance)).toMatch(/"leftS":-/);
+    expect(decodeBoardAnswer(JSON.stringify(answer)), 'a monitor can read it').toMatchObject({ outcome: 'ok' });
     expect(await outcomeOf(`restart ${UNIT} ${INVOCATION}`)).toBe('restarted');
   });
 

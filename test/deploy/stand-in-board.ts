@@ -66,6 +66,7 @@ export class StandInBoard {
       ExecMainStatus: '0',
       ExecMainStartTimestampMonotonic: '5000000',
       WatchdogTimestampMonotonic: '6000000',
+      Job: '',
       ...properties,
     };
     const lines = Object.entries(all).map(([key, value]) => `${key}=${value}\n`);

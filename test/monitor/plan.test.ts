@@ -62,6 +62,8 @@ describe('the probe table (2.2)', () => {
     ['being stopped', { active: 'deactivating' }, 'wait'],
     ['stopped by a person', { active: 'inactive', result: 'success' }, 'stopped'],
     ['inactive after somebody reset its failure', { active: 'inactive', result: 'exit-code' }, 'stopped'],
+    ['not started yet by a board that boots', { active: 'inactive', result: 'success', isQueued: true }, 'wait'],
+    ['dead, its maintenance run out', { maintenance: { by: 'ops', reason: 'x', leftS: -5 } }, 'dead'],
     ['under maintenance on the board', { maintenance: { by: 'ops', reason: 'x', leftS: 5 } }, 'maintenance'],
     ['active with another invocation', { active: 'active', inv: NEW }, 'restarted-locally'],
     ['active, fresh, without broker', { active: 'active', health: FRESH }, 'isolated'],
