@@ -1,0 +1,140 @@
+import type { ProbeAnswer } from '../../protocol/board.js';
+import { judgeLast, type NodeCase, seriesOf } from './case.js';
+import type { CaseBook } from './case-book.js';
+import { STEP_MS, wait } from './case-time.js';
+import { obstacleTo, rebootedShare } from './fleet-limits.js';
+import { nextRung, type Rung } from './ladder.js';
+import { decideProbe, type ProbeResult, type Verdict } from './probe-table.js';
+import { DAY_MS } from './timings.js';
+
+/** Attempts remembered per node: a day of the hourly limit. */
+const HISTORY_MAX = 128;
+
+/** What a board answered, by the probe table: wait, tell, or go up the ladder. */
+export function onProbed(book: CaseBook, one: NodeCase, step: number, result: ProbeResult, now: number): void {
+  if (one.phase !== 'probing' || one.step !== step) {
+    book.counters.add('answersLate');
+    return;
+  }
+  if (one.entry.kind === 'edge' && !book.canSee) {
+    wait(book, one.entry.node, 'blind', now + book.timings.retryMs, now);
+    return;
+  }
+  const verdict = decideProbe(result, {
+    heardInv: one.heardInv,
+    gracedInv: one.gracedInv,
+    timings: book.timings,
+  });
+  const { node } = one.entry;
+  const faults = result.kind === 'fault' ? one.faults + 1 : 0;
+  if (result.kind === 'fault') book.counters.add('probeFaults');
+  book.change(one.entry.node, { faults, why: verdict.why });
+  tell(book, node, verdict, result);
+  if (verdict.kind === 'dead' && result.kind === 'probe') {
+    onDead(book, node, verdict, result.probe, now);
+    return;
+  }
+  if (verdict.kind === 'restarted-locally' && result.kind === 'probe') {
+    book.change(one.entry.node, { faults, gracedInv: result.probe.inv ?? undefined });
+  }
+  wait(book, node, verdict.why, now + waitOf(book, verdict, faults), now);
+}
+
+function waitOf(book: CaseBook, { kind, waitMs }: Verdict, faults: number): number {
+  const { retryMs, graceMs, personMs, unreachableDelaysMs } = book.timings;
+  switch (kind) {
+    case 'wait':
+      return retryMs;
+    case 'restarted-locally':
+    case 'isolated':
+    case 'unheard':
+      return graceMs;
+    case 'unreachable':
+      return unreachableDelaysMs[Math.min(faults, unreachableDelaysMs.length) - 1] ?? personMs;
+    default:
+      return Math.min(personMs, waitMs ?? personMs);
+  }
+}
+
+// A person is told of each kind of verdict once per case; of what the machine does by itself, nobody.
+function tell(book: CaseBook, node: string, verdict: Verdict, result: ProbeResult): void {
+  const one = book.case(node);
+  if (one === undefined) return;
+  const isQuiet = ['wait', 'restarted-locally', 'dead', 'maintenance'].includes(verdict.kind);
+  const isNews = !one.told.includes(verdict.kind);
+  if (isNews) book.change(one.entry.node, { told: [...one.told, verdict.kind] });
+  const probe = result.kind === 'probe' ? { probe: result.probe } : {};
+  book.decide(one, verdict.rule, `${verdict.kind}: ${verdict.why}`, isNews && !isQuiet, probe);
+}
+
+function onDead(book: CaseBook, node: string, verdict: Verdict, probe: ProbeAnswer, now: number): void {
+  const one = book.case(node);
+  if (one === undefined) return;
+  const signature = verdict.signature ?? 'unknown';
+  const rung = nextRung(
+    {
+      series: seriesOf(one),
+      history: one.history,
+      signature,
+      hasDependencies: one.entry.dependencies.length > 0,
+      mayReboot: one.entry.mayReboot,
+      rebootedShare: rebootedShare(book.all(), now),
+      random: book.random.next(),
+    },
+    now,
+    book.timings,
+  );
+  if (rung.kind === 'quarantine') {
+    quarantine(book, one, rung.rule, rung.why);
+    return;
+  }
+  if (now < rung.notBeforeMonoMs) {
+    wait(book, node, `${rung.rule}: the next attempt is due later`, rung.notBeforeMonoMs, now);
+    return;
+  }
+  const obstacle = obstacleTo(one, rung.kind, probe, book.all(), now, book.timings);
+  if (obstacle !== undefined) {
+    if (obstacle.counter !== undefined) book.counters.add(obstacle.counter);
+    book.decide(one, obstacle.rule, obstacle.why, obstacle.isAlert && !one.told.includes(obstacle.rule));
+    if (obstacle.isAlert) book.change(one.entry.node, { told: [...one.told, obstacle.rule] });
+    wait(book, node, obstacle.why, now + obstacle.waitMs, now);
+    return;
+  }
+  act(book, one, rung, signature, probe, now);
+}
+
+function quarantine(book: CaseBook, one: NodeCase, rule: string, why: string): void {
+  book.counters.add('quarantines');
+  book.enter(one.entry.node, 'quarantined', Number.POSITIVE_INFINITY, { step: undefined, why });
+  book.decide(one, rule, `given up, a person is needed: ${why}`, true);
+}
+
+function act(
+  book: CaseBook,
+  one: NodeCase,
+  rung: Exclude<Rung, { kind: 'quarantine' }>,
+  signature: string,
+  probe: ProbeAnswer,
+  now: number,
+): void {
+  const { node, unit, dependencies } = one.entry;
+  if (book.mode === 'dry-run') {
+    book.counters.add('wouldAct');
+    book.decide(one, 'L0', `dry run: would ${rung.kind} ${unit} (${rung.rule})`, !one.told.includes('would-act'));
+    book.change(one.entry.node, { told: [...one.told, 'would-act'] });
+    wait(book, node, 'dry run', now + book.timings.personMs, now);
+    return;
+  }
+  const step = book.nextStep();
+  const recent = one.history.filter(({ atMonoMs }) => now - atMonoMs < DAY_MS);
+  const history = [...judgeLast(recent, false), { kind: rung.kind, atMonoMs: now, signature }].slice(-HISTORY_MAX);
+  book.counters.add(rung.kind === 'reboot' ? 'reboots' : rung.kind === 'restart' ? 'restarts' : 'dependencyRestarts');
+  book.enter(node, 'acting', now + STEP_MS, { history, step, endedInv: probe.inv, successor: undefined });
+  book.decide(one, rung.rule, `${rung.kind} of ${unit}: ${one.why}`);
+  book.push({ kind: 'remember' });
+  if (rung.kind === 'reboot') book.push({ kind: 'reboot', node, step, boot: probe.boot });
+  else {
+    const first = rung.kind === 'dependencies' ? dependencies : [];
+    book.push({ kind: 'restart', node, step, unit, expected: probe.inv, dependencies: first });
+  }
+}

@@ -1,0 +1,121 @@
+import { judgeLast, type NodeCase, seriesOf } from './case.js';
+import type { CaseBook } from './case-book.js';
+import { isLastOfGroup } from './fleet-limits.js';
+
+/** Longest any step may take before its answer is no longer waited for: SSH stages and a slow `restart` together. */
+export const STEP_MS = 60_000;
+
+/** What time alone makes of a case: ends of holds, series and waits; trouble that nobody has told of. */
+export function checkCase(book: CaseBook, given: NodeCase, now: number): void {
+  const one = expireHold(book, endSeries(book, given, now), now);
+  const { phase, entry } = one;
+  if (phase === 'idle') {
+    lookForTrouble(book, one, now);
+    return;
+  }
+  if (phase === 'quarantined' || now < one.untilMonoMs) return;
+  if (entry.kind === 'edge' && !book.canSee) return;
+  if (phase === 'waiting') {
+    askBoard(book, one, now);
+    return;
+  }
+  if (phase === 'verifying') {
+    onUnverified(book, one, now);
+    return;
+  }
+  // The answer of a step is lost: nobody knows what was done. The next probe shows it.
+  wait(book, entry.node, 'no answer to the last step', now, now);
+}
+
+function endSeries(book: CaseBook, one: NodeCase, now: number): NodeCase {
+  const isLong = one.aliveFromMonoMs !== undefined && now - one.aliveFromMonoMs >= book.timings.healthyMs;
+  if (one.phase !== 'idle' || !isLong || seriesOf(one).length === 0) return one;
+  return book.change(one.entry.node, { seriesFromMonoMs: now }) ?? one;
+}
+
+function expireHold(book: CaseBook, one: NodeCase, now: number): NodeCase {
+  if (one.hold === undefined || now < one.hold.untilMonoMs) return one;
+  const { by, reason } = one.hold;
+  book.decide(one, '2.5', `maintenance by ${by} (${reason}) has run out; supervised again`, true);
+  return book.change(one.entry.node, { hold: undefined }) ?? one;
+}
+
+function lookForTrouble(book: CaseBook, one: NodeCase, now: number): void {
+  if (one.entry.kind === 'broker') {
+    const downMs = book.linkDownFromMonoMs === undefined ? 0 : now - book.linkDownFromMonoMs;
+    if (downMs >= book.timings.graceMs) openCase(book, one, 'silent', now);
+    return;
+  }
+  if (!book.canSee) return;
+  // An update whose start failed: the last word was a graceful stop. A person who stopped it is not told of it.
+  const { stoppedFromMonoMs } = one;
+  if (stoppedFromMonoMs !== undefined && now - stoppedFromMonoMs >= book.timings.graceMs + book.timings.startMs) {
+    openCase(book, one, 'silent', now, ['stopped']);
+    return;
+  }
+  if (one.staleFromMonoMs === undefined) return;
+  const limitMs = book.timings.wedgedMs + (isLastOfGroup(one, book.all()) ? book.timings.graceMs : 0);
+  if (now - one.staleFromMonoMs >= limitMs) openCase(book, one, 'wedged', now);
+}
+
+function onUnverified(book: CaseBook, one: NodeCase, now: number): void {
+  book.counters.add('restartsUseless');
+  book.decide(one, 'M11', 'no new life in time: it did not help');
+  book.change(one.entry.node, { history: judgeLast(one.history, false) });
+  wait(book, one.entry.node, 'not verified', now, now);
+}
+
+/** Begins a case: nothing is done before the board was asked (M9). @param told verdicts that are no news to anybody. */
+export function openCase(
+  book: CaseBook,
+  one: NodeCase,
+  cause: 'silent' | 'wedged',
+  now: number,
+  told: readonly string[] = [],
+): void {
+  if (one.phase !== 'idle') return;
+  book.change(one.entry.node, {
+    cause,
+    told,
+    stoppedFromMonoMs: undefined,
+    faults: 0,
+    gracedInv: undefined,
+    aliveFromMonoMs: undefined,
+  });
+  if (book.mode === 'observe') {
+    book.decide(one, 'L0', `${cause}: would ask the board, but only observes`, true);
+    return;
+  }
+  book.decide(one, cause === 'silent' ? 'M9' : '2.2', `${cause}: the board is asked before anything is done`);
+  const waitMs = book.before * book.timings.rankMs;
+  const why = waitMs === 0 ? 'ask the board' : `${book.before} monitors go first`;
+  wait(book, one.entry.node, why, now + waitMs, now);
+}
+
+/** Ends a case. @param helped what is now known of the last action, if there was one. */
+export function closeCase(book: CaseBook, one: NodeCase, what: string, now: number, helped?: boolean): void {
+  const history = helped === undefined ? one.history : judgeLast(one.history, helped);
+  if (helped === true) book.counters.add('restartsHelped');
+  const idle = { history, step: undefined, successor: undefined, faults: 0, aliveFromMonoMs: now };
+  book.enter(one.entry.node, 'idle', Number.POSITIVE_INFINITY, idle);
+  book.push({ kind: 'closed', node: one.entry.node, what });
+  if (helped !== undefined) book.push({ kind: 'remember' });
+}
+
+/** Waits before the board is asked again; asks at once if that time has come. */
+export function wait(book: CaseBook, node: string, why: string, untilMonoMs: number, now: number): void {
+  const waiting = book.enter(node, 'waiting', untilMonoMs, { step: undefined, why });
+  if (waiting !== undefined && untilMonoMs <= now) checkCase(book, waiting, now);
+}
+
+function askBoard(book: CaseBook, one: NodeCase, now: number): void {
+  if (one.hold !== undefined) {
+    const untilMonoMs = Math.min(one.hold.untilMonoMs, now + book.timings.personMs);
+    book.enter(one.entry.node, 'waiting', untilMonoMs, { why: `maintenance by ${one.hold.by}` });
+    return;
+  }
+  const step = book.nextStep();
+  book.counters.add('probes');
+  book.enter(one.entry.node, 'probing', now + STEP_MS, { step });
+  book.push({ kind: 'probe', node: one.entry.node, step, unit: one.entry.unit });
+}
