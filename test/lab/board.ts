@@ -31,11 +31,11 @@ export class Board {
     return this.property(unit, 'InvocationID');
   }
 
-  /** Waits until systemd says so. */
-  async reaches(unit: string, name: string, value: string, timeoutMs = 60_000): Promise<void> {
+  /** Waits until systemd says so, or something like it. */
+  async reaches(unit: string, name: string, value: string | RegExp, timeoutMs = 60_000): Promise<void> {
     let last = '';
     const endMs = Date.now() + timeoutMs;
-    while (last !== value) {
+    while (typeof value === 'string' ? last !== value : !value.test(last)) {
       if (Date.now() > endMs) throw new Error(`${unit}: ${name} is ${last}, not ${value}, after ${timeoutMs} ms`);
       last = await this.property(unit, name);
       await new Promise((done) => setTimeout(done, 200));

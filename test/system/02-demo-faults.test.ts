@@ -1,5 +1,10 @@
+import { readFileSync } from 'node:fs';
 import { afterEach, describe, expect, it } from 'vitest';
 import { DemoRun, descendants, field, isAlive, runVedette, until } from './demo-run.js';
+
+function oomScore(pid: number): number {
+  return Number(readFileSync(`/proc/${pid}/oom_score_adj`, 'utf8'));
+}
 
 describe('vedette demo when its processes are killed', () => {
   let demo: DemoRun | undefined;
@@ -15,6 +20,8 @@ describe('vedette demo when its processes are killed', () => {
     const pid = demo.nodeProcess('cam1');
     const family = descendants(pid);
     expect(family.length).toBeGreaterThan(0);
+    expect(Math.max(...family.map(oomScore)), 'its vision goes first where memory runs out').toBe(500);
+    expect(oomScore(pid)).toBeLessThan(500);
     process.kill(pid, 'SIGKILL');
 
     await demo.status(
