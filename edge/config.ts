@@ -48,6 +48,18 @@ const LimitsConfig = z.strictObject({
     .max(65_536)
     .default(600)
     .describe('resident memory at which the vision process is ended'),
+  temperatureMaxC: z
+    .number()
+    .min(30)
+    .max(110)
+    .default(75)
+    .describe('a board hotter than this looks at fewer frames, before it slows itself down (a Raspberry Pi: at 80)'),
+  shareMin: z
+    .number()
+    .min(0.05)
+    .max(1)
+    .default(0.25)
+    .describe('share of the time the detectors may work at least, however hot the board is; 1: never less'),
 });
 
 const TimingConfig = z.strictObject({

@@ -16,6 +16,7 @@ import { CommandServer } from './command/command-server.js';
 import { NodeCommands } from './command/node-commands.js';
 import type { EdgeConfig } from './config.js';
 import { isClockSynchronised } from './health/clock-sync.js';
+import { Cooling } from './health/cooling-loop.js';
 import { HealthFile, type NodePulse } from './health/health-file.js';
 import { HealthReporter } from './health/health-reporter.js';
 import { WatchdogFeed } from './health/watchdog-feed.js';
@@ -61,6 +62,7 @@ export class EdgeNode {
   readonly #host: VisionHost;
   readonly #heartbeat: Heartbeat;
   readonly #health: HealthReporter;
+  readonly #cooling: Cooling;
   readonly #commands: NodeCommands;
   readonly #commandServer: CommandServer;
   readonly #healthFile: HealthFile | undefined;
@@ -112,6 +114,15 @@ export class EdgeNode {
       log,
       periodMs: config.timing.beatMs,
       cameras: () => this.#beatCameras(),
+    });
+    this.#cooling = new Cooling({
+      clock,
+      log,
+      limits: config.limits,
+      onShare: (share) => {
+        this.#host.send({ type: 'share', share });
+        this.#health.reportNow();
+      },
     });
     this.#health = new HealthReporter({
       stateDir,
@@ -165,6 +176,7 @@ export class EdgeNode {
   async run(signal: AbortSignal): Promise<void> {
     this.#heartbeat.open();
     this.#health.open();
+    this.#cooling.open();
     this.#watchdog.open();
     this.#commandServer.open();
     await this.#host.run(AbortSignal.any([signal, this.#giveUp.signal]));
@@ -177,6 +189,7 @@ export class EdgeNode {
     this.#commands.close();
     this.#heartbeat.close();
     this.#health.close();
+    this.#cooling.close();
     this.#watchdog.close();
     this.#endOpenTracks();
     await this.#records.close();
@@ -200,6 +213,7 @@ export class EdgeNode {
       logLevel: config.logLevel,
       cameras: { ...config.cameras },
       firstTrackIds: this.#ledger.firstFreeIds(Object.keys(config.cameras)),
+      share: this.#cooling.share,
       adjustments: this.#commands.adjustments(),
     };
   }
@@ -350,7 +364,8 @@ export class EdgeNode {
     const sum = (name: string) => cameras.reduce((total, [, { counters }]) => total + (counters[name] ?? 0), 0);
     return {
       frames: sum('frames'),
-      overruns: sum('replaced'),
+      overruns: sum('replaced') + sum('replaced-waiting') + sum('replaced-cooling'),
+      share: this.#cooling.share,
       disk: records.disk,
       rssMiB: process.memoryUsage.rss() / (1024 * 1024) + this.#host.rssMiB,
       broker: this.#options.link.brokerUrl,

@@ -85,6 +85,12 @@ export const Health = z.object({
     reason: z.string().optional(),
   }),
   throttled: z.boolean().nullable().describe('null where the board cannot tell'),
+  share: z
+    .number()
+    .min(0)
+    .max(1)
+    .optional()
+    .describe('of the time the detectors may work; below 1 a hot board cools down'),
   broker: z.string().max(300).optional().describe('address of the broker this node is at'),
   queues: z.record(z.string(), Count).describe('items waiting, by queue'),
   drops: z.record(z.string(), Count).describe('dropped, diverted, retried or restarted since start, by cause'),

@@ -139,7 +139,7 @@ export class Camera {
     const faults = Object.entries(this.#faults.snapshot()).filter(([, count]) => count > 0);
     return {
       ...this.#counters.snapshot(),
-      replaced: this.slot.replaced,
+      ...this.slot.replaced,
       ...Object.fromEntries(faults.map(([reason, count]) => [`fault-${reason}`, count])),
       ...this.#driverDrops(),
     };

@@ -1,16 +1,25 @@
+import { Counters } from '../../base/counters.js';
 import type { Frame } from './frame.js';
 import type { FrameBuffers } from './frame-buffers.js';
 
 /**
+ * What the taker did when a newer frame came: it looked at the one before, it waited for its turn at the detector, or it
+ * waited because the board cools down.
+ */
+export const REPLACED_CAUSES = ['replaced', 'replaced-waiting', 'replaced-cooling'] as const;
+export type ReplacedCause = (typeof REPLACED_CAUSES)[number];
+
+/**
  * Holds the newest frame for one taker. A frame that was not taken when the next comes is replaced and counted: the
- * taker sees the present or nothing. A frame's buffer is the taker's until its next `take`.
+ * taker sees the present or nothing. A frame's buffer is the taker's until it takes the next.
  */
 export class NewestSlot {
   readonly #buffers: FrameBuffers;
   #waiting: Frame | undefined;
   #taken: Frame | undefined;
   #ended = false;
-  #replaced = 0;
+  readonly #counters = new Counters(REPLACED_CAUSES);
+  #cause: () => ReplacedCause = () => 'replaced';
   #wakeTaker: () => void = () => {};
   #wakePutter: () => void = () => {};
 
@@ -18,10 +27,15 @@ export class NewestSlot {
     this.#buffers = buffers;
   }
 
+  /** From now on a replaced frame is counted under what this says at that moment. */
+  countUnder(cause: () => ReplacedCause): void {
+    this.#cause = cause;
+  }
+
   /** Offers a frame; one that still waits is dropped for it. */
   put(frame: Frame): void {
     if (this.#waiting !== undefined) {
-      this.#replaced++;
+      this.#counters.add(this.#cause());
       this.#giveBack(this.#waiting);
     }
     this.#waiting = frame;
@@ -40,33 +54,44 @@ export class NewestSlot {
   }
 
   /**
-   * Takes the newest frame, waiting for one. The frame taken before goes back to its driver.
-   * @returns undefined when the camera has ended and nothing waits.
+   * Waits until a frame waits to be taken. The frame taken before goes back to its driver.
+   * @returns false when the camera has ended and nothing waits.
    * @throws the signal's reason.
    */
-  async take(signal: AbortSignal): Promise<Frame | undefined> {
-    if (this.#taken !== undefined) this.#giveBack(this.#taken);
-    this.#taken = undefined;
+  async ready(signal: AbortSignal): Promise<boolean> {
+    this.#giveBackTaken();
     for (;;) {
       signal.throwIfAborted();
-      const frame = this.#waiting;
-      if (frame !== undefined) {
-        this.#waiting = undefined;
-        this.#taken = frame;
-        this.#wakePutter();
-        return frame;
-      }
-      if (this.#ended) return undefined;
+      if (this.#waiting !== undefined) return true;
+      if (this.#ended) return false;
       await wakened(signal, (wake) => {
         this.#wakeTaker = wake;
       });
     }
   }
 
+  /** Takes the newest frame, if one waits. The frame taken before goes back to its driver. */
+  takeNow(): Frame | undefined {
+    this.#giveBackTaken();
+    this.#taken = this.#waiting;
+    this.#waiting = undefined;
+    if (this.#taken !== undefined) this.#wakePutter();
+    return this.#taken;
+  }
+
+  /**
+   * Takes the newest frame, waiting for one.
+   * @returns undefined when the camera has ended and nothing waits.
+   * @throws the signal's reason.
+   */
+  async take(signal: AbortSignal): Promise<Frame | undefined> {
+    return (await this.ready(signal)) ? this.takeNow() : undefined;
+  }
+
   /** Drops a frame that waits: nobody is to see it any more. It counts as replaced. */
   discard(): void {
     if (this.#waiting === undefined) return;
-    this.#replaced++;
+    this.#counters.add('replaced');
     this.#giveBack(this.#waiting);
     this.#waiting = undefined;
     this.#wakePutter();
@@ -78,9 +103,14 @@ export class NewestSlot {
     this.#wakeTaker();
   }
 
-  /** Frames replaced by newer ones before anyone took them, since the start. */
-  get replaced(): number {
-    return this.#replaced;
+  /** Frames replaced by newer ones before anyone took them, since the start, by cause. */
+  get replaced(): Readonly<Record<string, number>> {
+    return this.#counters.snapshot();
+  }
+
+  #giveBackTaken(): void {
+    if (this.#taken !== undefined) this.#giveBack(this.#taken);
+    this.#taken = undefined;
   }
 
   #giveBack(frame: Frame): void {

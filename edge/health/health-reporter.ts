@@ -11,6 +11,8 @@ export type NodeReading = {
   /** Frames delivered by all cameras, and those replaced before anybody looked at them. */
   readonly frames: number;
   readonly overruns: number;
+  /** Share of the time the detectors may work, 0..1. */
+  readonly share: number;
   readonly disk: { readonly ok: boolean; readonly reason?: string };
   /** Resident memory of both processes, MiB. */
   readonly rssMiB: number;
@@ -40,6 +42,7 @@ const PROBE_MS = 5000;
 export class HealthReporter {
   readonly #options: HealthReporterOptions;
   #load: Load = 'active';
+  #share = 1;
   #previous = { frames: 0, overruns: 0 };
   #diskOk = true;
   #broker = '';
@@ -70,7 +73,7 @@ export class HealthReporter {
   }
 
   #judge(): void {
-    const { frames, overruns, disk, broker } = this.#options.read();
+    const { frames, overruns, share, disk, broker } = this.#options.read();
     // Counters start anew with the vision process.
     const isNewLife = frames < this.#previous.frames;
     const sample = {
@@ -80,8 +83,10 @@ export class HealthReporter {
     };
     this.#previous = { frames, overruns };
     const load = decideLoad(this.#load, sample);
-    if (load === this.#load && disk.ok === this.#diskOk && broker === this.#broker) return;
+    const isSame = load === this.#load && share === this.#share && disk.ok === this.#diskOk && broker === this.#broker;
+    if (isSame) return;
     this.#load = load;
+    this.#share = share;
     this.#diskOk = disk.ok;
     this.#broker = broker;
     void this.#report();
@@ -116,7 +121,7 @@ export class HealthReporter {
   }
 
   #build(board: BoardReading): Health {
-    const { disk, rssMiB, broker, queues, drops } = this.#options.read();
+    const { disk, share, rssMiB, broker, queues, drops } = this.#options.read();
     return {
       v: SCHEMA_MINOR,
       // Judged every few seconds; a disk that fails is told by the first report that shows it.
@@ -126,6 +131,7 @@ export class HealthReporter {
       memory: { usedMiB: board.usedMiB, totalMiB: board.totalMiB, rssMiB: Math.round(rssMiB) },
       disk: { freeMiB: board.diskFreeMiB, totalMiB: board.diskTotalMiB, ...disk },
       throttled: board.throttled,
+      share,
       broker,
       queues: { ...queues },
       drops: Object.fromEntries(Object.entries(drops).map(([cause, count]) => [cause, Math.round(count)])),

@@ -18,12 +18,15 @@ import { encodeSnapshot } from '../vision/event/snapshot.js';
 import { trackEventToRecordFields } from '../vision/event/track-event.js';
 import { CameraPipeline, type PipelineOutput } from '../vision/pipeline.js';
 import { SnapshotDesk, type SnapshotOrder } from './snapshot-desk.js';
+import type { Turns } from './turns.js';
 import type { Adjustment, AskSnapshot, TickReport, VisionReport } from './vision-message.js';
 
 export type CameraLoopOptions = {
   readonly id: string;
   readonly config: CameraConfig;
   readonly detector: Detector;
+  /** Of all cameras of the node. */
+  readonly turns: Turns;
   /** The model's own score threshold, 0..1. */
   readonly modelScoreMin: number;
   /** First track number that is free in this epoch. */
@@ -82,11 +85,7 @@ export class CameraLoop {
     this.#options.report({ type: 'motion', camera: this.#options.id, on: false });
     const capture = this.#camera.run(signal);
     try {
-      for (;;) {
-        const frame = await this.#camera.slot.take(signal);
-        if (frame === undefined) break;
-        await this.#look(frame);
-      }
+      while (await this.#camera.slot.ready(signal)) await this.#takeTurn(signal);
     } catch (error) {
       if (!signal.aborted) throw error;
     } finally {
@@ -142,6 +141,21 @@ export class CameraLoop {
         ...(detail === undefined ? {} : { detail }),
       },
     });
+  }
+
+  async #takeTurn(signal: AbortSignal): Promise<void> {
+    const { id, turns } = this.#options;
+    const { slot } = this.#camera;
+    slot.countUnder(() => (turns.cause === 'cooling' ? 'replaced-cooling' : 'replaced-waiting'));
+    const turn = await turns.take(id, this.#pipeline.isBusy, signal);
+    slot.countUnder(() => 'replaced');
+    try {
+      // What waited may have been discarded meanwhile: the camera failed.
+      const frame = slot.takeNow();
+      if (frame !== undefined) await this.#look(frame);
+    } finally {
+      turn.end();
+    }
   }
 
   async #look(frame: Frame): Promise<void> {

@@ -9,6 +9,7 @@ import { DetectorPool } from './detector-pool.js';
 import { goFirstWithoutMemory } from './oom-choice.js';
 import { guardAgainstOrphanhood } from './orphan-guard.js';
 import { SerialDetector } from './serial-detector.js';
+import { Turns } from './turns.js';
 import {
   type Adjustment,
   type AskSnapshot,
@@ -21,7 +22,11 @@ import {
 // The vision process of a node: everything that can block, leak or crash. Started by vision-host.ts, speaks to it alone.
 
 const MIB = 1024 * 1024;
+/** While the detectors work, the picture of one more camera is decoded. */
+const DECODING_AHEAD = 1;
 const stop = new AbortController();
+const clock = new SystemClock();
+const turns = new Turns(clock);
 /** By camera, from when the model is loaded. */
 const running = new Map<string, CameraLoop>();
 /** What came while it was being loaded, the newest per camera. */
@@ -33,7 +38,6 @@ function report(message: VisionReport): void {
 
 async function run(start: StartVision): Promise<void> {
   const log = openLog(`vision ${start.node}`, start.logLevel);
-  const clock = new SystemClock();
   const { modelPath, threads, instances } = start;
   // One detector runs in this thread, without the copy of its pixels that another thread needs.
   const pool = instances > 1 ? await DetectorPool.open({ modelPath, threads, instances }) : undefined;
@@ -47,6 +51,7 @@ async function run(start: StartVision): Promise<void> {
           id,
           config: CameraConfig.parse(config),
           detector,
+          turns,
           modelScoreMin: model.manifest.thresholds.score,
           firstTrackId: start.firstTrackIds[id] ?? 1,
           simCommand: start.simCommand,
@@ -63,6 +68,7 @@ async function run(start: StartVision): Promise<void> {
     const adjustment = adjustments.get(id);
     if (adjustment !== undefined) loop.adjust(adjustment);
   }
+  turns.open(Math.min(loops.length, instances + DECODING_AHEAD));
   report({
     type: 'ready',
     model: { id: model.manifest.id, sha256: model.manifest.sha256 },
@@ -122,6 +128,8 @@ process.on('message', (message) => {
   if (command.type === 'stop') return stop.abort();
   if (command.type === 'adjust') return adjust(command.camera, command.adjustment);
   if (command.type === 'snapshot') return ask(command);
+  if (command.type === 'share') return turns.setShare(command.share);
+  turns.setShare(command.share);
   for (const [camera, adjustment] of Object.entries(command.adjustments)) adjust(camera, adjustment);
   run(command)
     .catch(fail)

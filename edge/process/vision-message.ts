@@ -32,6 +32,8 @@ export const StartVision = z.object({
   cameras: z.record(z.string(), z.unknown()),
   /** Per camera, the first track number that is free in this epoch. */
   firstTrackIds: z.record(z.string(), z.int().min(1)),
+  /** Share of the time its detectors may work, 0..1. */
+  share: z.number().gt(0).max(1),
   /** By camera; those that are left out are as configured. */
   adjustments: z.record(z.string(), Adjustment),
 });
@@ -53,7 +55,16 @@ export const AskSnapshot = z.object({
 });
 export type AskSnapshot = z.infer<typeof AskSnapshot>;
 
-export const VisionCommand = z.discriminatedUnion('type', [StartVision, StopVision, AdjustVision, AskSnapshot]);
+/** Parent to child: from now on its detectors may work for this share of the time. */
+export const ShareVision = z.object({ type: z.literal('share'), share: z.number().gt(0).max(1) });
+
+export const VisionCommand = z.discriminatedUnion('type', [
+  StartVision,
+  StopVision,
+  AdjustVision,
+  AskSnapshot,
+  ShareVision,
+]);
 export type VisionCommand = z.infer<typeof VisionCommand>;
 
 export const CameraReport = z.object({

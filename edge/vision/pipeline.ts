@@ -176,6 +176,11 @@ export class CameraPipeline {
     };
   }
 
+  /** Something moves in the picture, or is being followed. */
+  get isBusy(): boolean {
+    return this.#motionSwitch.state === 'ON' || this.#tracker.told.length > 0;
+  }
+
   /** The open tracks, by id: what a live view draws. */
   get tracks(): readonly TrackView[] {
     return this.#tracker.told;

@@ -23,7 +23,30 @@ describe('newest wins', () => {
     const { slot, frame } = setUp();
     for (let i = 0; i < 4; i++) slot.put(frame(i));
     expect((await slot.take(never))?.index).toBe(3);
-    expect(slot.replaced).toBe(3);
+    expect(slot.replaced.replaced).toBe(3);
+  });
+
+  test('a replaced frame is counted under what its taker does meanwhile', async () => {
+    const { slot, frame } = setUp();
+    slot.countUnder(() => 'replaced-waiting');
+    for (let i = 0; i < 3; i++) slot.put(frame(i));
+    slot.countUnder(() => 'replaced');
+    slot.put(frame(3));
+    expect(slot.replaced).toEqual({ replaced: 1, 'replaced-waiting': 2, 'replaced-cooling': 0 });
+  });
+
+  test('who waits for a frame before it waits for its turn then takes the newest, or none that was discarded', async () => {
+    const { slot, frame } = setUp();
+    slot.put(frame(1));
+    expect(await slot.ready(never)).toBe(true);
+    slot.put(frame(2));
+    expect(slot.takeNow()?.index).toBe(2);
+    slot.put(frame(3));
+    expect(await slot.ready(never)).toBe(true);
+    slot.discard();
+    expect(slot.takeNow()).toBeUndefined();
+    slot.end();
+    expect(await slot.ready(never)).toBe(false);
   });
 
   test('a discarded frame is not seen, is counted, and lets the next one in', async () => {
@@ -33,10 +56,10 @@ describe('newest wins', () => {
     slot.discard();
     await offered;
     expect((await slot.take(never))?.index).toBe(2);
-    expect(slot.replaced).toBe(1);
+    expect(slot.replaced.replaced).toBe(1);
     expect(buffers.made).toBe(2);
     slot.discard();
-    expect(slot.replaced).toBe(1);
+    expect(slot.replaced.replaced).toBe(1);
   });
 
   test('a taker that waits gets the first frame that comes', async () => {
@@ -45,7 +68,7 @@ describe('newest wins', () => {
     await settled();
     slot.put(frame(7));
     expect((await taking)?.index).toBe(7);
-    expect(slot.replaced).toBe(0);
+    expect(slot.replaced.replaced).toBe(0);
   });
 
   test('a taken frame keeps its pixels while any number of newer ones come, up to the next take', async () => {
@@ -78,7 +101,7 @@ describe('every frame', () => {
     }
     await putting;
     expect(seen).toEqual([0, 1, 2, 3, 4]);
-    expect(slot.replaced).toBe(0);
+    expect(slot.replaced.replaced).toBe(0);
   });
 
   test('stops waiting by the signal', async () => {

@@ -18,7 +18,16 @@ describe('HealthReporter', () => {
       periodMs: 60_000,
       clock,
       log: silentLog,
-      read: () => ({ frames: 0, overruns: 0, disk, rssMiB: 100, broker, queues: { recordsUnwritten: 7 }, drops: {} }),
+      read: () => ({
+        frames: 0,
+        overruns: 0,
+        share: 1,
+        disk,
+        rssMiB: 100,
+        broker,
+        queues: { recordsUnwritten: 7 },
+        drops: {},
+      }),
       publish: (health) => published.push(health),
       probe: () => {
         probes++;

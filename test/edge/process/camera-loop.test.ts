@@ -6,6 +6,7 @@ import { Random } from '../../../base/random.js';
 import type { RgbPicture } from '../../../edge/capture/frame.js';
 import { CameraConfig } from '../../../edge/config.js';
 import { CameraLoop } from '../../../edge/process/camera-loop.js';
+import { Turns } from '../../../edge/process/turns.js';
 import type { VisionReport } from '../../../edge/process/vision-message.js';
 import type { BoxXyxyPx } from '../../../edge/vision/box.js';
 import type { Detector } from '../../../edge/vision/detector.js';
@@ -33,6 +34,12 @@ class SlowDetector implements Detector {
   async close() {}
 }
 
+function freeTurns(): Turns {
+  const turns = new Turns(new SystemClock());
+  turns.open(1);
+  return turns;
+}
+
 describe('the loop of one camera', () => {
   it('ends what the look in progress finds when the camera is unplugged meanwhile', async () => {
     let letAnswer = () => {};
@@ -55,6 +62,7 @@ describe('the loop of one camera', () => {
         tracker: { hitsMin: 1, confirmMs: 0 },
       }),
       detector,
+      turns: freeTurns(),
       modelScoreMin: 0.3,
       firstTrackId: 7,
       simCommand: [],
@@ -99,6 +107,7 @@ describe('the loop of one camera', () => {
         regions: { wholeEveryMs: 0 },
       }),
       detector,
+      turns: freeTurns(),
       modelScoreMin: 0.3,
       firstTrackId: 1,
       simCommand: [],

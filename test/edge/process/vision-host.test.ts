@@ -30,6 +30,7 @@ describe('VisionHost', () => {
         logLevel: 'silent',
         cameras: {},
         firstTrackIds: {},
+        share: 1,
         adjustments: {},
       }),
       onReport: () => {},
