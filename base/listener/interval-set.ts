@@ -38,6 +38,14 @@ export class IntervalSet {
     return false;
   }
 
+  /** True if all of `from` to `to` is in the set. */
+  covers(from: number, to: number): boolean {
+    if (to < from) return true;
+    // Mostly asked about all that there is, which is one interval then.
+    for (const interval of this.#intervals) if (interval[1] >= from) return interval[0] <= from && interval[1] >= to;
+    return false;
+  }
+
   /** What of `from` to `to` is not in the set: at most `max` intervals, from the low end. */
   missing(from: number, to: number, max: number): Interval[] {
     const gaps: Interval[] = [];

@@ -41,6 +41,10 @@ describe('IntervalSet', () => {
           expect(missing.has(i)).toBe(!plain.has(i));
         }
         expect(intervals.size).toBe(plain.size);
+        for (let from = 1; from <= 70; from += 3) {
+          const isCovered = [0, 1, 2, 3, 4, 5].every((i) => plain.has(from + i));
+          expect(intervals.covers(from, from + 5)).toBe(isCovered);
+        }
       }),
     );
   });

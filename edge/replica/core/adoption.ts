@@ -6,6 +6,8 @@ import type { ReplicaEffect } from './effects.js';
 /** Bytes of the broker's memory that all windows together may take, and what one segment takes on average. */
 const WINDOWS_BYTES = 64 * 1024 * 1024;
 const SEGMENT_BYTES = 6_700;
+/** Pause after a look that found nothing to do. */
+const IDLE_MS = 1_000;
 
 /** Newest closed segments of one node that lie retained in a broker. */
 export function segmentWindow(nodes: number): number {
@@ -43,13 +45,17 @@ export class Adoption {
     this.#notBeforeMonoMs = notBeforeMonoMs;
   }
 
+  /** False while nothing is to be published or emptied: a view of it need not be made. */
+  isDue(nowMonoMs: number): boolean {
+    return nowMonoMs >= this.#notBeforeMonoMs;
+  }
+
   /** What to publish or to empty now: one thing at a time, heads first. */
   due(view: AdoptionView, nowMonoMs: number): ReplicaEffect[] {
-    if (nowMonoMs < this.#notBeforeMonoMs) return [];
+    if (!this.isDue(nowMonoMs)) return [];
     const effect = this.#next(view);
-    if (effect === undefined) return [];
-    this.#notBeforeMonoMs = nowMonoMs + this.#pauseMs;
-    return [effect];
+    this.#notBeforeMonoMs = nowMonoMs + (effect === undefined ? IDLE_MS : this.#pauseMs);
+    return effect === undefined ? [] : [effect];
   }
 
   #next(view: AdoptionView): ReplicaEffect | undefined {

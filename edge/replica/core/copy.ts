@@ -153,7 +153,10 @@ export class Copy {
   }
 
   get isWhole(): boolean {
-    return this.wanted(1).length === 0;
+    const sealedTop = Math.min(this.known, this.#sealedTo);
+    const isHeld =
+      this.#have.covers(Math.max(this.first, sealedTop + 1), this.known) && this.#sealed.covers(this.first, sealedTop);
+    return isHeld || (this.#gone.intervals.length > 0 && this.wanted(1).length === 0);
   }
 
   /** Hash that a signed head, or a segment that it confirms, gives for a closed segment. */
@@ -350,7 +353,7 @@ export class Copy {
     }
     ranges.unshift(...this.#sealed.missing(this.first, sealedTop, Number.POSITIVE_INFINITY));
     const newestFirst = ranges.reverse();
-    if (this.#gone.size === 0) return newestFirst.slice(0, max);
+    if (this.#gone.intervals.length === 0) return newestFirst.slice(0, max);
     return newestFirst.flatMap(([from, to]) => this.#gone.missing(from, to, max).reverse()).slice(0, max);
   }
 

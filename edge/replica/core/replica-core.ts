@@ -404,7 +404,7 @@ export class ReplicaCore {
 
   #adopt(): void {
     const sinceMs = this.#now.monoMs - (this.#upSinceMonoMs ?? 0);
-    if (sinceMs < SETTLE_MS) return;
+    if (sinceMs < SETTLE_MS || !this.#adoption.isDue(this.#now.monoMs)) return;
     const adopted = new Map<string, KeptHead>();
     for (const node of this.#heads.nodes()) {
       const head = this.#headToAdopt(node);

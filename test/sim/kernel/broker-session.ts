@@ -8,6 +8,7 @@ export class BrokerSession {
   readonly #broker: SessionOwner;
   readonly #random: Random;
   readonly #filters = new Map<string, Qos>();
+  readonly #qosByTopic = new Map<string, Qos | undefined>();
   #heardMs: number;
   #isOpen = true;
 
@@ -27,6 +28,7 @@ export class BrokerSession {
   subscribe(filter: string, qos: Qos, onSuback: () => void): void {
     if (!this.#isOpen) return;
     this.#filters.set(filter, qos);
+    this.#qosByTopic.clear();
     this.#broker.subscriptionsChanged();
     this.request.down.send('', onSuback);
     const { replayMax } = this.#broker.manners;
@@ -37,15 +39,18 @@ export class BrokerSession {
 
   unsubscribe(filter: string): void {
     this.#filters.delete(filter);
+    this.#qosByTopic.clear();
     this.#broker.subscriptionsChanged();
   }
 
   /** The greatest QoS it asked for a topic with; undefined: it did not. */
   qosFor(topic: string): Qos | undefined {
+    if (this.#qosByTopic.has(topic)) return this.#qosByTopic.get(topic);
     let best: Qos | undefined;
     for (const [filter, qos] of this.#filters) {
       if (best !== 1 && matchesFilter(filter, topic)) best = qos;
     }
+    this.#qosByTopic.set(topic, best);
     return best;
   }
 

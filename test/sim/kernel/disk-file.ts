@@ -12,6 +12,7 @@ export class DiskFile {
   #bytes: Uint8Array;
   #length: number;
   #unsynced: Unsynced[] = [];
+  #content: object = {};
 
   constructor(bytes: Uint8Array = new Uint8Array(0)) {
     this.#bytes = bytes.slice();
@@ -20,6 +21,11 @@ export class DiskFile {
 
   get length(): number {
     return this.#length;
+  }
+
+  /** Stands for what the file holds: another one after each change of its bytes, for those who remember what they read. */
+  get content(): object {
+    return this.#content;
   }
 
   /** Bytes that a sync would make durable, overwritten ones counted each time. */
@@ -34,6 +40,7 @@ export class DiskFile {
 
   /** Writes at a place; a hole before it reads as zeros. */
   write(bytes: Uint8Array, position: number): void {
+    this.#content = {};
     const overwritten = this.#bytes.slice(position, Math.min(this.#length, position + bytes.length));
     this.#unsynced.push({ position, length: bytes.length, before: overwritten, fileLength: this.#length });
     this.#grow(position + bytes.length);
@@ -43,6 +50,7 @@ export class DiskFile {
 
   /** Cuts the file; what is cut off does not come back with a power cut. */
   truncate(length: number): void {
+    this.#content = {};
     this.#length = Math.min(this.#length, length);
     this.#unsynced = this.#unsynced
       .filter(({ position, fileLength }) => position < length || fileLength < length)
@@ -63,6 +71,7 @@ export class DiskFile {
    * With `zeros` the file keeps its length, and zeros stand where bytes never came to the disk.
    */
   powerCut(kept: number, tornBytes: number, zeros: boolean): void {
+    this.#content = {};
     const lost = this.#unsynced.slice(kept);
     const wasLength = this.#length;
     for (const [i, write] of [...lost.entries()].reverse()) {
@@ -83,6 +92,7 @@ export class DiskFile {
 
   /** Flips one bit where it lies, synced or not; programs are not told. */
   flipBit(bit: number): void {
+    this.#content = {};
     const at = Math.floor(bit / 8);
     this.#bytes[at] = (this.#bytes[at] ?? 0) ^ (1 << (bit % 8));
   }

@@ -22,15 +22,27 @@ export type SimulatedWill = Omit<SimulatedMessage, 'bytes'>;
 /** Whether a topic name matches a topic filter [MQTT-4.7]. */
 export function matchesFilter(filter: string, topic: string): boolean {
   if (filter === topic) return true;
-  if (!filter.includes('+') && !filter.endsWith('#')) return false;
-  const levels = topic.split('/');
-  const wanted = filter.split('/');
   // A wildcard at the first level does not match topics that begin with $ [MQTT-4.7.2-1].
-  if (topic.startsWith('$') && (wanted[0] === '+' || wanted[0] === '#')) return false;
-  for (const [i, level] of wanted.entries()) {
-    if (level === '#') return true;
-    if (i >= levels.length) return false;
-    if (level !== '+' && level !== levels[i]) return false;
+  if (topic.startsWith('$') && (filter.startsWith('+') || filter.startsWith('#'))) return false;
+  let at = 0;
+  let from = 0;
+  // Level by level, without taking the texts apart: this is asked for every retained message at every SUBSCRIBE.
+  for (;;) {
+    if (filter[from] === '#') return true;
+    const filterEnd = endOfLevel(filter, from);
+    const topicEnd = endOfLevel(topic, at);
+    const isAny = filter[from] === '+' && filterEnd === from + 1;
+    if (!isAny && !(filterEnd - from === topicEnd - at && topic.startsWith(filter.slice(from, filterEnd), at)))
+      return false;
+    const isFilterOver = filterEnd === filter.length;
+    if (topicEnd === topic.length) return isFilterOver || filter.slice(filterEnd) === '/#';
+    if (isFilterOver) return false;
+    from = filterEnd + 1;
+    at = topicEnd + 1;
   }
-  return wanted.length === levels.length;
+}
+
+function endOfLevel(text: string, from: number): number {
+  const end = text.indexOf('/', from);
+  return end < 0 ? text.length : end;
 }

@@ -57,6 +57,12 @@ export class SimulatedDisk {
     return this.#file(path).read();
   }
 
+  /** See DiskFile: the same object for as long as the bytes of the file are the same. Errors as `read`. */
+  contentOf(path: string): object {
+    if (this.failsWith === 'EIO') throw new DiskError('EIO', path);
+    return this.#file(path).content;
+  }
+
   /** Makes an empty file, or leaves the one that is there. */
   create(path: string): void {
     if (!this.#files.has(path)) this.#undoNames.push(this.#name(path, new DiskFile()));

@@ -1,4 +1,4 @@
-import type { OpenedSegment, SegmentMeta } from '../../../edge/records/segment.js';
+import type { SegmentMeta } from '../../../edge/records/segment.js';
 import type {
   CopyLine,
   CopyOnDisk,
@@ -62,10 +62,6 @@ export class CopyFiles {
     const path = this.segmentPath(segment.node, segment.epoch, segment.header.seg);
     this.#disk.replace(path, encodeSegment(segment.hash, segment.headerLine, segment.lines));
     return metaOf(segment);
-  }
-
-  readSegment(node: string, epoch: string, n: number): OpenedSegment | 'rot' | undefined {
-    return readSegment(this.#disk, this.segmentPath(node, epoch, n));
   }
 
   remove(node: string, epoch: string, n: number): void {

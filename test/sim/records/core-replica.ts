@@ -12,7 +12,7 @@ import { CopyFiles } from './copy-files.js';
 import { checksum, encodeLine } from './line-file.js';
 import type { HeldLog, ObservedReplica, RecordSeen } from './observed-replica.js';
 import { linesAt, OwnLog, SEGMENT_RECORDS } from './own-log.js';
-import { readSegment } from './segment-file.js';
+import { SegmentReader } from './segment-file.js';
 
 const EPOCH_LETTERS = [...'abcdefghijklmnopqrstuvwxyz234567'];
 const TICK_MS = 200;
@@ -52,6 +52,7 @@ export class CoreReplica implements ObservedReplica {
   readonly #env: ProgramEnv;
   readonly #link: SimulatedLink;
   readonly #files: CopyFiles;
+  readonly #reader: SegmentReader;
   readonly #own = new Map<string, OwnLog>();
   readonly #key: string;
   readonly #inst: string;
@@ -60,12 +61,13 @@ export class CoreReplica implements ObservedReplica {
   #live: OwnLog | undefined;
   #closedMonoMs = 0;
   #toldHead = '';
-  #scrubAt = 0;
-  #lastRead: { readonly path: string; readonly segment: OpenedSegment | 'rot' | undefined } | undefined;
+  readonly #unscrubbed: { readonly node: string; readonly epoch: string; readonly n: number }[] = [];
+  #scrubStep = 1;
 
   constructor(env: ProgramEnv, brokers: readonly [string, ...string[]]) {
     this.#env = env;
     this.#files = new CopyFiles(env.disk);
+    this.#reader = new SegmentReader(env.disk);
     this.#life = env.random.int(2 ** 31).toString(36);
     [this.#key, this.#inst] = identityOf(env);
     for (const log of OwnLog.load(env.disk, env.node)) this.#own.set(log.epoch, log);
@@ -126,7 +128,7 @@ export class CoreReplica implements ObservedReplica {
     const copy = this.core.copy(node, epoch);
     const meta = copy?.segments.find(({ first, count }) => seq >= first && seq < first + count);
     if (meta !== undefined) {
-      const segment = this.#readCached(node, epoch, meta.n);
+      const segment = this.#readQuietly(this.#pathOf(node, epoch, meta.n));
       if (segment !== 'rot' && segment !== undefined) return segment.lines[seq - segment.header.first];
     }
     return this.#linesOf(node, epoch, seq, seq)[0]?.text;
@@ -325,17 +327,11 @@ export class CoreReplica implements ObservedReplica {
 
   #readQuietly(path: string): OpenedSegment | 'rot' | undefined {
     try {
-      return readSegment(this.#env.disk, path);
+      return this.#reader.read(path);
     } catch (error) {
       if (!isDiskError(error)) throw error;
       return undefined;
     }
-  }
-
-  #readCached(node: string, epoch: string, n: number): OpenedSegment | 'rot' | undefined {
-    const path = this.#pathOf(node, epoch, n);
-    if (this.#lastRead?.path !== path) this.#lastRead = { path, segment: this.#readQuietly(path) };
-    return this.#lastRead.segment;
   }
 
   #pathOf(node: string, epoch: string, n: number): string {
@@ -343,17 +339,15 @@ export class CoreReplica implements ObservedReplica {
     return own?.segments.has(n) === true ? own.segmentPath(n) : this.#files.segmentPath(node, epoch, n);
   }
 
-  /** Reads one stored segment after the other, so that rot is found although nobody asks. */
+  /** Reads one stored segment after the other, so that rot is found although nobody asks: all of them in at most 15 s. */
   #scrub(): void {
-    const stored = [...this.core.copies()].flatMap(({ node, epoch, segments }) =>
-      segments.map(({ n }) => ({ node, epoch, n })),
-    );
-    // All of them in at most 15 s, however many there are.
-    for (let i = Math.ceil(stored.length / 30); i > 0; i--) {
-      const next = stored[this.#scrubAt++ % Math.max(1, stored.length)];
-      if (next !== undefined) this.#read(next.node, next.epoch, next.n);
+    if (this.#unscrubbed.length === 0) {
+      for (const { node, epoch, segments } of this.core.copies()) {
+        for (const { n } of segments) this.#unscrubbed.push({ node, epoch, n });
+      }
+      this.#scrubStep = Math.ceil(this.#unscrubbed.length / 30);
     }
-    this.#lastRead = undefined;
+    for (const { node, epoch, n } of this.#unscrubbed.splice(-this.#scrubStep)) this.#read(node, epoch, n);
   }
 
   // ---- the own log

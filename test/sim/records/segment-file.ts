@@ -24,6 +24,27 @@ export function readSegment(disk: SimulatedDisk, path: string): OpenedSegment | 
   return opened.hash === hash ? opened : 'rot';
 }
 
+/** Reads closed segments as `readSegment` does, and works on a file again only when its bytes are not the same any more. */
+export class SegmentReader {
+  readonly #disk: SimulatedDisk;
+  readonly #known = new WeakMap<object, OpenedSegment | 'rot'>();
+
+  constructor(disk: SimulatedDisk) {
+    this.#disk = disk;
+  }
+
+  /** @throws DiskError */
+  read(path: string): OpenedSegment | 'rot' | undefined {
+    if (!this.#disk.has(path)) return undefined;
+    const content = this.#disk.contentOf(path);
+    const known = this.#known.get(content);
+    if (known !== undefined) return known;
+    const segment = readSegment(this.#disk, path);
+    if (segment !== undefined) this.#known.set(content, segment);
+    return segment;
+  }
+}
+
 export function metaOf({ header, hash, lines }: Pick<OpenedSegment, 'header' | 'hash' | 'lines'>): SegmentMeta {
   const { seg: n, first, count, t0, t1, prev } = header;
   const bytes = lines.reduce((sum, line) => sum + line.length + 1, 0);
