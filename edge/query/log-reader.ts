@@ -40,8 +40,8 @@ export interface LogReader {
   isForgotten(node: string, epoch: string): boolean;
   /** Tries to hold everything up to a cut, for at most `waitMs`. Resolves when it does, or when the time is over. */
   catchUp(cut: Cut, waitMs: number, signal: AbortSignal): Promise<void>;
-  /** A segment is not what was written: it is to be put aside and fetched again. */
-  noteRot(node: string, epoch: string, n: number, reason: string): void;
+  /** A segment is not what was written: it is to be fetched again. Resolves when it is put aside. */
+  noteRot(node: string, epoch: string, n: number, reason: string): Promise<void>;
 }
 
 /** Several readers as one, the first that holds a log being the one that answers for it. */
@@ -72,7 +72,7 @@ export class JoinedLogReader implements LogReader {
     await Promise.all(this.#readers.map((reader) => reader.catchUp(cut, waitMs, signal)));
   }
 
-  noteRot(node: string, epoch: string, n: number, reason: string): void {
-    for (const reader of this.#readers) reader.noteRot(node, epoch, n, reason);
+  async noteRot(node: string, epoch: string, n: number, reason: string): Promise<void> {
+    await Promise.all(this.#readers.map((reader) => reader.noteRot(node, epoch, n, reason)));
   }
 }

@@ -46,10 +46,8 @@ export class OwnLogReader implements LogReader {
   }
 
   /** Reading it again puts it aside: the log itself knows what to do with its rot. */
-  noteRot(node: string, epoch: string, n: number): void {
-    if (node !== this.#node) return;
-    const segment = this.#records.slice(epoch, 1, Number.MAX_SAFE_INTEGER)?.segments.find((meta) => meta.n === n);
-    if (segment !== undefined) void this.#records.read(epoch, segment.first, 1);
+  async noteRot(node: string, epoch: string, n: number): Promise<void> {
+    if (node === this.#node) await this.#records.readSegment(epoch, n);
   }
 
   #isGrowing(epoch: string): boolean {

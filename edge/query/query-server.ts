@@ -28,9 +28,20 @@ export type QueryServerOptions = {
 };
 
 type Asked = { readonly asker: string; readonly query: Query; readonly receivedMonoMs: number };
+type Unread = Extract<ScanReply, { kind: 'done' }>['unread'];
 type Refusal = { readonly code: NonNullable<Answer['code']>; readonly message: string };
 
-const COUNTER_NAMES = ['queries', 'answered', 'refused', 'bad', 'partial', 'caughtUp', 'stale', 'failures'] as const;
+const COUNTER_NAMES = [
+  'queries',
+  'answered',
+  'refused',
+  'bad',
+  'partial',
+  'caughtUp',
+  'mended',
+  'stale',
+  'failures',
+] as const;
 
 const REFUSALS: Readonly<Record<Exclude<ReplicaState['state'], 'active'>, Refusal>> = {
   syncing: { code: 'syncing', message: 'this replica still fetches what others have' },
@@ -149,8 +160,9 @@ export class QueryServer {
       this.#counters.add('caughtUp', plan.missing.length === 0 ? 1 : 0);
     }
     let reply = await this.#look(asked, spec, plan);
-    // Files that went while we looked: retention, or a segment that was fetched anew.
-    if (reply.kind === 'done' && reply.unread.some(({ isGone }) => isGone)) {
+    // Rot, which others have whole; and files that went while we looked: retention, or a segment that was fetched anew.
+    if (reply.kind === 'done' && reply.unread.length > 0) {
+      await this.#mend(query, reply.unread);
       plan = planAnswer(query, spec, reader);
       reply = await this.#look(asked, spec, plan);
     }
@@ -159,10 +171,20 @@ export class QueryServer {
       await this.#refuse(asked, reply);
       return;
     }
-    for (const { node, epoch, n, reason } of reply.unread) reader.noteRot(node, epoch, n, reason);
+    for (const { node, epoch, n, reason } of reply.unread) await reader.noteRot(node, epoch, n, reason);
     await this.#send(asked, reply.parts);
     this.#counters.add('answered');
     if (plan.missing.length + reply.unread.length > 0) this.#counters.add('partial');
+  }
+
+  // Put aside at once; the asker says how long it waits for what others have of it.
+  async #mend({ cut, waitMs }: Query, unread: Unread): Promise<void> {
+    const { reader } = this.#options;
+    const rotten = unread.filter(({ isGone }) => !isGone);
+    if (rotten.length === 0) return;
+    await Promise.all(rotten.map(({ node, epoch, n, reason }) => reader.noteRot(node, epoch, n, reason)));
+    if (waitMs > 0) await reader.catchUp(cut, waitMs, this.#stop.signal);
+    this.#counters.add('mended');
   }
 
   async #look(asked: Asked, spec: QuerySpec, plan: AnswerPlan): Promise<ScanReply> {

@@ -1,4 +1,5 @@
 import type { Cut } from '../../protocol/query.js';
+import { gapsOf } from '../query/answer-plan.js';
 import type { HeldLog, LogReader, LogSlice } from '../query/log-reader.js';
 import type { Replica } from './replica.js';
 
@@ -29,7 +30,13 @@ export class CopyLogReader implements LogReader {
 
   slice(node: string, epoch: string, from: number, to: number): LogSlice | undefined {
     const own = node === this.#node ? this.#own.slice(node, epoch, from, to) : undefined;
-    if (own !== undefined) return own;
+    if (own === undefined) return this.#copySlice(node, epoch, from, to);
+    // Where the own log is rotten, what others gave back stands in.
+    const fetched = gapsOf(own).length > 0 ? this.#copySlice(node, epoch, from, to) : undefined;
+    return fetched === undefined ? own : joined(own, fetched);
+  }
+
+  #copySlice(node: string, epoch: string, from: number, to: number): LogSlice | undefined {
     const { core, store } = this.#replica;
     const copy = core.copy(node, epoch);
     if (copy === undefined) return undefined;
@@ -49,16 +56,34 @@ export class CopyLogReader implements LogReader {
   }
 
   async catchUp(cut: Cut, waitMs: number, signal: AbortSignal): Promise<void> {
-    const isOwn = new Set(this.#own.logs().map(({ epoch }) => epoch));
-    const others = cut.filter(([node, epoch]) => node !== this.#node || !isOwn.has(epoch));
+    const others = cut.filter(([node, epoch, to]) => node !== this.#node || this.#isRotten(epoch, to));
     await Promise.all([
       this.#own.catchUp(cut, waitMs, signal),
       others.length === 0 ? undefined : this.#replica.catchUp(others, waitMs, signal),
     ]);
   }
 
-  noteRot(node: string, epoch: string, n: number, reason: string): void {
-    this.#own.noteRot(node, epoch, n, reason);
-    this.#replica.noteRot(node, epoch, n, reason);
+  noteRot(node: string, epoch: string, n: number, reason: string): Promise<void> {
+    return this.#replica.noteRot(node, epoch, n, reason);
   }
+
+  // True also for an epoch that the own disk has lost as a whole.
+  #isRotten(epoch: string, to: number): boolean {
+    const log = this.#own.logs().find((own) => own.epoch === epoch);
+    const end = Math.min(to, log?.frontier ?? 0);
+    const slice = log === undefined ? undefined : this.#own.slice(this.#node, epoch, log.first, end);
+    return slice === undefined || gapsOf(slice).length > 0;
+  }
+}
+
+function joined(own: LogSlice, fetched: LogSlice): LogSlice {
+  const missing = gapsOf(own);
+  const isMissing = (first: number, last: number) => missing.some(([from, to]) => first <= to && last >= from);
+  const segments = fetched.segments.filter(({ first, count }) => isMissing(first, first + count - 1));
+  const lines = fetched.lines.filter(({ s }) => isMissing(s, s));
+  return {
+    ...own,
+    segments: [...own.segments, ...segments].sort((a, b) => a.first - b.first),
+    lines: [...own.lines, ...lines].sort((a, b) => a.s - b.s),
+  };
 }

@@ -26,6 +26,7 @@ export class ReplicaEars {
   readonly #counters = new Counters(['segmentsUnreadable', 'segmentsDropped'] as const);
   #stops: (() => void)[] = [];
   #pageStops: (() => void)[] = [];
+  readonly #keptStops = new Map<string, () => void>();
   #opening = 0;
 
   constructor(options: ReplicaEarsOptions) {
@@ -48,12 +49,16 @@ export class ReplicaEars {
       ...this.#listenToRecords(),
       ...this.#listenToInbox(),
       link.onUp(() => hear({ type: 'up' })),
-      link.onDown(() => hear({ type: 'down' })),
+      link.onDown(() => {
+        for (const node of [...this.#keptStops.keys()]) this.unpageKept(node);
+        hear({ type: 'down' });
+      }),
     ];
   }
 
   close(): void {
     this.unpage();
+    for (const node of [...this.#keptStops.keys()]) this.unpageKept(node);
     for (const stop of this.#stops) stop();
     this.#stops = [];
   }
@@ -73,6 +78,21 @@ export class ReplicaEars {
   unpage(): void {
     for (const stop of this.#pageStops) stop();
     this.#pageStops = [];
+  }
+
+  /** Looks for segments of another node that an earlier life of this one left retained, until `unpageKept`. */
+  pageKept(other: string): void {
+    this.unpageKept(other);
+    const { bulk, node, hear } = this.#options;
+    const stop = bulk.subscribe(routes.keptSegment, { node, other }, ({ params: { epoch, n } }) =>
+      hear({ type: 'keptSegmentFound', node: other, epoch, n: Number(n) }),
+    );
+    this.#keptStops.set(other, stop);
+  }
+
+  unpageKept(other: string): void {
+    this.#keptStops.get(other)?.();
+    this.#keptStops.delete(other);
   }
 
   #listenToPeers(): (() => void)[] {

@@ -67,6 +67,12 @@ export class ReplicaHands {
       case 'unpage':
         this.#options.ears.unpage();
         return;
+      case 'pageKept':
+        this.#options.ears.pageKept(effect.node);
+        return;
+      case 'unpageKept':
+        this.#options.ears.unpageKept(effect.node);
+        return;
       case 'tell':
         this.#options.tell(effect);
         return;

@@ -145,11 +145,16 @@ export class Replica {
     while (isBehind() && clock.monoMs() < untilMonoMs) await clock.sleep(CATCH_UP_LOOK_MS, signal);
   }
 
-  /** A segment was read and is not what was written: it is put aside and fetched again. */
-  noteRot(node: string, epoch: string, n: number, reason: string): void {
-    const { core, hands } = this.#open();
-    const isCopy = core.copy(node, epoch)?.segment(n) !== undefined && !this.#isOwn(node, epoch, n);
-    if (!isCopy) return;
+  /** A segment was read and is not what was written: it is put aside and fetched again. Resolves when it is put aside. */
+  async noteRot(node: string, epoch: string, n: number, reason: string): Promise<void> {
+    const { core, hands, files } = this.#open();
+    if (core.copy(node, epoch)?.segment(n) === undefined) return;
+    if (this.#isOwn(node, epoch, n)) {
+      // Read once more: the log puts its rot aside itself, and what it lacks then is asked for.
+      await files.readSegment(node, epoch, n);
+      this.#tick();
+      return;
+    }
     hands.putAside(node, epoch, n, reason);
     this.#hear({ type: 'rot', node, epoch, n, reason });
   }

@@ -8,6 +8,8 @@ const WINDOWS_BYTES = 64 * 1024 * 1024;
 const SEGMENT_BYTES = 6_700;
 /** Pause after a look that found nothing to do. */
 const IDLE_MS = 1_000;
+/** Time in which retained segments of an earlier life arrive; what comes later is withdrawn as it comes. */
+const READING_MS = 5_000;
 
 /** Newest closed segments of one node that lie retained in a broker. */
 export function segmentWindow(nodes: number): number {
@@ -22,7 +24,17 @@ export type AdoptionView = {
   readonly window: number;
 };
 
-type Kept = { head: Head | undefined; readonly segments: Set<string> };
+type Kept = {
+  head: Head | undefined;
+  /** A head lies retained under our name, this one or another. */
+  hasHead: boolean;
+  /** Segments published, by `epoch/n`. */
+  readonly segments: Set<string>;
+  /** Segments that lie there and were not published in this life, or at this broker. */
+  readonly found: Set<string>;
+  /** What an earlier life left is being read until then. */
+  readingUntilMonoMs: number | undefined;
+};
 
 /** Heads and segments of nodes that are away, kept in the broker by the first live holder; a few at a time. */
 export class Adoption {
@@ -41,8 +53,33 @@ export class Adoption {
 
   /** The broker has forgotten everything, or another one is used: all is published again, not before a time. */
   restart(notBeforeMonoMs: number): void {
-    this.#kept.clear();
+    for (const kept of this.#kept.values()) {
+      kept.head = undefined;
+      for (const key of kept.segments) kept.found.add(key);
+      kept.segments.clear();
+    }
     this.#notBeforeMonoMs = notBeforeMonoMs;
+  }
+
+  /** A head lies retained under our name: of an earlier life, if not of this one. Then its segments are looked for. */
+  noteFoundHead(node: string, nowMonoMs: number): ReplicaEffect[] {
+    if (this.#kept.has(node)) return [];
+    const kept = this.#make(node);
+    kept.hasHead = true;
+    kept.readingUntilMonoMs = nowMonoMs + READING_MS;
+    return [{ type: 'pageKept', node }];
+  }
+
+  /** A segment lies retained under our name. */
+  noteFoundSegment(node: string, epoch: string, n: number): void {
+    const kept = this.#kept.get(node) ?? this.#make(node);
+    const key = keyOf(epoch, n);
+    if (!kept.segments.has(key)) kept.found.add(key);
+  }
+
+  /** The link is gone, and with it what is being read. */
+  clear(): void {
+    for (const kept of this.#kept.values()) kept.readingUntilMonoMs = undefined;
   }
 
   /** False while nothing is to be published or emptied: a view of it need not be made. */
@@ -53,23 +90,28 @@ export class Adoption {
   /** What to publish or to empty now: one thing at a time, heads first. */
   due(view: AdoptionView, nowMonoMs: number): ReplicaEffect[] {
     if (!this.isDue(nowMonoMs)) return [];
-    const effect = this.#next(view);
+    const effect = this.#next(view, nowMonoMs);
     this.#notBeforeMonoMs = nowMonoMs + (effect === undefined ? IDLE_MS : this.#pauseMs);
     return effect === undefined ? [] : [effect];
   }
 
-  #next(view: AdoptionView): ReplicaEffect | undefined {
+  #next(view: AdoptionView, nowMonoMs: number): ReplicaEffect | undefined {
     for (const [node, kept] of this.#kept) {
+      if (kept.readingUntilMonoMs !== undefined) {
+        if (nowMonoMs < kept.readingUntilMonoMs) continue;
+        kept.readingUntilMonoMs = undefined;
+        return { type: 'unpageKept', node };
+      }
       if (view.adopted.has(node)) continue;
       const effect = this.#withdraw(node, kept);
       if (effect !== undefined) return effect;
       this.#kept.delete(node);
     }
     for (const [node, { head }] of view.adopted) {
-      const kept = this.#kept.get(node) ?? { head: undefined, segments: new Set<string>() };
-      this.#kept.set(node, kept);
+      const kept = this.#kept.get(node) ?? this.#make(node);
       if (kept.head !== head) {
         kept.head = head;
+        kept.hasHead = true;
         return { type: 'keepHead', node, head };
       }
     }
@@ -80,14 +122,20 @@ export class Adoption {
     return undefined;
   }
 
+  #make(node: string): Kept {
+    const kept: Kept = {
+      ...{ head: undefined, hasHead: false, readingUntilMonoMs: undefined },
+      ...{ segments: new Set<string>(), found: new Set<string>() },
+    };
+    this.#kept.set(node, kept);
+    return kept;
+  }
+
   #withdraw(node: string, kept: Kept): ReplicaEffect | undefined {
-    const [segment] = kept.segments;
-    if (segment !== undefined) {
-      kept.segments.delete(segment);
-      const [epoch = '', n = '0'] = segment.split('/');
-      return { type: 'unkeepSegment', node, epoch, n: Number(n) };
-    }
-    if (kept.head === undefined) return undefined;
+    const [segment] = [...kept.segments, ...kept.found];
+    if (segment !== undefined) return unkeep(node, kept, segment);
+    if (!kept.hasHead) return undefined;
+    kept.hasHead = false;
     kept.head = undefined;
     return { type: 'unkeepHead', node };
   }
@@ -97,18 +145,25 @@ export class Adoption {
     if (kept === undefined) return undefined;
     const wanted = view.segments(node, head).slice(0, view.window);
     for (const { epoch, meta } of wanted) {
-      const key = `${epoch}/${meta.n}`;
+      const key = keyOf(epoch, meta.n);
       if (kept.segments.has(key)) continue;
       kept.segments.add(key);
+      kept.found.delete(key);
       return { type: 'keepSegment', node, epoch, n: meta.n };
     }
-    const keys = new Set(wanted.map(({ epoch, meta }) => `${epoch}/${meta.n}`));
-    for (const key of kept.segments) {
-      if (keys.has(key)) continue;
-      kept.segments.delete(key);
-      const [epoch = '', n = '0'] = key.split('/');
-      return { type: 'unkeepSegment', node, epoch, n: Number(n) };
-    }
+    const keys = new Set(wanted.map(({ epoch, meta }) => keyOf(epoch, meta.n)));
+    for (const key of [...kept.segments, ...kept.found]) if (!keys.has(key)) return unkeep(node, kept, key);
     return undefined;
   }
+}
+
+function keyOf(epoch: string, n: number): string {
+  return `${epoch}/${n}`;
+}
+
+function unkeep(node: string, kept: Kept, key: string): ReplicaEffect {
+  kept.segments.delete(key);
+  kept.found.delete(key);
+  const [epoch = '', n = '0'] = key.split('/');
+  return { type: 'unkeepSegment', node, epoch, n: Number(n) };
 }

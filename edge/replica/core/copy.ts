@@ -161,7 +161,7 @@ export class Copy {
 
   /** Hash that a signed head, or a segment that it confirms, gives for a closed segment. */
   hashOf(n: number): string | undefined {
-    return this.#anchors.get(n) ?? this.#segments.get(n + 1)?.prev ?? this.#saving.get(n + 1)?.header.prev;
+    return this.#anchors.get(n) ?? this.segment(n + 1)?.prev ?? this.#saving.get(n + 1)?.header.prev;
   }
 
   /** Number and hash of the last closed segment that a signed head names. */

@@ -42,6 +42,7 @@ export type ReplicaEvent =
   | { readonly type: 'live'; readonly node: string; readonly epoch: string; readonly lines: readonly Line[] }
   | { readonly type: 'head'; readonly head: Head; readonly keeper?: string }
   | { readonly type: 'unkept'; readonly node: string; readonly keeper: string }
+  | { readonly type: 'keptSegmentFound'; readonly node: string; readonly epoch: string; readonly n: number }
   | { readonly type: 'frontier'; readonly from: string; readonly frontier: Frontier }
   | { readonly type: 'need'; readonly from: string; readonly need: Need }
   | {
@@ -115,6 +116,9 @@ export type ReplicaEffect =
   | { readonly type: 'vote'; readonly to: string; readonly vote: Vote }
   | { readonly type: 'page'; readonly node: string; readonly epoch: string }
   | { readonly type: 'unpage'; readonly node: string; readonly epoch: string }
+  /** Looks, until `unpageKept`, for segments of a node that lie retained under our own name. */
+  | { readonly type: 'pageKept'; readonly node: string }
+  | { readonly type: 'unpageKept'; readonly node: string }
   | { readonly type: 'keepHead'; readonly node: string; readonly head: Head }
   | { readonly type: 'keepSegment'; readonly node: string; readonly epoch: string; readonly n: number }
   | { readonly type: 'unkeepHead'; readonly node: string }

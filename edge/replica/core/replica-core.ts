@@ -186,7 +186,7 @@ export class ReplicaCore {
     let missing = 0;
     for (const copy of this.#copies.values()) {
       records += copy.records;
-      if (copy.own?.isLive !== true) missing += copy.missingRecords;
+      missing += copy.missingRecords;
     }
     const lagMs =
       this.#wholeMonoMs === undefined ? null : missing === 0 ? 0 : Math.max(0, now.monoMs - this.#wholeMonoMs);
@@ -265,6 +265,9 @@ export class ReplicaCore {
         return;
       case 'unkept':
         this.#keepers.delete(`${event.node}/${event.keeper}`);
+        return;
+      case 'keptSegmentFound':
+        this.#adoption.noteFoundSegment(event.node, event.epoch, event.n);
         return;
       case 'frontier':
         this.#onFrontier(event);
@@ -351,7 +354,7 @@ export class ReplicaCore {
     this.#emit(this.#inbox.due(monoMs));
     let isWhole = true;
     for (const copy of this.#copies.values()) {
-      if (copy.own?.isLive === true || copy.isWhole) {
+      if (copy.isWhole) {
         if (this.#upSinceMonoMs !== undefined) this.#asks.settle(copy);
         continue;
       }
@@ -538,6 +541,7 @@ export class ReplicaCore {
     this.#upSinceMonoMs = undefined;
     this.#asks.clear();
     this.#serving.clear();
+    this.#adoption.clear();
     this.#emit(this.#pager.clear());
   }
 
@@ -640,6 +644,7 @@ export class ReplicaCore {
 
   #onHead(head: Head, keeper?: string): void {
     const self = this.#options.node;
+    if (keeper === self) this.#emit(this.#adoption.noteFoundHead(head.node, this.#now.monoMs));
     const publicKey = head.key ?? (head.node === self ? this.#options.publicKey : this.#peers.key(head.node));
     if (publicKey === undefined || !this.#peers.note(head.node, this.#now.monoMs)) return;
     if (keeper !== undefined) this.#noteKeeper(head.node, keeper, publicKey);
@@ -765,8 +770,9 @@ export class ReplicaCore {
   #onWant(cut: readonly (readonly [string, string, number])[]): void {
     for (const [node, epoch, seq] of cut) {
       const copy = this.#heldBy(node, epoch);
-      if (copy === undefined || copy.own?.isLive === true) continue;
-      copy.known = Math.max(copy.known, seq);
+      if (copy === undefined) continue;
+      // Of the log that is being written here nobody knows more; what of it rotted is fetched back.
+      if (copy.own?.isLive !== true) copy.known = Math.max(copy.known, seq);
       if (!copy.isWhole) {
         this.#asks.hurry(copy);
         if (this.#upSinceMonoMs !== undefined) this.#ask(copy);

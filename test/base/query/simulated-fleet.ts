@@ -71,7 +71,7 @@ export class SimulatedReplica implements LogReader {
 
   async catchUp(): Promise<void> {}
 
-  noteRot(): void {}
+  async noteRot(): Promise<void> {}
 
   /** Takes in all that is there up to a cut. */
   fetch(cut: Query['cut']): void {

@@ -268,6 +268,37 @@ describe('what a replica asks', () => {
   });
 });
 
+describe('its own log', () => {
+  const mine = new WrittenLog('cam1', EPOCH, 6);
+  const extent = (without?: number) => ({
+    ...{ epoch: EPOCH, isLive: true, first: 1, seq: 65, publishableSeq: 65, openFrom: 61, closed: 6 },
+    segments: [0, 1, 2, 3, 4, 5].filter((n) => n !== without).map((n) => mine.meta(n)),
+    hash: mine.meta(5).hash,
+  });
+
+  it.each([2, 5])('is mended from others while it is written: segment %i is rotten', (n) => {
+    const test = online();
+    test.hear({ type: 'frontier', from: 'cam3', frontier: frontier([['cam1', EPOCH, 60]]) });
+    test.hear({ type: 'own', extents: [extent()] });
+    test.pass(1_000);
+    expect(test.take('need')).toEqual([]);
+    test.hear({ type: 'rot', node: 'cam1', epoch: EPOCH, n, reason: 'its hash differs' });
+    test.hear({ type: 'own', extents: [extent(n)] });
+    expect(test.core.state(test.now, 0)).toMatchObject({ missing: 10, mended: 0 });
+    test.pass(500);
+    const [ask] = test.take('need');
+    expect(ask).toMatchObject({ to: 'cam3', need: { ranges: [[10 * n + 1, 10 * n + 10]] } });
+    const fill = { id: ask?.need.id ?? '', of: 'cam1', e: EPOCH, part: 0, more: false, first: 1 };
+    const forged = { ...segmentOf(mine, n), lines: linesOf(1, 10).map(({ text }) => text), hash: 'f'.repeat(64) };
+    test.hear({ type: 'fill', from: 'cam3', fill: { ...fill, more: true }, lines: [], segment: forged });
+    expect(test.take('saveSegment')).toEqual([]);
+    test.hear({ type: 'fill', from: 'cam3', fill: { ...fill, part: 1 }, lines: [], segment: segmentOf(mine, n) });
+    expect(test.take('saveSegment')).toHaveLength(1);
+    expect(test.core.state(test.now, 0)).toMatchObject({ missing: 0, mended: 1 });
+    expect(test.core.copy('cam1', EPOCH)?.answerable).toBe(65);
+  });
+});
+
 describe('what a replica says', () => {
   it('says what it holds only once it is durable, as changes, and all of it every minute', () => {
     const test = online();
@@ -361,6 +392,37 @@ describe('nodes that are away', () => {
     expect(test.take('keepHead')).toHaveLength(1);
   });
 
+  it('withdraws what an earlier life of it kept, once that node is back', () => {
+    const test = online();
+    const found = (n: number) => test.hear({ type: 'keptSegmentFound', node: 'cam2', epoch: EPOCH, n });
+    test.hear({ type: 'head', head: headOf(60), keeper: 'cam1' });
+    expect(test.take('pageKept')).toEqual([{ type: 'pageKept', node: 'cam2' }]);
+    for (const n of [5, 4]) found(n);
+    test.pass(4_000);
+    expect(test.take('unkeepHead')).toEqual([]);
+    test.pass(4_000);
+    expect(test.take('unpageKept')).toHaveLength(1);
+    expect(test.take('unkeepSegment').map(({ n }) => n)).toEqual([5, 4]);
+    expect(test.take('unkeepHead')).toEqual([{ type: 'unkeepHead', node: 'cam2' }]);
+    found(3);
+    test.pass(2_000);
+    expect(test.take('unkeepSegment').map(({ n }) => n)).toEqual([3]);
+    expect(test.take('unkeepHead')).toEqual([]);
+  });
+
+  it('goes on with what an earlier life of it kept while that node is away', () => {
+    const test = online({ adoptAfterMs: 1_000 });
+    test.hear({ type: 'peer', node: 'cam2', state: 'away' });
+    test.hear({ type: 'head', head: headOf(60), keeper: 'cam1' });
+    for (let n = 5; n >= 0; n--) test.hear({ type: 'retained', segment: segmentAt(n) });
+    for (const n of [5, 9]) test.hear({ type: 'keptSegmentFound', node: 'cam2', epoch: EPOCH, n });
+    test.pass(9_000);
+    expect(test.take('keepHead')).toHaveLength(1);
+    expect(test.take('keepSegment').map(({ n }) => n)).toEqual([5, 4, 3, 2, 1, 0]);
+    expect(test.take('unkeepSegment').map(({ n }) => n)).toEqual([9]);
+    expect(test.take('unkeepHead')).toEqual([]);
+  });
+
   it('leaves that to the first live holder', () => {
     const test = new CoreUnderTest('cam3');
     test.hear({ type: 'up' });
@@ -410,7 +472,11 @@ describe('nodes that are away', () => {
 });
 
 function segmentAt(n: number) {
-  const segment = other.segments[n];
+  return segmentOf(other, n);
+}
+
+function segmentOf(log: WrittenLog, n: number) {
+  const segment = log.segments[n];
   if (segment === undefined) throw new Error(`no segment ${n}`);
   return segment;
 }

@@ -1,4 +1,4 @@
-import { mkdtemp, rm } from 'node:fs/promises';
+import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
@@ -6,10 +6,15 @@ import { SystemClock } from '../../../base/clock.js';
 import { Link } from '../../../base/link/link.js';
 import { silentLog } from '../../../base/log.js';
 import { Random } from '../../../base/random.js';
+import { OwnLogReader } from '../../../edge/query/own-log-reader.js';
+import { QueryServer } from '../../../edge/query/query-server.js';
 import { RecordStore } from '../../../edge/records/record-store.js';
+import { CopyLogReader } from '../../../edge/replica/copy-log-reader.js';
 import { LogFiles } from '../../../edge/replica/log-files.js';
 import { Replica } from '../../../edge/replica/replica.js';
+import type { Answer, Cut } from '../../../protocol/query.js';
 import { routes } from '../../../protocol/routes.js';
+import { compiledUrl } from '../../compiled.js';
 import { eventually } from '../../eventually.js';
 import { PlainBroker } from '../../plain-broker.js';
 
@@ -21,6 +26,8 @@ class BlindNode {
   readonly link: Link;
   readonly store: RecordStore;
   replica: Replica | undefined;
+  queries: QueryServer | undefined;
+  asker: Link | undefined;
 
   constructor(name: string, url: string, dir: string) {
     this.name = name;
@@ -52,7 +59,15 @@ class BlindNode {
       ...{ node: this.name, stateDir: join(dir, this.name), publicKey: this.store.publicKey },
       ...{ records: this.store.records, link: this.link, clock: new SystemClock(), log: silentLog },
       random: new Random(`${this.name} replica`),
-      limits: { frontierMs: 100, syncMs: 50, syncRefillMs: 0, pageQuietMs: 300, pollMs: 1_000, pageFrom: 50 },
+      limits: {
+        frontierMs: 100,
+        syncMs: 50,
+        syncRefillMs: 0,
+        pageQuietMs: 300,
+        pollMs: 1_000,
+        pageFrom: 50,
+        adoptAfterMs: 1_000,
+      },
       onState: () => {},
     });
     await this.replica.open();
@@ -70,9 +85,30 @@ class BlindNode {
 
   async close(): Promise<void> {
     this.tell('stopped');
+    await this.queries?.close();
+    await this.asker?.close();
     await this.replica?.close();
     await this.store.close();
     await this.link.close();
+  }
+
+  /** Answers queries from now on. @returns the link of somebody who asks. */
+  async serveQueries(url: string): Promise<Link> {
+    const { replica, store, name, link } = this;
+    if (replica === undefined) throw new Error('not open');
+    const clock = new SystemClock();
+    const own = new OwnLogReader(store.records, name, clock);
+    const shared = { clock, log: silentLog };
+    this.queries = new QueryServer({
+      ...shared,
+      ...{ link, node: name, reader: new CopyLogReader(replica, name, own), state: () => 'active' },
+      workerUrl: compiledUrl('edge/query/scan-worker'),
+    });
+    this.queries.open();
+    this.asker = new Link({ ...shared, url, clientId: 'operator', root: 'vedette', random: new Random(1) });
+    this.asker.open();
+    await clock.sleep(500);
+    return this.asker;
   }
 
   /** Every log with the text of all its records, as it would be given to others. */
@@ -163,6 +199,49 @@ describe('Replica', { timeout: 120_000 }, () => {
     const wiped = await start('cam1');
     await wiped.append(10);
     await equal(312, [wiped, holder]);
+  });
+
+  it('mends a rotten segment of its own log from others before it answers a query with it', async () => {
+    const writer = await start('cam1');
+    const holder = await start('cam2');
+    await writer.append(300);
+    await equal(301, [writer, holder]);
+    const { records } = writer.store;
+    const epoch = records.liveEpoch ?? '';
+    const [segment] = records.slice(epoch, 1, 1)?.segments ?? [];
+    const bytes = await readFile(segment?.path ?? '');
+    bytes.writeUInt8((bytes[100] ?? 0) ^ 1, 100);
+    await writeFile(segment?.path ?? '', bytes);
+    const asker = await writer.serveQueries(broker.url);
+    const answers: Answer[] = [];
+    asker.subscribe(routes.answer, { recipient: 'operator' }, ({ payload }) => void answers.push(payload));
+    const query = { v: 1, id: 'q', q: { shape: 'count' }, cut: [['cam1', epoch, 301]] satisfies Cut, waitMs: 20_000 };
+    await asker.publish(routes.query, { recipient: 'cam1', sender: 'operator' }, { ...query, want: 'full' });
+    await eventually(() => answers.length > 0, 'an answer', 30_000);
+    expect(answers[0]).toMatchObject({ ok: true, count: 301, missing: [] });
+    expect(writer.replica?.core.counters()).toMatchObject({ rot: 1, mended: 1 });
+    await equal(301, [writer, holder]);
+  });
+
+  it('withdraws what it kept for a node in an earlier life, when that one is back', async () => {
+    const kept = new Set<string>();
+    broker.aedes.on('publish', ({ topic, retain, payload }) => {
+      if (!retain || !topic.includes('/cam2/kept/cam1/')) return;
+      if (payload.length > 0) kept.add(topic);
+      else kept.delete(topic);
+    });
+    const writer = await start('cam1');
+    const holder = await start('cam2');
+    await writer.append(300);
+    await equal(301, [writer, holder]);
+    await stop(writer);
+    await eventually(() => kept.size === 2, 'a head and a segment kept', 30_000);
+    // It dies: nobody empties anything.
+    await stop(holder);
+    expect(kept.size).toBe(2);
+    await start('cam1');
+    await start('cam2');
+    await eventually(() => kept.size === 0, 'all withdrawn', 30_000);
   });
 
   it('converges through a broker that was wiped', async () => {

@@ -216,6 +216,13 @@ export class CoreReplica implements ObservedReplica {
         this.#pages.get(`${effect.node}/${effect.epoch}`)?.();
         this.#pages.delete(`${effect.node}/${effect.epoch}`);
         return;
+      case 'pageKept':
+        this.#pageKept(effect.node);
+        return;
+      case 'unpageKept':
+        this.#pages.get(effect.node)?.();
+        this.#pages.delete(effect.node);
+        return;
       case 'keepHead':
         this.#say(`kept/${node}/${effect.node}/head`, effect.head, 300, true);
         return;
@@ -456,6 +463,15 @@ export class CoreReplica implements ObservedReplica {
   #onUpAgain(): void {
     const status: StatusMessage = { state: 'online', life: this.#life, key: this.#key };
     this.#say(`status/${this.#env.node}`, status, 80, true);
+  }
+
+  #pageKept(of: string): void {
+    const filter = `kept/${this.#env.node}/${of}/segment/+/+`;
+    const stop = this.#link.subscribe(filter, 1, ({ topic, payload }) => {
+      const [, , , , epoch = '', n = '0'] = topic.split('/');
+      if (payload !== undefined) this.#hear({ type: 'keptSegmentFound', node: of, epoch, n: Number(n) });
+    });
+    this.#pages.set(of, stop);
   }
 
   #page(node: string, epoch: string): void {

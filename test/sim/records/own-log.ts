@@ -133,7 +133,8 @@ export class OwnLog {
   }
 
   #took(meta: SegmentMeta, header: SegmentHeader): void {
-    this.segments.set(meta.n, meta);
+    // One that was found rotten before is a hole: others are asked for it.
+    if (this.#disk.has(this.segmentPath(meta.n))) this.segments.set(meta.n, meta);
     this.#closed = meta.n + 1;
     this.#hash = meta.hash;
     this.#tail = header;
