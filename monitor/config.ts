@@ -46,9 +46,13 @@ const PlanConfig = z.strictObject({
     .enum(['act', 'dry-run', 'observe'])
     .default('act')
     .describe('act; say what would be done; or only watch and ask no board'),
-  verifyMs: Ms.default(90_000).describe('how long a restart has to show a new invocation and three fresh heartbeats'),
+  verifyMs: Ms.default(90_000).describe(
+    'how long a restart has to show a new invocation and three heartbeats with fresh frames',
+  ),
   retryMs: Ms.default(10_000).describe('wait before the next probe where the last one says: not yet'),
-  staleMs: Ms.default(35_000).describe('a pipeline whose frames or pulse are older than this stands still'),
+  staleMs: Ms.default(35_000).describe(
+    'a pipeline whose frames or pulse are older than this stands still; twelve frames of a camera that is slower',
+  ),
   wedgedMs: Ms.default(35_000).describe('how long heartbeats may tell of old frames before the board is asked'),
   startMs: Ms.default(90_000).describe('a service younger than this need not have shown its pulse yet'),
   personMs: Ms.default(900_000).describe('wait before a board is asked again that a person must look after'),

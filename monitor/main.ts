@@ -9,9 +9,9 @@ import { Presence } from '../base/presence/presence.js';
 import type { Random } from '../base/random.js';
 import type { ServiceNotify } from '../base/service-notify.js';
 import { routes } from '../protocol/routes.js';
-import { BeatFreshness } from './beat-freshness.js';
 import type { MonitorFile } from './config.js';
 import { addressesOf, planEntriesOf, planTimingsOf, timingsOf } from './config.js';
+import { FrameWatch } from './frame-watch.js';
 import { IncidentBoard } from './incident-board.js';
 import { IncidentStore } from './incident-store.js';
 import { MemoryFile } from './memory-file.js';
@@ -119,7 +119,7 @@ export async function runMonitor(file: DeepReadonly<MonitorFile>, context: Monit
       stateOf: (node) => toldPhaseOf(plan.case(node)?.phase),
       counters: () => ({ ...plan.counters.snapshot(), ...webhook?.counters.snapshot() }),
     },
-    freshness: new BeatFreshness(planTimings.staleMs),
+    frames: new FrameWatch(Object.keys(config.nodes), planTimings.staleMs),
     incidents,
     onDecided: () => notify?.progress(),
     link,

@@ -5,8 +5,8 @@ import type { Log } from '../base/log.js';
 import type { Presence } from '../base/presence/presence.js';
 import { routes } from '../protocol/routes.js';
 import { type Incident, type Maintenance, SCHEMA_MINOR } from '../protocol/status.js';
-import type { BeatFreshness } from './beat-freshness.js';
 import type { InventoryEntry } from './fleet-watch.js';
+import type { FramesSeen, FrameWatch } from './frame-watch.js';
 import type { IncidentNotes } from './incident.js';
 import type { IncidentBoard } from './incident-board.js';
 import type { PlanEvent } from './plan/plan-step.js';
@@ -41,7 +41,7 @@ export type MonitorOptions = {
   readonly timings: RosterTimings;
   /** What acts on the roster's word. */
   readonly supervision: Supervision;
-  readonly freshness: BeatFreshness;
+  readonly frames: FrameWatch;
   /** A round of decisions is done. */
   readonly onDecided: () => void;
   readonly incidents: IncidentBoard;
@@ -102,16 +102,20 @@ export class Monitor {
   }
 
   #listen(): void {
-    const { link, presence, freshness, supervision, name } = this.#options;
+    const { link, presence, frames, supervision, name } = this.#options;
     this.#incidents.open();
     link.subscribe(routes.status, {}, ({ params, payload, retained }) => {
       const { state, gen, inv, version, reason } = payload;
       // A service that stops because it failed did not stop on purpose.
       const seen = state === 'stopped' && reason === 'failed' ? 'lost' : state;
+      if (seen === 'online' && !retained) frames.onLife(params.node, inv);
       this.#take({ kind: 'status', node: params.node, state: seen, gen, inv, version, retained });
     });
     link.subscribe(routes.cameraState, {}, ({ params, payload }) => {
-      freshness.onCamera(params.node, params.camera, payload.ok);
+      frames.onCamera(params.node, params.camera, payload);
+    });
+    link.subscribe(routes.info, {}, ({ params, payload }) => {
+      supervision.take({ kind: 'pace', node: params.node, staleMs: frames.onInfo(params.node, payload.cameras) });
     });
     link.subscribe(
       routes.maintenance,
@@ -129,8 +133,8 @@ export class Monitor {
       // Nobody retains a heartbeat; a bridge that does must not keep the dead alive.
       if (retained) return;
       const { gen, inv, seq, cameras } = payload;
-      const isFresh = freshness.isFresh(params.node, cameras);
-      this.#take({ kind: 'beat', node: params.node, gen, inv, seq }, isFresh);
+      const seen = frames.judge(params.node, inv, cameras);
+      this.#take({ kind: 'beat', node: params.node, gen, inv, seq }, seen);
     });
     link.subscribe(routes.brokerEpoch, {}, ({ payload }) => {
       this.#take({ kind: 'epoch', epoch: payload.epoch, state: payload.state });
@@ -146,12 +150,12 @@ export class Monitor {
     });
   }
 
-  #take(event: RosterEvent, isFresh = true): void {
+  #take(event: RosterEvent, seen?: FramesSeen): void {
     const { clock, supervision } = this.#options;
     const effects = this.#roster.apply(event, clock.monoMs());
     for (const effect of effects) this.#perform(effect);
     const mode = this.#roster.mode(clock.monoMs());
-    for (const next of planEventsOf(event, isFresh, effects, mode)) supervision.take(next);
+    for (const next of planEventsOf(event, seen, effects, mode)) supervision.take(next);
   }
 
   #perform(effect: RosterEffect): void {

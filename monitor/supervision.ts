@@ -1,14 +1,15 @@
+import type { FramesSeen } from './frame-watch.js';
 import type { PlanEvent } from './plan/plan-step.js';
 import type { RosterEffect, RosterEvent } from './roster.js';
 
 /**
  * What the plan must hear of one event of the roster and its effects, in order. Pure: the only joint between what the
  * monitor believes and what it does.
- * @param isFresh of a heartbeat: no camera that says it is well has an old frame.
+ * @param seen what the cameras of a heartbeat say; undefined for every other event.
  */
 export function planEventsOf(
   event: RosterEvent,
-  isFresh: boolean,
+  seen: FramesSeen | undefined,
   effects: readonly RosterEffect[],
   mode: 'blind' | 'settling' | 'mass' | 'watching',
 ): PlanEvent[] {
@@ -20,7 +21,9 @@ export function planEventsOf(
   if (event.kind === 'status' && event.state === 'online' && !event.retained) {
     events.push({ kind: 'birth', node: event.node, inv: event.inv, version: event.version ?? '' });
   }
-  if (event.kind === 'beat') events.push({ kind: 'beat', node: event.node, inv: event.inv, isFresh });
+  if (event.kind === 'beat' && seen !== undefined) {
+    events.push({ kind: 'beat', node: event.node, inv: event.inv, ...seen });
+  }
   for (const effect of effects) {
     if (effect.kind !== 'state') continue;
     if (effect.to === 'confirmed') events.push({ kind: 'confirmed', node: effect.node });

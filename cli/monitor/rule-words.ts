@@ -9,7 +9,7 @@ const WORDS: Readonly<Record<string, string>> = {
   M7: 'many at once is the broker or the network, not the nodes',
   M8: "the board's own supervisor goes first: grace",
   M9: 'confirmed is no permission to act: the board is asked first',
-  M11: 'a restart has to show a new invocation and three fresh heartbeats',
+  M11: 'a restart has to show a new invocation and three heartbeats in which every camera that should deliver does',
   M12: 'births by turns are two processes with one name',
   '2.2': 'the probe table: what systemd and the pulse say decides',
   '2.3': 'the board compares, holds and counts: it has the last word',

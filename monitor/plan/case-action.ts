@@ -1,6 +1,6 @@
 import { judgeLast, type NodeCase } from './case.js';
 import type { CaseBook } from './case-book.js';
-import { VERIFY_BEATS } from './case-news.js';
+import { VERIFY_BEATS, verifiedWords } from './case-news.js';
 import { closeCase, wait } from './case-time.js';
 import type { ActionResult } from './plan-step.js';
 
@@ -28,8 +28,10 @@ export function onActed(book: CaseBook, one: NodeCase, step: number, result: Act
         `${outcome}${inv == null ? '' : `, invocation ${inv.slice(0, 8)}`}; waiting for its life`,
       );
       book.enter(node, 'verifying', now + ms, { step: undefined });
-      if ((one.successor?.beats ?? 0) >= VERIFY_BEATS)
-        closeCase(book, { ...one, step: undefined }, 'verified', now, true);
+      const { successor } = one;
+      if (successor !== undefined && successor.freshBeats >= VERIFY_BEATS) {
+        closeCase(book, { ...one, step: undefined }, verifiedWords(successor), now, true);
+      }
       return;
     }
     case 'already-restarted':

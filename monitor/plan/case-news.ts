@@ -1,4 +1,5 @@
-import type { NodeCase } from './case.js';
+import type { FramesSeen } from '../frame-watch.js';
+import type { NodeCase, Successor } from './case.js';
 import type { CaseBook } from './case-book.js';
 import { closeCase, wait } from './case-time.js';
 
@@ -26,15 +27,19 @@ export function onLink(book: CaseBook, isUp: boolean, now: number): void {
   }
   book.linkDownFromMonoMs = undefined;
   for (const one of book.all()) {
-    if (one.entry.kind !== 'broker' || one.phase === 'idle') continue;
-    if (one.phase === 'acting') book.change(one.entry.node, { successor: { inv: '', beats: VERIFY_BEATS } });
+    if (one.entry.kind !== 'broker') continue;
+    forgetObserved(book, one);
+    if (one.phase === 'idle') continue;
+    if (one.phase === 'acting')
+      book.change(one.entry.node, { successor: { inv: '', freshBeats: VERIFY_BEATS, cameras: '' } });
     else closeCase(book, one, 'the broker takes connections again', now, one.phase === 'verifying');
   }
 }
 
 /** The roster saw proof of life. */
 export function onAlive(book: CaseBook, one: NodeCase, now: number): void {
-  book.change(one.entry.node, { stoppedFromMonoMs: undefined });
+  book.change(one.entry.node, { stoppedFromMonoMs: undefined, isUp: true });
+  forgetObserved(book, one);
   if (one.cause === 'wedged' || one.phase === 'acting' || one.phase === 'verifying') return;
   if (one.phase !== 'idle') closeCase(book, one, 'it is heard again', now);
 }
@@ -53,32 +58,47 @@ export function onBirth(
     staleFromMonoMs: undefined,
     ...(isNews ? { seriesFromMonoMs: now } : {}),
   });
-  onSuccessor(book, one, birth.inv, false, now);
+  onSuccessor(book, one, { inv: birth.inv, freshBeats: 0, cameras: '' }, now);
 }
 
-/** A heartbeat: of the life that is verified, or of old frames. */
-export function onBeat(
-  book: CaseBook,
-  one: NodeCase,
-  beat: { readonly inv: string; readonly isFresh: boolean },
-  now: number,
-): void {
-  const staleFromMonoMs = beat.isFresh ? undefined : (one.staleFromMonoMs ?? now);
-  const aliveFromMonoMs = one.phase === 'idle' && beat.isFresh ? (one.aliveFromMonoMs ?? now) : undefined;
+/** A heartbeat: of the life that is verified, or of frames that are old. */
+export function onBeat(book: CaseBook, one: NodeCase, beat: { readonly inv: string } & FramesSeen, now: number): void {
+  const isFresh = beat.frames === 'fresh';
+  const staleFromMonoMs = beat.frames === 'old' ? (one.staleFromMonoMs ?? now) : undefined;
+  const aliveFromMonoMs = one.phase === 'idle' && isFresh ? (one.aliveFromMonoMs ?? now) : undefined;
   book.change(one.entry.node, { heardInv: beat.inv, staleFromMonoMs, aliveFromMonoMs });
-  const isOurs = one.cause === 'wedged' && ['probing', 'waiting', 'quarantined'].includes(one.phase);
-  if (beat.isFresh && isOurs) closeCase(book, one, 'its frames are fresh again', now);
-  else onSuccessor(book, one, beat.inv, beat.isFresh, now);
+  if (isFresh) forgetObserved(book, one);
+  // The word that it is up may have come while an order was under way whose answer was then lost.
+  const isHeard = one.cause === 'wedged' || one.isUp;
+  const isOurs = isHeard && ['probing', 'waiting', 'quarantined'].includes(one.phase);
+  if (isFresh && isOurs) closeCase(book, one, `every camera that should deliver does${leftOut(beat.cameras)}`, now);
+  else onSuccessor(book, one, { inv: beat.inv, freshBeats: isFresh ? 1 : 0, cameras: beat.cameras }, now);
 }
 
-// M11: another invocation and three fresh heartbeats of it.
-function onSuccessor(book: CaseBook, one: NodeCase, inv: string, isFreshBeat: boolean, now: number): void {
+// M11: another invocation and three heartbeats of it in which every camera that should deliver shows a fresh frame.
+function onSuccessor(book: CaseBook, one: NodeCase, heard: Successor, now: number): void {
+  const { inv, cameras } = heard;
   if ((one.phase !== 'acting' && one.phase !== 'verifying') || inv === one.endedInv) return;
-  const beats = (one.successor?.inv === inv ? one.successor.beats : 0) + (isFreshBeat ? 1 : 0);
-  book.change(one.entry.node, { successor: { inv, beats } });
-  if (one.phase === 'verifying' && beats >= VERIFY_BEATS) {
-    closeCase(book, one, `verified: invocation ${inv.slice(0, 8)}, ${beats} fresh heartbeats`, now, true);
+  const freshBeats = (one.successor?.inv === inv ? one.successor.freshBeats : 0) + heard.freshBeats;
+  book.change(one.entry.node, { successor: { inv, freshBeats, cameras } });
+  if (one.phase === 'verifying' && freshBeats >= VERIFY_BEATS) {
+    closeCase(book, one, verifiedWords({ inv, freshBeats, cameras }), now, true);
   }
+}
+
+// In `observe` nothing ends but the trouble itself.
+function forgetObserved(book: CaseBook, one: NodeCase): void {
+  if (book.mode === 'observe' && one.told.length > 0) book.change(one.entry.node, { told: [] });
+}
+
+/** What is said of a life that was verified. */
+export function verifiedWords({ inv, freshBeats, cameras }: Successor): string {
+  return `verified: invocation ${inv.slice(0, 8)}, ${freshBeats} heartbeats with fresh frames${leftOut(cameras)}`;
+}
+
+// A camera that is not there is its own fault: no restart brings it back, and none is asked for again because of it.
+function leftOut(cameras: string): string {
+  return cameras === '' ? '' : `; left out: ${cameras}`;
 }
 
 /** A person keeps hands off a node for a while, or no longer. */
@@ -101,7 +121,7 @@ export function onMaintenance(
 /** Its last word was that it stops: nothing is wrong with that, and its next start may fail without telling anybody. */
 export function onStopped(book: CaseBook, one: NodeCase, now: number): void {
   if (one.phase === 'probing' || one.phase === 'waiting') closeCase(book, one, 'it was stopped on purpose', now);
-  book.change(one.entry.node, { stoppedFromMonoMs: now });
+  book.change(one.entry.node, { stoppedFromMonoMs: now, isUp: false });
 }
 
 /** A person looked at it: the ladder begins anew. */

@@ -23,7 +23,8 @@ export function onProbed(book: CaseBook, one: NodeCase, step: number, result: Pr
   const verdict = decideProbe(result, {
     heardInv: one.heardInv,
     gracedInv: one.gracedInv,
-    timings: book.timings,
+    isHeard: one.isUp || one.cause === 'wedged',
+    timings: { ...book.timings, staleMs: Math.max(book.timings.staleMs, one.staleMs) },
   });
   const { node } = one.entry;
   const faults = result.kind === 'fault' ? one.faults + 1 : 0;
@@ -48,6 +49,7 @@ function waitOf(book: CaseBook, { kind, waitMs }: Verdict, faults: number): numb
     case 'restarted-locally':
     case 'isolated':
     case 'unheard':
+    case 'unseeing':
       return graceMs;
     case 'unreachable':
       return unreachableDelaysMs[Math.min(faults, unreachableDelaysMs.length) - 1] ?? personMs;

@@ -1,4 +1,4 @@
-import { judgeLast, type NodeCase, seriesOf } from './case.js';
+import { judgeLast, type NodeCase, type Successor, seriesOf } from './case.js';
 import type { CaseBook } from './case-book.js';
 import { isLastOfGroup } from './fleet-limits.js';
 
@@ -59,10 +59,19 @@ function lookForTrouble(book: CaseBook, one: NodeCase, now: number): void {
 }
 
 function onUnverified(book: CaseBook, one: NodeCase, now: number): void {
+  const { history, successor } = one;
   book.counters.add('restartsUseless');
-  book.decide(one, 'M11', 'no new life in time: it did not help');
-  book.change(one.entry.node, { history: judgeLast(one.history, false) });
+  const life = successor === undefined ? 'no new life in time' : unseenWords(successor);
+  book.decide(one, 'M11', `${life}: it did not help`);
+  // Who is heard is not silent any more: fresh frames end this case, and nothing less.
+  const cause = successor === undefined ? one.cause : 'wedged';
+  book.change(one.entry.node, { history: judgeLast(history, false), cause });
   wait(book, one.entry.node, 'not verified', now, now);
+}
+
+function unseenWords({ inv, freshBeats, cameras }: Successor): string {
+  const why = cameras === '' ? `gave ${freshBeats} fresh heartbeats only` : `does not see: ${cameras}`;
+  return `invocation ${inv.slice(0, 8)} lives, but ${why}`;
 }
 
 /** Begins a case: nothing is done before the board was asked (M9). @param told verdicts that are no news to anybody. */
@@ -74,6 +83,10 @@ export function openCase(
   told: readonly string[] = [],
 ): void {
   if (one.phase !== 'idle') return;
+  if (book.mode === 'observe') {
+    observe(book, one, cause);
+    return;
+  }
   book.change(one.entry.node, {
     cause,
     told,
@@ -82,14 +95,17 @@ export function openCase(
     gracedInv: undefined,
     aliveFromMonoMs: undefined,
   });
-  if (book.mode === 'observe') {
-    book.decide(one, 'L0', `${cause}: would ask the board, but only observes`, true);
-    return;
-  }
   book.decide(one, cause === 'silent' ? 'M9' : '2.2', `${cause}: the board is asked before anything is done`);
   const waitMs = book.before * book.timings.rankMs;
   const why = waitMs === 0 ? 'ask the board' : `${book.before} monitors go first`;
   wait(book, one.entry.node, why, now + waitMs, now);
+}
+
+// Told once, until it is well again: time comes by twice a second.
+function observe(book: CaseBook, one: NodeCase, cause: NodeCase['cause']): void {
+  if (one.told.includes(cause)) return;
+  book.change(one.entry.node, { cause, told: [...one.told, cause], stoppedFromMonoMs: undefined });
+  book.decide(one, 'L0', `${cause}: would ask the board, but only observes`, true);
 }
 
 /** Ends a case. @param helped what is now known of the last action, if there was one. */

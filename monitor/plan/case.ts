@@ -17,13 +17,18 @@ export type PlanEntry = {
 
 export type Phase = 'idle' | 'probing' | 'waiting' | 'acting' | 'verifying' | 'quarantined';
 
+/** The life after an action. `cameras`: what its last heartbeat said of cameras without fresh frames. */
+export type Successor = { readonly inv: string; readonly freshBeats: number; readonly cameras: string };
+
 export type Hold = { readonly by: string; readonly reason: string; readonly untilMonoMs: number };
 
 /** What the monitor knows of acting on one node. Plain data; times are of the monitor's monotonic clock. */
 export type NodeCase = {
   readonly entry: PlanEntry;
   readonly phase: Phase;
-  /** `silent`: confirmed by the roster; `wedged`: its heartbeats tell of old frames. */
+  /** The roster's last word: it is heard. */
+  readonly isUp: boolean;
+  /** `silent`: confirmed by the roster; `wedged`: it is heard, and its heartbeats tell of old or missing frames. */
   readonly cause: 'silent' | 'wedged';
   readonly why: string;
   /** End of waiting or of verifying; when a step in flight is given up. */
@@ -33,9 +38,11 @@ export type NodeCase = {
   /** Invocation last heard, live. */
   readonly heardInv: string | undefined;
   readonly gracedInv: string | undefined;
-  /** What was ended by the last action, and how many fresh heartbeats its successor gave. */
+  /** What was ended by the last action, and how many heartbeats with fresh frames its successor gave. */
   readonly endedInv: string | null | undefined;
-  readonly successor: { readonly inv: string; readonly beats: number } | undefined;
+  readonly successor: Successor | undefined;
+  /** Age from which frames of this node are old, where it is more than usual. */
+  readonly staleMs: number;
   readonly staleFromMonoMs: number | undefined;
   readonly aliveFromMonoMs: number | undefined;
   /** When it said that it stops; a start that failed after that tells nobody. */
@@ -58,6 +65,7 @@ export function newCase(entry: PlanEntry, memory: PlanMemory | undefined): NodeC
   return {
     entry,
     phase: 'idle',
+    isUp: false,
     cause: 'silent',
     why: '',
     untilMonoMs: 0,
@@ -66,6 +74,7 @@ export function newCase(entry: PlanEntry, memory: PlanMemory | undefined): NodeC
     gracedInv: undefined,
     endedInv: undefined,
     successor: undefined,
+    staleMs: 0,
     staleFromMonoMs: undefined,
     aliveFromMonoMs: undefined,
     stoppedFromMonoMs: undefined,

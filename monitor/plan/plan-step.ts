@@ -1,4 +1,5 @@
 import type { ActionAnswer, ProbeAnswer } from '../../protocol/board.js';
+import type { FramesSeen } from '../frame-watch.js';
 import type { Phase } from './case.js';
 import type { BoardFault, ProbeResult } from './probe-table.js';
 
@@ -15,8 +16,9 @@ export type PlanEvent =
   | { readonly kind: 'alive'; readonly node: string }
   | { readonly kind: 'stopped'; readonly node: string }
   | { readonly kind: 'birth'; readonly node: string; readonly inv: string; readonly version: string }
-  /** `isFresh`: no camera that says it is well has an old frame. */
-  | { readonly kind: 'beat'; readonly node: string; readonly inv: string; readonly isFresh: boolean }
+  | ({ readonly kind: 'beat'; readonly node: string; readonly inv: string } & FramesSeen)
+  /** Frames of this node are old from this age on: some camera of it delivers seldom. */
+  | { readonly kind: 'pace'; readonly node: string; readonly staleMs: number }
   | { readonly kind: 'probed'; readonly node: string; readonly step: number; readonly result: ProbeResult }
   | { readonly kind: 'acted'; readonly node: string; readonly step: number; readonly result: ActionResult }
   | {

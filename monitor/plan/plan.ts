@@ -63,7 +63,7 @@ export class Plan {
 function takeOfNode(book: CaseBook, one: NodeCase, event: Extract<PlanEvent, { node: string }>, now: number): void {
   switch (event.kind) {
     case 'confirmed':
-      openCase(book, one, 'silent', now);
+      openCase(book, book.change(event.node, { isUp: false }) ?? one, 'silent', now);
       return;
     case 'alive':
       onAlive(book, one, now);
@@ -76,6 +76,9 @@ function takeOfNode(book: CaseBook, one: NodeCase, event: Extract<PlanEvent, { n
       return;
     case 'beat':
       onBeat(book, one, event, now);
+      return;
+    case 'pace':
+      book.change(one.entry.node, { staleMs: event.staleMs });
       return;
     case 'probed':
       onProbed(book, one, event.step, event.result, now);

@@ -30,6 +30,8 @@ export type Verdict = {
     | 'isolated'
     /** It works, says that it is connected, and is not heard. */
     | 'unheard'
+    /** It works and is heard, and its heartbeats tell of a camera without frames that does not say why. */
+    | 'unseeing'
     /** It is dead or stands still: the ladder. */
     | 'dead'
     | 'stopped'
@@ -51,6 +53,8 @@ export type ProbeContext = {
   readonly heardInv: string | undefined;
   /** Invocation a probe showed before, for which one more grace was given. */
   readonly gracedInv: string | undefined;
+  /** Its heartbeats are heard; what they tell of its cameras is why the board is asked. */
+  readonly isHeard: boolean;
   readonly timings: PlanTimings;
 };
 
@@ -108,7 +112,7 @@ function decideFailed(probe: ProbeAnswer): Verdict {
   return { kind: 'dead', rule: '2.2', why: `failed: ${signature}`, signature };
 }
 
-function decideActive(probe: ProbeAnswer, { heardInv, gracedInv, timings }: ProbeContext): Verdict {
+function decideActive(probe: ProbeAnswer, { heardInv, gracedInv, isHeard, timings }: ProbeContext): Verdict {
   if (probe.inv !== null && probe.inv !== heardInv && probe.inv !== gracedInv) {
     return { kind: 'restarted-locally', rule: '2.2', why: `active with another invocation, ${short(probe.inv)}` };
   }
@@ -124,9 +128,15 @@ function decideActive(probe: ProbeAnswer, { heardInv, gracedInv, timings }: Prob
     const why = `active, but its pulse is ${seconds(ageMs)} old and its newest frame ${frameAgeMs == null ? 'unknown' : seconds(frameAgeMs + ageMs)}`;
     return { kind: 'dead', rule: '2.2', why, signature: 'wedged' };
   }
-  return probe.health.mqttConnected === true
-    ? { kind: 'unheard', rule: '2.2', why: 'it works and is connected to a broker, but is not heard here' }
-    : { kind: 'isolated', rule: '2.2', why: 'it works and cannot reach the broker' };
+  if (probe.health.mqttConnected !== true) {
+    return { kind: 'isolated', rule: '2.2', why: 'it works and cannot reach the broker' };
+  }
+  if (isHeard) {
+    const why =
+      'its board says that it works, its heartbeats that a camera does not deliver: a restart ends what works';
+    return { kind: 'unseeing', rule: '2.2', why };
+  }
+  return { kind: 'unheard', rule: '2.2', why: 'it works and is connected to a broker, but is not heard here' };
 }
 
 function isFresh({ health, inv }: ProbeAnswer, { staleMs }: PlanTimings): boolean {

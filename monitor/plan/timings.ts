@@ -1,6 +1,6 @@
 /** Times, shares and limits of acting. All in ms of the monitor's monotonic clock unless said otherwise. */
 export type PlanTimings = {
-  /** How long an action has to show a new invocation and three fresh heartbeats (M11). */
+  /** How long an action has to show a new invocation and three heartbeats with fresh frames (M11). */
   readonly verifyMs: number;
   /** The same after a reboot. */
   readonly rebootVerifyMs: number;

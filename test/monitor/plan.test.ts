@@ -1,5 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import { Random } from '../../base/random.js';
+import type { FramesSeen } from '../../monitor/frame-watch.js';
 import type { PlanEntry, PlanMemory } from '../../monitor/plan/case.js';
 import { type Attempt, nextRung } from '../../monitor/plan/ladder.js';
 import { Plan } from '../../monitor/plan/plan.js';
@@ -44,8 +45,9 @@ function probeAnswer(change: Partial<ProbeAnswer> = {}): ProbeAnswer {
   };
 }
 
-function verdictOf(change: Partial<ProbeAnswer>, heardInv = OLD, gracedInv?: string) {
-  return decideProbe({ kind: 'probe', probe: probeAnswer(change) }, { heardInv, gracedInv, timings: TIMINGS }).kind;
+function verdictOf(change: Partial<ProbeAnswer>, heardInv = OLD, gracedInv?: string, isHeard = false) {
+  return decideProbe({ kind: 'probe', probe: probeAnswer(change) }, { heardInv, gracedInv, isHeard, timings: TIMINGS })
+    .kind;
 }
 
 const FRESH = { ageMs: 500, inv: OLD, mqttConnected: false, frameAgeMs: 100 };
@@ -74,6 +76,7 @@ describe('the probe table (2.2)', () => {
     ['active, the pulse is of the life before', { active: 'active', health: { ...FRESH, inv: NEW } }, 'dead'],
     ['active and young, no pulse yet', { active: 'active', startedMonoMs: 990_000 }, 'wait'],
     ['active and old, no pulse at all', { active: 'active' }, 'unheard'],
+    ['active, no health file to judge by', { active: 'active', health: { ...FRESH, ageMs: null } }, 'unheard'],
     ['unknown to the board', { load: 'not-found', active: 'inactive' }, 'unmanageable'],
   ] as const)('%s', (_name, change, expected) => {
     expect(verdictOf(change)).toBe(expected);
@@ -93,7 +96,7 @@ describe('the probe table (2.2)', () => {
     ['auth', 'security'],
     ['garbage', 'unmanageable'],
   ] as const)('a board that is %s is never restarted blindly', (fault: BoardFaultKind, expected) => {
-    const context = { heardInv: OLD, gracedInv: undefined, timings: TIMINGS };
+    const context = { heardInv: OLD, gracedInv: undefined, isHeard: false, timings: TIMINGS };
     expect(decideProbe({ kind: 'fault', fault, message: 'x' }, context).kind).toBe(expected);
   });
 });
@@ -209,9 +212,17 @@ class Driver {
     return this.of('decision').flatMap(({ isAlert, what }) => (isAlert ? [what] : []));
   }
 
-  live(inv: string, beats: number, isFresh = true): void {
+  beat(
+    inv: string,
+    frames: FramesSeen['frames'],
+    cameras = frames === 'fresh' ? '' : 'camera front has shown no frame',
+  ): void {
+    this.tell({ kind: 'beat', node: 'cam1', inv, frames, cameras });
+  }
+
+  live(inv: string, beats: number, frames: FramesSeen['frames'] = 'fresh'): void {
     this.tell({ kind: 'birth', node: 'cam1', inv, version: '1' });
-    for (let i = 0; i < beats; i++) this.tell({ kind: 'beat', node: 'cam1', inv, isFresh });
+    for (let i = 0; i < beats; i++) this.beat(inv, frames);
   }
 }
 
@@ -225,11 +236,77 @@ describe('the plan', () => {
     driver.live(OLD, 5);
     driver.live(NEW, 2);
     expect(driver.plan.case('cam1')?.phase).toBe('verifying');
-    driver.live(NEW, 1, false);
+    driver.live(NEW, 1, 'old');
     expect(driver.plan.case('cam1')?.phase).toBe('verifying');
     driver.live(NEW, 1);
     expect(driver.plan.case('cam1')?.phase).toBe('idle');
     expect(driver.plan.counters.get('restartsHelped')).toBe(1);
+  });
+
+  it('is not content with heartbeats while a camera that should deliver has shown no frame', () => {
+    const driver = new Driver();
+    driver.live(OLD, 3);
+    driver.tell({ kind: 'confirmed', node: 'cam1' });
+    driver.live(NEW, 5, 'awaited');
+    expect(driver.plan.case('cam1')?.phase).toBe('verifying');
+    driver.live(NEW, 3);
+    expect(driver.of('closed').at(-1)?.what).toBe(
+      `verified: invocation ${NEW.slice(0, 8)}, 3 heartbeats with fresh frames`,
+    );
+  });
+
+  it('leaves a camera out that is not there, and says so', () => {
+    const driver = new Driver();
+    driver.tell({ kind: 'confirmed', node: 'cam1' });
+    for (let i = 0; i < 3; i++) driver.beat(NEW, 'fresh', 'camera side is unplugged');
+    expect(driver.of('closed').at(-1)?.what).toContain('; left out: camera side is unplugged');
+    expect(driver.plan.counters.get('restartsHelped')).toBe(1);
+  });
+
+  it('never restarts again who lives and does not see: told once, over when it sees', () => {
+    const driver = new Driver();
+    driver.live(OLD, 3);
+    driver.tell({ kind: 'confirmed', node: 'cam1' });
+    driver.live(NEW, 1, 'awaited');
+    driver.tell({ kind: 'alive', node: 'cam1' });
+    const health = { ...FRESH, inv: NEW, frameAgeMs: null, mqttConnected: true };
+    driver.probe = { kind: 'probe', probe: probeAnswer({ active: 'active', inv: NEW, health }) };
+    for (let i = 0; i < 720; i++) {
+      driver.beat(NEW, 'awaited');
+      driver.pass(10_000);
+    }
+    expect(driver.of('restart')).toHaveLength(1);
+    expect(driver.plan.counters.get('restartsUseless')).toBe(1);
+    expect(driver.alerts()).toEqual([expect.stringMatching(/^unseeing: its board says that it works/)]);
+    const unverified = driver.of('decision').find(({ what }) => what.endsWith('it did not help'));
+    expect(unverified?.what).toBe(
+      `invocation ${NEW.slice(0, 8)} lives, but does not see: camera front has shown no frame: it did not help`,
+    );
+    driver.beat(NEW, 'fresh');
+    expect(driver.plan.case('cam1')?.phase).toBe('idle');
+  });
+
+  it('ends a case whose order was answered by nobody, once fresh frames show what it did', () => {
+    const driver = new Driver();
+    driver.live(OLD, 3);
+    driver.action = { outcome: 'failed', why: 'busy' };
+    driver.tell({ kind: 'confirmed', node: 'cam1' });
+    driver.tell({ kind: 'alive', node: 'cam1' });
+    driver.tell({ kind: 'beat', node: 'cam1', inv: NEW, frames: 'fresh', cameras: '' });
+    expect(driver.plan.case('cam1')?.phase).toBe('idle');
+  });
+
+  it('takes the frames of a camera that delivers every hundred seconds for what they are', () => {
+    const driver = new Driver();
+    driver.probe = {
+      kind: 'probe',
+      probe: probeAnswer({ active: 'active', health: { ...FRESH, frameAgeMs: 90_000, mqttConnected: true } }),
+    };
+    driver.tell({ kind: 'pace', node: 'cam1', staleMs: 1_200_000 });
+    driver.live(OLD, 1);
+    driver.tell({ kind: 'confirmed', node: 'cam1' });
+    driver.pass(3_600_000);
+    expect(driver.of('restart')).toEqual([]);
   });
 
   it('keeps what it does on disk before it does it', () => {
@@ -322,7 +399,7 @@ describe('the plan', () => {
     };
     driver.live(OLD, 1);
     for (let i = 0; i < 8; i++) {
-      driver.tell({ kind: 'beat', node: 'cam1', inv: OLD, isFresh: false });
+      driver.beat(OLD, 'old');
       driver.pass(5_000);
     }
     expect(driver.of('restart')).toMatchObject([{ expected: OLD }]);
@@ -361,9 +438,22 @@ describe('the plan', () => {
     dry.tell({ kind: 'confirmed', node: 'cam1' });
     expect(dry.of('restart')).toEqual([]);
     expect(dry.alerts()).toEqual(['dry run: would restart vedette-edge@cam1.service (L1)']);
-    const observing = new Driver([{ node: 'cam1' }], 'observe');
-    observing.tell({ kind: 'confirmed', node: 'cam1' });
-    expect(observing.of('probe')).toEqual([]);
+  });
+
+  it('asks no board when it only observes, and tells of each trouble once', () => {
+    const broker = { node: 'hub', kind: 'broker' as const, unit: 'vedette-broker.service' };
+    const driver = new Driver([{ node: 'cam1' }, broker], 'observe');
+    driver.live(OLD, 1, 'old');
+    driver.pass(3_600_000);
+    expect(driver.alerts()).toEqual(['wedged: would ask the board, but only observes']);
+    driver.beat(OLD, 'fresh');
+    driver.beat(OLD, 'old');
+    driver.pass(3_600_000);
+    expect(driver.alerts()).toHaveLength(2);
+    driver.tell({ kind: 'link', isUp: false });
+    driver.pass(3_600_000);
+    expect(driver.alerts()).toHaveLength(3);
+    expect(driver.of('probe')).toEqual([]);
   });
 
   it('bounds the product of all supervisors: 40 starts (OTP rule)', () => {

@@ -1,10 +1,22 @@
 import type { Random } from '../../base/random.js';
+import type { CameraWord } from '../../monitor/frame-watch.js';
 import type { RosterEvent, StatusSeen } from '../../monitor/roster.js';
+import type { Beat } from '../../protocol/status.js';
+import { SimulatedCamera } from './simulated-camera.js';
 
 /** Step of the simulated world, ms. */
 export const STEP_MS = 500;
 const KEEP_ALIVE_MS = 10_000;
 const BEAT_MS = 10_000;
+const WORD_MS = 60_000;
+
+type BeatEvent = Extract<RosterEvent, { kind: 'beat' }>;
+
+/** What reaches a monitor: what the roster takes, and what the cameras say. */
+export type FleetMessage =
+  | Exclude<RosterEvent, BeatEvent>
+  | (BeatEvent & { readonly cameras: Beat['cameras'] })
+  | { readonly kind: 'camera'; readonly node: string; readonly word: CameraWord };
 
 type Session = { readonly gen: number; readonly inv: string; heardMs: number };
 
@@ -34,6 +46,9 @@ export type SimulatedNode = {
   isStopTold: boolean;
   /** Its pipeline stands still: no heartbeats though its session lives, or heartbeats that tell of old frames. */
   wedge: 'silent' | 'stale' | undefined;
+  readonly camera: SimulatedCamera;
+  /** What its broker last heard of its camera, and when. */
+  told: { readonly word: CameraWord; readonly atMs: number } | undefined;
 };
 
 /**
@@ -59,7 +74,8 @@ export class SimulatedFleet {
   readonly #retained = new Map<string, StatusSeen>();
   #snapshot = new Map<string, StatusSeen>();
   #timers: Timed[] = [];
-  #inbox: RosterEvent[] = [];
+  readonly #words = new Map<string, CameraWord>();
+  #inbox: FleetMessage[] = [];
   #monitorConnected = false;
   #monitorReconnectAtMs = 0;
   #monitorFrozenUntilMs = 0;
@@ -86,6 +102,8 @@ export class SimulatedFleet {
       hasNewDisk: false,
       isStopTold: false,
       wedge: undefined,
+      camera: new SimulatedCamera(),
+      told: undefined,
     }));
   }
 
@@ -111,7 +129,7 @@ export class SimulatedFleet {
   }
 
   /** Moves the world on by one step; what reaches the monitor in it, in order. */
-  step(): RosterEvent[] {
+  step(): FleetMessage[] {
     this.nowMs += STEP_MS;
     const due = this.#timers.filter((timer) => timer.dueMs <= this.nowMs);
     this.#timers = this.#timers.filter((timer) => timer.dueMs > this.nowMs);
@@ -122,6 +140,11 @@ export class SimulatedFleet {
     this.#stepMonitorLink();
     if (this.isMonitorFrozen) return [];
     return this.#inbox.splice(0);
+  }
+
+  /** The retained words of all cameras. */
+  readWords(): ReadonlyMap<string, CameraWord> {
+    return this.#words;
   }
 
   /** What a second session reads: all retained statuses. Undefined while the broker does not answer. */
@@ -276,6 +299,7 @@ export class SimulatedFleet {
     if (node.process === 'running' || node.process === 'frozen') return;
     node.process = 'running';
     node.wedge = undefined;
+    node.camera.start(this.nowMs);
     node.inv = `i${this.#random.int(1e9)}`;
     node.beatSeq = 0;
     this.#mend(node);
@@ -304,6 +328,7 @@ export class SimulatedFleet {
       return;
     }
     session.heardMs = this.nowMs;
+    this.#tellCamera(node);
     if (this.nowMs >= node.beatAtMs && node.wedge !== 'silent') this.#beat(node);
     this.#repairOwnStatus(node);
   }
@@ -315,6 +340,7 @@ export class SimulatedFleet {
     }
     node.attempt = 0;
     node.isStopTold = false;
+    node.told = undefined;
     const old = this.#sessions.get(node.node);
     node.gen = node.gen < 0 ? (this.#retained.get(node.node)?.gen ?? 0) + 1 : node.gen + 1;
     node.isConnected = true;
@@ -337,7 +363,17 @@ export class SimulatedFleet {
   #beat(node: SimulatedNode): void {
     node.beatAtMs = this.nowMs + BEAT_MS * (0.95 + 0.1 * this.#random.next());
     node.beatSeq++;
-    this.#toMonitor({ kind: 'beat', node: node.node, gen: node.gen, inv: node.inv, seq: node.beatSeq });
+    const cameras = node.camera.beat(this.nowMs);
+    this.#toMonitor({ kind: 'beat', node: node.node, gen: node.gen, inv: node.inv, seq: node.beatSeq, cameras });
+  }
+
+  #tellCamera(node: SimulatedNode): void {
+    const word = node.camera.word(this.nowMs);
+    const isNews = node.told === undefined || node.told.word.ok !== word.ok || node.told.word.reason !== word.reason;
+    if (!isNews && this.nowMs - (node.told?.atMs ?? 0) < WORD_MS) return;
+    node.told = { word, atMs: this.nowMs };
+    this.#words.set(node.node, word);
+    this.#toMonitor({ kind: 'camera', node: node.node, word });
   }
 
   // N6: the node sees its own status and republishes the birth over an older death.
@@ -405,7 +441,7 @@ export class SimulatedFleet {
     this.#toMonitor({ kind: 'status', retained: false, ...status });
   }
 
-  #toMonitor(event: RosterEvent): void {
+  #toMonitor(event: FleetMessage): void {
     if (!this.#monitorConnected) return;
     if (this.#random.chance(this.#lossShare)) return;
     this.#inbox.push(event);
@@ -430,6 +466,7 @@ export class SimulatedFleet {
     this.disturbedMs = this.nowMs;
     this.#inbox.push({ kind: 'link-up' }, { kind: 'epoch', epoch: `e${this.#epoch}`, state: 'up' });
     for (const status of this.#retained.values()) this.#inbox.push({ kind: 'status', retained: true, ...status });
+    for (const [node, word] of this.#words) this.#inbox.push({ kind: 'camera', node, word });
   }
 
   #later(delayMs: number, run: () => void): void {

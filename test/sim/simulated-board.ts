@@ -64,6 +64,7 @@ export class SimulatedBoard {
     if (!this.isWell()) this.unwellMs = nowMs;
     const isStill = this.node.process === 'frozen' || this.node.wedge !== undefined;
     this.#wedgedFromMs = isStill ? (this.#wedgedFromMs ?? nowMs) : undefined;
+    this.node.camera.setStill(this.node.wedge === 'stale', nowMs);
   }
 
   /** The service runs and its pipeline moves, or it is on its way there without help. */
@@ -109,6 +110,7 @@ export class SimulatedBoard {
   mend(): void {
     this.isBroken = false;
     this.hasBadConfig = false;
+    this.node.camera.firstFrameMs = 2_000;
     if (this.isPowered && this.active !== 'active') this.#start(this.startMs);
   }
 
@@ -223,7 +225,7 @@ export class SimulatedBoard {
             ageMs: isFrozen || this.node.wedge === 'silent' ? stillMs : 300,
             inv: this.inv,
             mqttConnected: this.node.isConnected && !this.node.isCut && this.#fleet.isBrokerUp,
-            frameAgeMs: this.node.wedge === 'stale' ? stillMs : 100,
+            frameAgeMs: this.node.camera.word(nowMs).ok ? this.node.camera.frameAgeMs(nowMs) : null,
           }
         : null,
     };

@@ -1,13 +1,14 @@
 import type { Random } from '../../base/random.js';
+import { FrameWatch } from '../../monitor/frame-watch.js';
 import type { PlanEntry, PlanMemory } from '../../monitor/plan/case.js';
 import { Plan } from '../../monitor/plan/plan.js';
 import type { ActionResult, PlanEvent, PlanStep } from '../../monitor/plan/plan-step.js';
 import type { ProbeResult } from '../../monitor/plan/probe-table.js';
 import type { PlanTimings } from '../../monitor/plan/timings.js';
-import { Roster, type RosterEvent } from '../../monitor/roster.js';
+import { Roster } from '../../monitor/roster.js';
 import { planEventsOf } from '../../monitor/supervision.js';
 import type { RosterTimings } from '../../monitor/timings.js';
-import type { SimulatedFleet } from '../monitor/simulated-fleet.js';
+import type { FleetMessage, SimulatedFleet } from '../monitor/simulated-fleet.js';
 import type { SimulatedBoard } from './simulated-board.js';
 
 type Order = { readonly dueMs: number; readonly run: () => void };
@@ -19,9 +20,13 @@ export class SimulatedMonitor {
   /** Orders that went out, by node: what the budgets are held against. */
   readonly orders: { readonly node: string; readonly atMs: number; readonly kind: string }[] = [];
   mostAtOnce = 0;
+  /** Restarts taken for verified, where no message is lost; and those that were not. */
+  verified = 0;
+  readonly wrongly: string[] = [];
   downUntilMs = 0;
   #roster: Roster;
   #plan: Plan;
+  #frames: FrameWatch;
   #memory: ReadonlyMap<string, PlanMemory> = new Map();
   #queue: Order[] = [];
   #isCut = false;
@@ -33,6 +38,7 @@ export class SimulatedMonitor {
     this.#options = options;
     this.#roster = new Roster(options.inventory, options.rosterTimings, 0);
     this.#plan = this.#newPlan();
+    this.#frames = this.#newFrames();
     this.#reconcile = { dueMs: options.rosterTimings.reconcileMs };
   }
 
@@ -61,7 +67,7 @@ export class SimulatedMonitor {
     });
   }
 
-  step(events: readonly RosterEvent[]): void {
+  step(events: readonly FleetMessage[]): void {
     const { fleet } = this.#options;
     if (fleet.nowMs < this.downUntilMs) {
       this.#wasDown = true;
@@ -99,7 +105,16 @@ export class SimulatedMonitor {
     this.#wasDown = false;
     this.#roster = new Roster(inventory, rosterTimings, fleet.nowMs);
     this.#plan = this.#newPlan();
+    this.#frames = this.#newFrames();
     if (fleet.isMonitorConnected && !this.#isCut) this.#connect();
+  }
+
+  #newFrames(): FrameWatch {
+    const { inventory, planTimings } = this.#options;
+    return new FrameWatch(
+      inventory.map(({ node }) => node),
+      planTimings.staleMs,
+    );
   }
 
   #newPlan(): Plan {
@@ -114,13 +129,21 @@ export class SimulatedMonitor {
     for (const status of this.#options.fleet.readRetained() ?? []) {
       this.#tell({ kind: 'status', retained: true, ...status });
     }
+    for (const [node, word] of this.#options.fleet.readWords()) this.#tell({ kind: 'camera', node, word });
   }
 
-  #tell(event: RosterEvent): void {
-    const { nowMs, nodes } = this.#options.fleet;
+  #tell(event: FleetMessage): void {
+    const { nowMs } = this.#options.fleet;
+    if (event.kind === 'camera') {
+      this.#frames.onCamera(event.node, 'front', event.word);
+      return;
+    }
+    if (event.kind === 'status' && event.state === 'online' && !event.retained) {
+      this.#frames.onLife(event.node, event.inv);
+    }
+    const seen = event.kind === 'beat' ? this.#frames.judge(event.node, event.inv, event.cameras) : undefined;
     const effects = this.#roster.apply(event, nowMs);
-    const isFresh = event.kind !== 'beat' || nodes.find(({ node }) => node === event.node)?.wedge !== 'stale';
-    for (const next of planEventsOf(event, isFresh, effects, this.#roster.mode(nowMs))) this.#plant(next);
+    for (const next of planEventsOf(event, seen, effects, this.#roster.mode(nowMs))) this.#plant(next);
   }
 
   #plant(event: PlanEvent): void {
@@ -132,6 +155,9 @@ export class SimulatedMonitor {
     switch (step.kind) {
       case 'decision':
         if (step.isAlert) this.alerts.push(`${step.node} ${step.rule} ${step.what}`);
+        return;
+      case 'closed':
+        this.#checkVerified(step.node, step.what);
         return;
       case 'remember':
         this.#memory = this.#plan.memory();
@@ -160,6 +186,15 @@ export class SimulatedMonitor {
       default:
         return;
     }
+  }
+
+  // M11: verified is who sees, or whose camera is not there.
+  #checkVerified(node: string, what: string): void {
+    const { fleet } = this.#options;
+    const camera = fleet.nodes.find((other) => other.node === node)?.camera;
+    if (camera === undefined || !what.startsWith('verified') || !fleet.isLossless) return;
+    this.verified++;
+    if (!camera.isWell(fleet.nowMs)) this.wrongly.push(`${node} at ${fleet.nowMs} ${what}, and does not see`);
   }
 
   // The board does its part at once or later; the answer takes its time, and may be lost.

@@ -35,6 +35,7 @@ type Tally = {
   readonly counters: Map<string, number>;
   readonly recoveriesMs: number[];
   executions: number;
+  verified: number;
   brokerRestarts: number;
   actionable: number;
 };
@@ -76,7 +77,7 @@ function runHistory(seed: number, tally: Tally): string[] {
     if (fleet.nowMs >= faultAtMs && fleet.nowMs < FAULTS_MS) {
       faultAtMs = fleet.nowMs + gapMs * random.range(0.2, 1.8);
       const board = random.pick([...boards.values()]);
-      const fault = random.pick(faultsOf(fleet, board, boards, brokerBoard, monitors, random));
+      const fault = random.pick(faultsOf(fleet, board, boards, brokerBoard, monitors, random, later));
       count(fault.name);
       if (fault.disturbs) disturbedMs = fleet.nowMs;
       fault.run();
@@ -118,7 +119,8 @@ function runHistory(seed: number, tally: Tally): string[] {
   for (const monitor of monitors) {
     monitor.finish();
     for (const [name, value] of monitor.counters) tally.counters.set(name, (tally.counters.get(name) ?? 0) + value);
-    wrongly.push(...overBudget(monitor));
+    wrongly.push(...overBudget(monitor), ...monitor.wrongly);
+    tally.verified += monitor.verified;
   }
   for (const board of boards.values()) wrongly.push(...judge(board, monitors, fleet.isBrokerUp));
   wrongly.push(...(brokerBoard.wronglyRestarted > 0 ? ['a broker that works was restarted'] : []));
@@ -138,6 +140,7 @@ function faultsOf(
   brokerBoard: SimulatedBrokerBoard,
   monitors: readonly SimulatedMonitor[],
   random: Random,
+  later: (delayMs: number, run: () => void) => void,
 ): readonly [Fault, ...Fault[]] {
   const { node } = board;
   const maybe = (fromMs: number, toMs: number) => (random.chance(0.5) ? random.range(fromMs, toMs) : undefined);
@@ -149,6 +152,28 @@ function faultsOf(
     { name: 'freeze for good', run: () => board.freeze(HOUR_MS * 2, maybe(30_000, 40_000)) },
     { name: 'wedged, silent', run: () => board.wedge('silent', maybe(20_000, 200_000)) },
     { name: 'wedged, old frames', run: () => board.wedge('stale', maybe(20_000, 200_000)) },
+    {
+      name: 'camera unplugged',
+      run: () => {
+        node.camera.unplug(fleet.nowMs);
+        const backMs = maybe(5_000, 200_000);
+        if (backMs !== undefined) later(backMs, () => node.camera.plug(fleet.nowMs));
+      },
+    },
+    {
+      name: 'camera slow to start',
+      run: () => {
+        node.camera.firstFrameMs = random.range(20_000, 150_000);
+        board.crash(random.chance(0.7));
+      },
+    },
+    {
+      name: 'camera that never comes',
+      run: () => {
+        node.camera.firstFrameMs = Number.POSITIVE_INFINITY;
+        board.crash(random.chance(0.7));
+      },
+    },
     { name: 'power cut', run: () => board.powerCut(maybe(5_000, 200_000)) },
     { name: 'bad configuration', run: () => board.misconfigure() },
     { name: 'fails at every start', run: () => board.breakDown() },
@@ -265,6 +290,7 @@ describe(`supervision over ${HISTORIES} seeded histories`, () => {
       counters: new Map(),
       recoveriesMs: [],
       executions: 0,
+      verified: 0,
       brokerRestarts: 0,
       actionable: 0,
     };
