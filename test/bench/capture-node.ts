@@ -1,0 +1,100 @@
+import { parseJson } from '../../protocol/codec.js';
+import { field, Program, until } from '../system/demo-run.js';
+import { Site, visionOf } from '../system/site.js';
+import { cpuMs } from './process-cost.js';
+
+const SETTLE_MS = 5_000;
+
+export type NodeRun = {
+  readonly camera: Readonly<Record<string, unknown>>;
+  readonly modelPath?: string;
+  readonly measureMs: number;
+};
+
+/** What a real node did in its time: two processes, its broker and a real `mosquitto_sub` beside it. */
+export type NodeCost = {
+  /** Frames looked at per second, by its heartbeats. */
+  readonly fps: number;
+  /** Share of one core, without the capture program, 0..1 and more. */
+  readonly cpu: number;
+  /** Longest lag of its main process between two heartbeats (500 ms), one value each. */
+  readonly lagsMs: readonly number[];
+  /** Resident memory of both processes, the largest that was seen. */
+  readonly rssMiB: number;
+  /** From the capture of a frame to the line of `mosquitto_sub`, one value per record. */
+  readonly latenciesMs: readonly number[];
+};
+
+/** Starts a site with one node and one camera, lets it settle, and watches it. */
+export async function watchNode({ camera, modelPath, measureMs }: NodeRun): Promise<NodeCost> {
+  const site = await Site.open('cam1');
+  try {
+    const model = modelPath === undefined ? {} : { model: { path: modelPath } };
+    const listener = site.listen();
+    const stamped = new Stamped(site);
+    const edge = site.edge('cam1', { front: camera }, model);
+    const vision = await visionOf(edge);
+    await until(
+      () => `the camera is watched; the node said: ${edge.errors.slice(-5).join('\n')}`,
+      () => field(listener.last('cameraState', { node: 'cam1' }), 'ok') === true,
+    );
+    await sleep(SETTLE_MS);
+    const before = { beats: listener.payloads('beat').length, cpuMs: both(edge, vision), records: stamped.count };
+    const startedMs = performance.now();
+    await sleep(measureMs);
+    const elapsedMs = performance.now() - startedMs;
+    const usedMs = both(edge, vision) - before.cpuMs;
+    const beats = listener.payloads('beat').slice(before.beats);
+    const memory = listener.payloads('health').map((health) => Number(field(health, 'memory', 'rssMiB') ?? 0));
+    return {
+      fps: mean(beats.map((beat) => Number(field(beat, 'cameras', 'front', 'fps') ?? 0))),
+      cpu: usedMs / elapsedMs,
+      lagsMs: beats.map((beat) => Number(field(beat, 'loopLagMs') ?? 0)),
+      rssMiB: Math.max(0, ...memory),
+      latenciesMs: stamped.latenciesMs().slice(before.records),
+    };
+  } finally {
+    await site.close();
+  }
+}
+
+/** A `mosquitto_sub` that stamps what it prints with its own clock, which is this machine's, as is the camera's. */
+class Stamped {
+  readonly #program: Program;
+
+  constructor(site: Site) {
+    const topic = 'vedette/1/node/+/live';
+    this.#program = site.keep(
+      'listener',
+      new Program('mosquitto_sub', ['-h', '127.0.0.1', '-p', `${site.port}`, '-t', topic, '-F', '%U %p']),
+    );
+  }
+
+  get count(): number {
+    return this.latenciesMs().length;
+  }
+
+  latenciesMs(): number[] {
+    return this.#program.lines.flatMap((line) => {
+      const blank = line.indexOf(' ');
+      const arrivedMs = Number(line.slice(0, blank)) * 1000;
+      const records = field(parseJson(line.slice(blank + 1)), 'r');
+      if (!Array.isArray(records)) return [];
+      return records
+        .filter((record) => field(record, 'k') === 'track')
+        .map((record) => arrivedMs - Number(field(record, 't')));
+    });
+  }
+}
+
+function both(edge: Program, vision: number): number {
+  return (cpuMs(edge.child.pid ?? 0) ?? 0) + (cpuMs(vision) ?? 0);
+}
+
+function mean(values: readonly number[]): number {
+  return values.reduce((sum, value) => sum + value, 0) / Math.max(1, values.length);
+}
+
+function sleep(delayMs: number): Promise<void> {
+  return new Promise((resolve) => setTimeout(resolve, delayMs));
+}

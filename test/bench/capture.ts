@@ -1,0 +1,215 @@
+import { execFileSync } from 'node:child_process';
+import { existsSync, mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join, resolve } from 'node:path';
+import { parseArgs } from 'node:util';
+import { SystemClock } from '../../base/clock.js';
+import { bindModel, createSession } from '../../edge/vision/detect/load-detector.js';
+import { resolveModel } from '../../edge/vision/model/resolve-model.js';
+import { type BenchResult, buildReport, printReport, summarise, withRatio } from './bench-report.js';
+import { readFrames } from './capture-drivers.js';
+import { watchNode } from './capture-node.js';
+
+// npm run bench:capture -- [--json] [--only drivers,full,still,live] [--model FILE] [--seconds S] [--runs N]
+// drivers: frames/s and processor time per frame of each way a picture gets in.
+// full:    a real node on a video as fast as it goes, every frame through the model, against bare `session.run`.
+// still:   a real node on a picture in which nothing happens, at 5 frames/s.
+// live:    a real node on the simulated camera: capture to `mosquitto_sub`, lag, memory.
+
+const PARTS = ['drivers', 'full', 'still', 'live'];
+
+const { values: args } = parseArgs({
+  options: {
+    json: { type: 'boolean', default: false },
+    only: { type: 'string', default: PARTS.join(',') },
+    model: { type: 'string' },
+    seconds: { type: 'string', default: '20' },
+    runs: { type: 'string', default: '3' },
+  },
+});
+
+const fixtures = resolve(process.env.VEDETTE_FIXTURES ?? '../shared/fixtures');
+const builtIn = resolve('edge/models/vedette-sim.onnx');
+const video = `${fixtures}/videos/one-person-room.mp4`;
+const hasFixtures = existsSync(video);
+const modelPath = args.model ?? (hasFixtures ? `${fixtures}/models/yolox_nano.onnx` : builtIn);
+const measureMs = Number(args.seconds) * 1000;
+const runs = Number(args.runs);
+const parts = args.only.split(',');
+const simCommand = [process.execPath, resolve('dist/cli/vedette.js'), 'sim', 'camera'];
+const folder = mkdtempSync(join(tmpdir(), 'vedette-bench-'));
+const results: BenchResult[] = [];
+const unknown = parts.filter((part) => !PARTS.includes(part));
+if (unknown.length > 0) throw new Error(`--only ${unknown.join(',')}: any of ${PARTS.join(',')}`);
+
+async function repeat<T>(measure: () => Promise<T>): Promise<T[]> {
+  const values: T[] = [];
+  for (let i = 0; i < runs; i++) {
+    values.push(await measure());
+    process.stderr.write('.');
+  }
+  return values;
+}
+
+async function measureDrivers(): Promise<void> {
+  const sources: Record<string, { source: unknown; frames: number }> = {
+    'simulated camera 640x480, 30 frames/s asked for': { source: { driver: 'sim', seed: '7', fps: 30 }, frames: 150 },
+  };
+  if (hasFixtures) {
+    sources['video through ffmpeg, raw frames'] = { source: { driver: 'file', path: video, fps: 'max' }, frames: 300 };
+    const mjpeg = `${fixtures}/videos/one-person-room.mjpeg`;
+    sources['.mjpeg, not decoded'] = { source: { driver: 'file', path: mjpeg, fps: 'max' }, frames: 300 };
+  }
+  for (const [name, { source, frames }] of Object.entries(sources)) {
+    const costs = await repeat(() => readFrames(source, frames, simCommand));
+    results.push(
+      ...[
+        summarise(
+          `${name}: frames`,
+          'frames/s',
+          costs.map(({ fps }) => fps),
+        ),
+        summarise(
+          `${name}: node`,
+          'CPU ms/frame',
+          costs.map(({ ownCpuMs }) => ownCpuMs),
+        ),
+        summarise(
+          `${name}: its program`,
+          'CPU ms/frame',
+          costs.map(({ programCpuMs }) => programCpuMs),
+        ),
+      ],
+    );
+  }
+}
+
+/** Bare `session.run`, for as long as the node is watched. */
+async function bareFps(path: string): Promise<number> {
+  const clock = new SystemClock();
+  const model = await resolveModel(path);
+  const session = await createSession(model, 1);
+  const { inputs, decoder } = bindModel(model, session);
+  for (let i = 0; i < 10; i++) await session.run(inputs.feeds, decoder.outputNames);
+  const startedMs = clock.monoMs();
+  let done = 0;
+  for (; clock.monoMs() - startedMs < measureMs / 2; done++) await session.run(inputs.feeds, decoder.outputNames);
+  const fps = (done * 1000) / (clock.monoMs() - startedMs);
+  await session.release();
+  return fps;
+}
+
+async function measureFull(): Promise<void> {
+  if (!hasFixtures) return void process.stderr.write('full: skipped, the fixtures are not there\n');
+  const camera = {
+    source: { driver: 'file', path: video, fps: 'max' },
+    motion: { enabled: false },
+    regions: { mode: 'whole' },
+    snapshot: { enabled: false },
+  };
+  const rounds = await repeat(async () => ({
+    bare: await bareFps(modelPath),
+    node: await watchNode({ camera, modelPath, measureMs }),
+  }));
+  const bare = rounds.map((round) => round.bare);
+  const node = rounds.map((round) => round.node.fps);
+  const base = summarise('bare session.run', 'frames/s', bare);
+  results.push(
+    base,
+    withRatio(summarise('node: raw frames in to record appended', 'frames/s', node), node, base, bare),
+    summarise(
+      'node at full load: lag of its main process, p99',
+      'ms',
+      rounds.map((round) => p(99, round.node.lagsMs)),
+    ),
+    summarise(
+      'node at full load: both processes',
+      'MiB',
+      rounds.map((round) => round.node.rssMiB),
+    ),
+  );
+}
+
+async function measureStill(): Promise<void> {
+  const still = join(folder, 'still.mp4');
+  const picture = hasFixtures
+    ? ['-loop', '1', '-i', `${fixtures}/images/people-room.jpg`]
+    : ['-f', 'lavfi', '-i', 'smptebars'];
+  execFileSync('ffmpeg', [
+    ...['-v', 'error', '-nostdin', ...picture, '-t', '60', '-r', '5', '-vf', 'scale=640:480,noise=alls=4:allf=t'],
+    ...['-pix_fmt', 'yuv420p', '-y', still],
+  ]);
+  const camera = { source: { driver: 'file', path: still } };
+  const costs = await repeat(() => watchNode({ camera, modelPath, measureMs }));
+  results.push(
+    summarise(
+      'still scene, 5 frames/s: node without its capture program',
+      '% of a core',
+      costs.map(({ cpu }) => cpu * 100),
+    ),
+    summarise(
+      'still scene, 5 frames/s: both processes',
+      'MiB',
+      costs.map(({ rssMiB }) => rssMiB),
+    ),
+  );
+}
+
+async function measureLive(): Promise<void> {
+  const camera = { source: { driver: 'sim', seed: '7', fps: 10 } };
+  const costs = await repeat(() => watchNode({ camera, measureMs: measureMs * 2 }));
+  const name = 'simulated camera, built-in model';
+  results.push(
+    summarise(
+      `${name}: capture to mosquitto_sub, p50`,
+      'ms',
+      costs.map(({ latenciesMs }) => p(50, latenciesMs)),
+    ),
+    summarise(
+      `${name}: capture to mosquitto_sub, p99`,
+      'ms',
+      costs.map(({ latenciesMs }) => p(99, latenciesMs)),
+    ),
+    summarise(
+      `${name}: records`,
+      'records',
+      costs.map(({ latenciesMs }) => latenciesMs.length),
+    ),
+    summarise(
+      `${name}: lag of the main process, p99`,
+      'ms',
+      costs.map(({ lagsMs }) => p(99, lagsMs)),
+    ),
+    summarise(
+      `${name}: node without its camera`,
+      '% of a core',
+      costs.map(({ cpu }) => cpu * 100),
+    ),
+    summarise(
+      `${name}: both processes`,
+      'MiB',
+      costs.map(({ rssMiB }) => rssMiB),
+    ),
+  );
+}
+
+function p(percent: number, values: readonly number[]): number {
+  const sorted = [...values].sort((a, b) => a - b);
+  return sorted[Math.min(sorted.length - 1, Math.floor((sorted.length * percent) / 100))] ?? Number.NaN;
+}
+
+try {
+  if (parts.includes('drivers')) await measureDrivers();
+  if (parts.includes('full')) await measureFull();
+  if (parts.includes('still')) await measureStill();
+  if (parts.includes('live')) await measureLive();
+  process.stderr.write('\n');
+  const settings = {
+    model: modelPath.split('/').at(-1) ?? modelPath,
+    seconds: measureMs / 1000,
+    parts: parts.join(','),
+  };
+  printReport(buildReport('capture', settings, ['onnxruntime-node', 'sharp'], results), args.json);
+} finally {
+  rmSync(folder, { recursive: true, force: true });
+}
