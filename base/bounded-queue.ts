@@ -24,6 +24,11 @@ export class BoundedQueue<T> {
     return true;
   }
 
+  /** The oldest item, which stays. */
+  peek(): T | undefined {
+    return this.#items[0];
+  }
+
   shift(): T | undefined {
     return this.#items.shift();
   }

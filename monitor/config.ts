@@ -124,7 +124,21 @@ export const MonitorConfig = z
     sshKeyFile: z.string().min(1).max(4096).optional().describe("the monitor's private SSH key, mode 0600"),
     plan: PlanConfig.prefault({}),
     webhook: z
-      .strictObject({ url: z.url({ protocol: /^https?$/ }), timeoutMs: z.int().min(100).max(60_000).default(10_000) })
+      .strictObject({
+        url: z
+          .url({ protocol: /^https?$/, error: 'allowed: an http or https address' })
+          .refine((url) => !hasCredentials(url), 'holds a password: write the whole address into a file, urlFile')
+          .optional()
+          .describe('address; visible to whoever reads this file'),
+        urlFile: z
+          .string()
+          .min(1)
+          .max(4096)
+          .optional()
+          .describe('file with the address instead, mode 0600; `user:password@` in it becomes basic authentication'),
+        timeoutMs: z.int().min(100).max(60_000).default(10_000).describe('longest wait for an answer'),
+      })
+      .refine(({ url, urlFile }) => (url === undefined) !== (urlFile === undefined), 'needs url or urlFile, not both')
       .optional()
       .describe('gets a POST with {node, rule, what, atMs, monitor} when a person is needed'),
     timing: TimingConfig.prefault({}),
@@ -148,6 +162,12 @@ export const MonitorConfig = z
     }
   });
 export type MonitorConfig = z.infer<typeof MonitorConfig>;
+
+function hasCredentials(text: string): boolean {
+  if (!URL.canParse(text)) return false;
+  const { username, password } = new URL(text);
+  return username !== '' || password !== '';
+}
 
 /** A whole file as the monitor reads it: `site` and `monitor`. */
 export const MonitorFile = serviceSchema({ monitor: MonitorConfig });

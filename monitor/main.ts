@@ -1,14 +1,13 @@
 import { join } from 'node:path';
 import type { Clock } from '../base/clock.js';
 import { type DeepReadonly, readSecretFile } from '../base/config.js';
-import { messageOf } from '../base/errors.js';
+import { messageOf, OperationError } from '../base/errors.js';
 import { Link } from '../base/link/link.js';
 import { bulkClientId, siteLinkOptions } from '../base/link/site-link.js';
 import type { Log } from '../base/log.js';
 import { Presence } from '../base/presence/presence.js';
 import type { Random } from '../base/random.js';
 import type { ServiceNotify } from '../base/service-notify.js';
-import { routes } from '../protocol/routes.js';
 import type { MonitorFile } from './config.js';
 import { addressesOf, planEntriesOf, planTimingsOf, timingsOf } from './config.js';
 import { FrameWatch } from './frame-watch.js';
@@ -16,6 +15,7 @@ import { IncidentBoard } from './incident-board.js';
 import { IncidentStore } from './incident-store.js';
 import { MemoryFile } from './memory-file.js';
 import { Monitor } from './monitor.js';
+import { Notices } from './notices.js';
 import { Plan } from './plan/plan.js';
 import type { PlanMode } from './plan/plan-step.js';
 import type { Restarter } from './restarter/restarter.js';
@@ -67,8 +67,8 @@ export async function runMonitor(file: DeepReadonly<MonitorFile>, context: Monit
   await presence.open();
   const store = await openStore(stateDir, clock, log);
   const memory = new MemoryFile(stateDir, clock);
-  const { webhook: hook } = config;
-  const webhook = hook === undefined ? undefined : new Webhook({ ...hook, monitor: config.name, clock, random, log });
+  const webhook = await openWebhook(config, { clock, random, log });
+  const notices = new Notices({ link, monitor: config.name, log });
 
   const entries = planEntriesOf(config);
   const planTimings = planTimingsOf(config);
@@ -101,7 +101,7 @@ export async function runMonitor(file: DeepReadonly<MonitorFile>, context: Monit
     onIncident: (node, notes) => incidents.post(node, monitor.stateOf(node), notes),
     onNotice: (notice) => {
       webhook?.push(notice);
-      link.publish(routes.notice, { monitor: config.name }, notice).catch(() => {});
+      notices.push(notice);
     },
     onPhase: () => monitor.tellSoon(),
     clock,
@@ -117,7 +117,12 @@ export async function runMonitor(file: DeepReadonly<MonitorFile>, context: Monit
       note: (node, notes) => supervisor.note(node, notes),
       onMaintenance: (node, maintenance) => supervisor.onMaintenance(node, maintenance),
       stateOf: (node) => toldPhaseOf(plan.case(node)?.phase),
-      counters: () => ({ ...plan.counters.snapshot(), ...webhook?.counters.snapshot() }),
+      counters: () => ({
+        ...plan.counters.snapshot(),
+        ...notices.counters.snapshot(),
+        ...webhook?.counters.snapshot(),
+        ...store?.counters.snapshot(),
+      }),
     },
     frames: new FrameWatch(Object.keys(config.nodes), planTimings.staleMs),
     incidents,
@@ -129,6 +134,7 @@ export async function runMonitor(file: DeepReadonly<MonitorFile>, context: Monit
     clock,
     log,
   });
+  notices.open();
   const running = monitor.run(signal);
   link.open();
   await notify?.ready(`${inventory.length} nodes, ${entries.length} on boards`);
@@ -146,6 +152,24 @@ async function openRestarter(keyFile: string | undefined, clock: Clock): Promise
   // Without a key there are no boards, and nobody asks.
   const privateKey = keyFile === undefined ? '' : await readSecretFile(keyFile);
   return new SshRestarter({ privateKey, clock });
+}
+
+async function openWebhook(
+  { name, webhook }: DeepReadonly<MonitorFile['monitor']>,
+  parts: Pick<MonitorContext, 'clock' | 'random' | 'log'>,
+): Promise<Webhook | undefined> {
+  if (webhook === undefined) return undefined;
+  const { urlFile, timeoutMs } = webhook;
+  const text = urlFile === undefined ? (webhook.url ?? '') : await readSecretFile(urlFile);
+  if (/^https?:/i.test(text) && URL.canParse(text)) {
+    return new Webhook({ url: new URL(text), timeoutMs, monitor: name, ...parts });
+  }
+  throw new OperationError({
+    code: 'credentials-invalid',
+    op: 'read',
+    subject: `web hook's address in ${urlFile ?? 'webhook.url'}`,
+    message: 'it is no http or https address',
+  });
 }
 
 // A history that cannot be read or written is told; the fleet is supervised without it.

@@ -51,22 +51,24 @@ export class Supervisor {
     return this.#book.note(node, notes, phase !== 'idle');
   }
 
-  /** A person's word on a node, or its end; told to the board too, which obeys it whoever asks. */
+  /** A person's word on a node, or its end before its time; told to the board too, which obeys it whoever asks. */
   onMaintenance(node: string, maintenance: Maintenance | undefined): void {
     const { clock, plan } = this.#options;
     const leftMs = maintenance === undefined ? 0 : maintenance.untilMs - clock.nowMs();
-    const isOn = maintenance !== undefined && leftMs > 0;
-    const hold = isOn ? { by: maintenance.by, reason: maintenance.reason, leftMs } : undefined;
+    // It ran out, maybe while nobody looked. The board knows that too; what it holds now is somebody else's.
+    if (maintenance !== undefined && leftMs <= 0) return;
+    const hold = maintenance === undefined ? undefined : { by: maintenance.by, reason: maintenance.reason, leftMs };
     this.take({ kind: 'maintenance', node, hold });
     const unit = plan.case(node)?.entry.unit;
     if (unit === undefined) return;
-    const on = isOn
-      ? {
-          seconds: Math.min(604_800, Math.max(1, Math.ceil(leftMs / 1000))),
-          by: word(maintenance.by, 32),
-          reason: word(maintenance.reason, 64),
-        }
-      : null;
+    const on =
+      hold === undefined
+        ? null
+        : {
+            seconds: Math.min(604_800, Math.max(1, Math.ceil(leftMs / 1000))),
+            by: word(hold.by, 32),
+            reason: word(hold.reason, 64),
+          };
     this.#run(node, { verb: 'maintenance', unit, on }).then((reply) => {
       if (reply.kind === 'fault')
         this.#options.log.warn('maintenance not told to the board', { node, error: reply.message });

@@ -110,7 +110,10 @@ export function onMaintenance(
 ): void {
   if (hold === undefined) {
     book.change(one.entry.node, { hold: undefined });
-    if (one.hold !== undefined) book.decide(one, '2.5', 'maintenance is over');
+    if (one.hold === undefined) return;
+    book.decide(one, '2.5', 'maintenance is over');
+    // Who worked on it and says that it is done has looked at it.
+    if (one.phase === 'quarantined') onAcknowledged(book, one, one.hold.by, now);
     return;
   }
   const { by, reason, leftMs } = hold;
