@@ -1,8 +1,14 @@
-/** What can be done to the demo, by its table name. */
+/** What can be done to processes and boards, by its table name. */
 export const FAULT_KINDS = [
   'node killed',
+  /** As often as its board starts it, until that has had enough. */
+  'node given up',
   'node frozen',
   'node paused',
+  /** By a person, who starts it again later. */
+  'node stopped',
+  'board unplugged',
+  'board cut off',
   'vision killed',
   'vision frozen',
   'camera wedged',
@@ -17,10 +23,10 @@ export type ChaosFault = {
   readonly kind: FaultKind;
   /** Node id, `broker` or `monitor`. */
   readonly target: string;
-  /** Invocation of the node it was done to; absent for broker and monitor. */
+  /** Invocation of the service it was done to, where that is known. */
   readonly inv?: string;
   readonly atMs: number;
-  /** When a paused process was let go on. */
+  /** When whoever did it took it back: a paused process goes on, a board has its power or its network again. */
   readonly untilMs?: number;
 };
 
@@ -33,13 +39,18 @@ export type BeatSeen = {
   readonly frameAtMs: number | null;
 };
 
-/** An order `restart` that a board carried out: from the board's own audit log. */
+/** An order `restart` that a board carried out: from the board's own audit log. `node` may be `broker`. */
 export type RestartDone = { readonly node: string; readonly inv: string; readonly atMs: number };
 
 /** A service that ended without being asked to: from the board's own log. */
 export type ServiceFailed = { readonly node: string; readonly atMs: number };
 
-export type IncidentSeen = { readonly node: string; readonly openedAtMs: number };
+export type IncidentSeen = {
+  readonly node: string;
+  readonly openedAtMs: number;
+  /** What the monitor said of it, as last heard. */
+  readonly evidence: readonly { readonly atMs: number; readonly what: string }[];
+};
 
 export type RecordCounts = {
   /** Records the writers' heads and live streams tell of. */
@@ -63,7 +74,14 @@ export type ChaosHistory = {
   readonly endMs: number;
 };
 
+const DEATHS: readonly FaultKind[] = ['node killed', 'node given up', 'node frozen', 'board unplugged'];
+
 /** Kinds after which only another invocation can be well. */
 export function isDeath({ kind }: Pick<ChaosFault, 'kind'>): boolean {
-  return kind === 'node killed' || kind === 'node frozen';
+  return DEATHS.includes(kind);
+}
+
+/** Done to the broker or the monitor: whoever depends on them is not seen for a while. */
+export function isBlinding({ target }: Pick<ChaosFault, 'target'>): boolean {
+  return target === 'broker' || target === 'monitor';
 }

@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { boundMs } from './chaos-bounds.js';
+import { boundMs, DEMO } from './chaos-bounds.js';
 import type { BeatSeen, ChaosFault, ChaosHistory, FaultKind, RestartDone } from './chaos-history.js';
 import { judgeChaos, quantiles, recoveredAtMs } from './chaos-judge.js';
 
@@ -23,7 +23,7 @@ function restart(atMs: number, inv = 'a'): RestartDone {
 }
 
 function judge(history: Partial<ChaosHistory>): ReturnType<typeof judgeChaos> {
-  return judgeChaos({
+  const all: ChaosHistory = {
     faults: [],
     beats: beats('a', 0, END_MS),
     restarts: [],
@@ -33,7 +33,8 @@ function judge(history: Partial<ChaosHistory>): ReturnType<typeof judgeChaos> {
     records: { appended: 100, missing: 0, filled: 0, duplicates: 0 },
     endMs: END_MS,
     ...history,
-  });
+  };
+  return judgeChaos(all, DEMO);
 }
 
 /** Killed at 100 s, restarted at 105 s, beats again from 110 s. */
@@ -42,7 +43,7 @@ const KILLED: Partial<ChaosHistory> = {
   beats: [...beats('a', 0, 100_000), ...beats('b', 110_000, END_MS)],
   restarts: [restart(105_000)],
   failures: [{ node: 'cam1', atMs: 100_050 }],
-  incidents: [{ node: 'cam1', openedAtMs: 100_500 }],
+  incidents: [{ node: 'cam1', openedAtMs: 100_500, evidence: [] }],
 };
 
 describe('the judge of chaos', () => {
@@ -67,7 +68,7 @@ describe('the judge of chaos', () => {
 
   it('calls a death missed that is back after its bound, and not at the bound', () => {
     const [killed] = KILLED.faults ?? [];
-    const limitMs = killed === undefined ? 0 : boundMs(killed, [killed]);
+    const limitMs = killed === undefined ? 0 : boundMs(killed, [killed], [], DEMO);
     const backAt = (tookMs: number) => judge({ ...KILLED, beats: beats('b', 100_000 + tookMs, END_MS) }).missedDeaths;
     expect(backAt(limitMs)).toBe(0);
     expect(backAt(limitMs + 1)).toBe(1);
@@ -149,14 +150,53 @@ describe('the judge of chaos', () => {
     expect(recoveredAtMs(broker, { beats: beats('a', 104_500, 110_000), rosterAtMs: [] })).toBe(106_500);
   });
 
-  it('gives a death more time when the monitor could not see, or had another one to act on', () => {
+  it('gives a death more time from when the monitor could see again, and for each turn of another node', () => {
     const killed = fault('node killed', 100_000);
-    const alone = boundMs(killed, [killed]);
+    const bound = (faults: ChaosFault[], restarts: RestartDone[] = []) => boundMs(killed, faults, restarts, DEMO);
+    const alone = bound([killed]);
     const broker: ChaosFault = { kind: 'broker killed', target: 'broker', atMs: 98_000 };
-    expect(boundMs(killed, [broker, killed])).toBe(alone + 50_000);
-    expect(boundMs(killed, [{ ...broker, atMs: 30_000 }, killed])).toBe(alone);
-    const other = fault('node frozen', 95_000, { target: 'cam2', inv: 'c' });
-    expect(boundMs(killed, [other, killed])).toBe(alone + 30_000);
+    expect(bound([broker, killed])).toBe(81_000);
+    expect(bound([{ ...broker, atMs: 30_000 }, killed])).toBe(alone);
+    expect(bound([{ ...broker, atMs: 100_000 + alone }, killed]), 'too late to hide it').toBe(alone);
+    const again: ChaosFault = { kind: 'broker paused', target: 'broker', atMs: 150_000, untilMs: 155_000 };
+    expect(bound([broker, killed, again]), 'blinded again before it could act').toBe(138_000);
+    const other = { ...restart(95_000), node: 'cam2' };
+    expect(bound([killed], [other])).toBe(alone + 30_000);
+    expect(bound([killed], [restart(105_000)]), 'its own restart').toBe(alone);
+    expect(bound([killed], [{ ...other, atMs: 60_000 }]), 'over before').toBe(alone);
+  });
+
+  it('calls the restart of a unit false that a person stopped, or that is cut off and works', () => {
+    for (const kind of ['node stopped', 'board cut off'] as const) {
+      const faults = [fault(kind, 100_000, { untilMs: 140_000 })];
+      const heard = [...beats('a', 0, 100_000), ...beats(kind === 'node stopped' ? 'b' : 'a', 142_000, END_MS)];
+      expect(judge({ faults, beats: heard }).isGood, kind).toBe(true);
+      expect(judge({ faults, beats: heard, restarts: [restart(130_000)] }).restarts.false, kind).toBe(1);
+    }
+  });
+
+  it('has a board back as another life after its power was cut, and as the same after its network was', () => {
+    const backOf = (kind: FaultKind, inv: string) =>
+      recoveredAtMs(fault(kind, 100_000, { untilMs: 120_000 }), {
+        beats: beats(inv, 122_000, 130_000),
+        rosterAtMs: [],
+      });
+    expect(backOf('board unplugged', 'a')).toBeUndefined();
+    expect(backOf('board unplugged', 'b')).toBe(122_000);
+    expect(backOf('board cut off', 'a')).toBe(124_000);
+  });
+
+  it('tells with a late death what the monitor said of it', () => {
+    const evidence = [
+      { atMs: 101_000, what: 'will' },
+      { atMs: 290_000, what: 'another story' },
+    ];
+    const incidents = [{ node: 'cam1', openedAtMs: 100_500, evidence }];
+    const late = judge({ ...KILLED, incidents, beats: beats('b', 180_000, END_MS) });
+    expect(late.problems).toEqual([
+      'node killed (cam1) at 00:01:40: back after 80.0 s, bound 35.0 s',
+      '  00:01:41 will',
+    ]);
   });
 
   it('takes quantiles by nearest rank', () => {

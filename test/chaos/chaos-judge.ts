@@ -1,4 +1,4 @@
-import { boundMs, DEMO } from './chaos-bounds.js';
+import { boundMs, type ChaosTimes } from './chaos-bounds.js';
 import {
   type ChaosFault,
   type ChaosHistory,
@@ -68,20 +68,20 @@ export function recoveredAtMs(
   return after.find(({ inv }, i) => inv !== fault.inv || i > 0)?.atMs;
 }
 
-/** Judges a whole run. Pure. */
-export function judgeChaos(history: ChaosHistory): ChaosVerdict {
+/** Judges a whole run on a ground with these times. Pure. */
+export function judgeChaos(history: ChaosHistory, times: ChaosTimes): ChaosVerdict {
   const { faults, restarts, failures, records, endMs } = history;
   const outcomes = faults.map((fault) => {
     const backAtMs = recoveredAtMs(fault, history);
     const tookMs = (backAtMs ?? endMs) - fault.atMs;
-    const limitMs = boundMs(fault, faults);
+    const limitMs = boundMs(fault, faults, restarts, times);
     const isLate = tookMs > limitMs;
     return { fault, tookMs, limitMs, isBack: backAtMs !== undefined, isLate, isSeen: isSeen(fault, backAtMs, history) };
   });
   const deaths = outcomes.filter(({ fault }) => isDeath(fault));
   // A fault at the very end may have had no time: the driver waits for the bound, so that what is not back is missed.
   const missed = deaths.filter(({ isBack, isLate }) => !isBack || isLate);
-  const reasons = restarts.map((restart) => ({ restart, reason: reasonOf(restart, history) }));
+  const reasons = restarts.map((restart) => ({ restart, reason: reasonOf(restart, history, times) }));
   const wrong = reasons.filter(({ reason }) => reason === 'false');
   const count = (wanted: RestartReason) => reasons.filter(({ reason }) => reason === wanted).length;
   const own = failures.filter(
@@ -95,10 +95,10 @@ export function judgeChaos(history: ChaosHistory): ChaosVerdict {
     // What is not a death has no bound to be missed, but it has to come back too.
     ...outcomes
       .filter(({ fault, isBack, isLate }) => !isBack || (isDeath(fault) && isLate))
-      .map(
-        ({ fault, tookMs, limitMs, isBack }) =>
-          `${describe(fault)}: ${isBack ? `back after ${seconds(tookMs)}` : 'not back'}, bound ${seconds(limitMs)}`,
-      ),
+      .flatMap(({ fault, tookMs, limitMs, isBack }) => [
+        `${describe(fault)}: ${isBack ? `back after ${seconds(tookMs)}` : 'not back'}, bound ${seconds(limitMs)}`,
+        ...saidOf(fault, tookMs, history),
+      ]),
     ...(records.missing > 0 ? [`${records.missing} records are missing at the listener`] : []),
   ];
   return {
@@ -139,22 +139,40 @@ function isSeen(
   );
 }
 
-function reasonOf(restart: RestartDone, history: ChaosHistory): RestartReason {
+/** What the monitor said of a node while a fault of it lasted. */
+function saidOf({ target, atMs }: ChaosFault, tookMs: number, { incidents }: ChaosHistory): string[] {
+  return incidents
+    .filter(({ node }) => node === target)
+    .flatMap(({ evidence }) => evidence)
+    .filter((one) => one.atMs >= atMs && one.atMs <= atMs + tookMs + WELL_MS)
+    .map((one) => `  ${time(one.atMs)} ${one.what}`);
+}
+
+function reasonOf(restart: RestartDone, history: ChaosHistory, times: ChaosTimes): RestartReason {
   const { faults, failures, beats } = history;
   const before = beats.filter(({ inv, atMs }) => inv === restart.inv && atMs <= restart.atMs);
   const firstAtMs = before[0]?.atMs ?? Number.POSITIVE_INFINITY;
   const mine = faults.filter(({ inv, atMs }) => inv === restart.inv && atMs <= restart.atMs);
-  if (mine.some(({ kind }) => kind === 'node killed')) return 'dead';
+  // Whatever else is wrong with it: a person stopped it.
+  if (mine.some(({ kind }) => kind === 'node stopped')) return 'false';
+  if (mine.some(({ kind }) => kind.endsWith(' killed') && isMain(kind))) return 'dead';
+  if (mine.some(({ kind }) => kind === 'node given up' || kind === 'board unplugged')) return 'dead';
   // It ended by itself, after it had lived.
   if (failures.some(({ node, atMs }) => node === restart.node && atMs >= firstAtMs && atMs <= restart.atMs))
     return 'dead';
   if (mine.some(({ kind }) => kind === 'node frozen')) return 'frozen';
-  if (mine.some(({ kind, untilMs }) => kind === 'node paused' && restart.atMs <= (untilMs ?? endOfTime) + WELL_MS)) {
+  if (mine.some(({ kind, untilMs }) => kind.endsWith(' paused') && restart.atMs <= (untilMs ?? endOfTime) + WELL_MS)) {
     return 'frozen';
   }
   const newestFrameAtMs = before.at(-1)?.frameAtMs ?? undefined;
-  const isOld = newestFrameAtMs !== undefined && restart.atMs - newestFrameAtMs > DEMO.wedgedMs;
-  return mine.length > 0 && isOld ? 'wedged' : 'false';
+  const isOld = newestFrameAtMs !== undefined && restart.atMs - newestFrameAtMs > times.wedgedMs;
+  // Who is cut off is not heard, and works.
+  return mine.some(({ kind }) => kind !== 'board cut off') && isOld ? 'wedged' : 'false';
+}
+
+/** Done to the main process of a service. */
+function isMain(kind: FaultKind): boolean {
+  return !/^(vision|camera)/.test(kind);
 }
 
 const endOfTime = Number.POSITIVE_INFINITY;

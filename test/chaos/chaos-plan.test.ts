@@ -1,9 +1,15 @@
 import { describe, expect, it } from 'vitest';
 import { Random } from '../../base/random.js';
+import { DEMO } from './chaos-bounds.js';
 import { FAULT_KINDS, isDeath } from './chaos-history.js';
-import { type FaultSoFar, planFault } from './chaos-plan.js';
+import { type ChaosRules, type FaultSoFar, planFault } from './chaos-plan.js';
 
 const NODES = ['cam1', 'cam2', 'cam3', 'cam4'];
+const RULES: ChaosRules = {
+  nodes: NODES,
+  weights: Object.fromEntries(FAULT_KINDS.map((kind) => [kind, 2])),
+  times: DEMO,
+};
 
 /** Faults of one seed where every service is back after `tookMs`. */
 function planAll(seed: number, steps: number, tookMs: number): FaultSoFar[] {
@@ -11,7 +17,7 @@ function planAll(seed: number, steps: number, tookMs: number): FaultSoFar[] {
   const past: { fault: FaultSoFar['fault']; backAtMs: number | undefined }[] = [];
   for (let nowMs = 0; nowMs < steps * 1_000; nowMs += 1_000) {
     for (const one of past) if (nowMs - one.fault.atMs >= tookMs) one.backAtMs ??= nowMs;
-    const next = planFault(NODES, past, nowMs, random);
+    const next = planFault(RULES, past, nowMs, random);
     if (next === undefined) continue;
     const { kind, target, pauseMs } = next;
     const until = pauseMs === undefined ? {} : { untilMs: nowMs + pauseMs };
@@ -24,7 +30,7 @@ describe('the plan of faults', () => {
   it('never silences three nodes within the mass window, nor a node that is not well yet', () => {
     for (let seed = 1; seed <= 20; seed++) {
       const past = planAll(seed, 300, 12_000);
-      const silencing = past.filter(({ fault }) => fault.kind.startsWith('node')).map(({ fault }) => fault.atMs);
+      const silencing = past.filter(({ fault }) => /^(node|board)/.test(fault.kind)).map(({ fault }) => fault.atMs);
       const near = silencing.map(
         (fromMs) => silencing.filter((atMs) => atMs >= fromMs && atMs < fromMs + 20_000).length,
       );
@@ -40,7 +46,14 @@ describe('the plan of faults', () => {
   it('does every kind of fault, and pauses only what is let go on', () => {
     const past = planAll(1, 1_800, 12_000);
     expect(new Set(past.map(({ fault }) => fault.kind))).toEqual(new Set(FAULT_KINDS));
-    for (const { fault } of past) expect(fault.untilMs !== undefined).toBe(fault.kind.endsWith('paused'));
+    const isTakenBack = /paused|stopped|unplugged|cut off/;
+    for (const { fault } of past) expect(fault.untilMs !== undefined).toBe(isTakenBack.test(fault.kind));
+  });
+
+  it('does nothing that its rules do not name', () => {
+    const rules = { ...RULES, weights: { 'node killed': 1 } };
+    const random = new Random(1);
+    for (let i = 0; i < 100; i++) expect(planFault(rules, [], i, random)?.kind).toBe('node killed');
   });
 
   it('breaks nothing more of a node that does not come back, and at most two', () => {

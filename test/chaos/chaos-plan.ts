@@ -1,14 +1,21 @@
 import type { Random } from '../../base/random.js';
-import { DEMO } from './chaos-bounds.js';
-import { type ChaosFault, type FaultKind, isDeath } from './chaos-history.js';
+import type { ChaosTimes } from './chaos-bounds.js';
+import { type ChaosFault, FAULT_KINDS, type FaultKind, isBlinding, isDeath } from './chaos-history.js';
 
 /** A fault and, once it is known, when its service was back. */
 export type FaultSoFar = { readonly fault: ChaosFault; readonly backAtMs: number | undefined };
 
 export type NextFault = { readonly kind: FaultKind; readonly target: string; readonly pauseMs?: number };
 
+/** What may be broken of a ground, and how often each kind is drawn. */
+export type ChaosRules = {
+  readonly nodes: readonly string[];
+  readonly weights: Readonly<Partial<Record<FaultKind, number>>>;
+  readonly times: Pick<ChaosTimes, 'healthyMs'>;
+};
+
 /** Longer than a series of restarts lasts: a node is hit again only when its ladder begins anew. */
-const QUIET_MS = DEMO.healthyMs + 5_000;
+const LADDER_MS = 5_000;
 /** After a fault that its node mends itself there is no ladder to wait for. */
 const SHORT_QUIET_MS = 8_000;
 /** Three nodes within 20 s are a mass incident, which is held back: no more than two fall silent within this time. */
@@ -17,62 +24,61 @@ const SILENCED_MAX = 2;
 /** Broker and monitor are left alone for so long: a monitor that settles all the time sees nothing. */
 const CENTRE_QUIET_MS = 45_000;
 
-const WEIGHTS: Readonly<Record<FaultKind, number>> = {
-  'node killed': 6,
-  'node frozen': 4,
-  'node paused': 3,
-  'vision killed': 2,
-  'vision frozen': 2,
-  'camera wedged': 2,
-  'broker killed': 2,
-  'broker paused': 1,
-  'monitor killed': 2,
+/** How long a fault lasts that is taken back, ms. A person who stops a unit stays until its monitor has asked after it. */
+const PAUSES: Partial<Record<FaultKind, readonly [number, number]>> = {
+  'node paused': [1_000, 12_000],
+  'broker paused': [1_000, 8_000],
+  'node stopped': [25_000, 45_000],
+  'board cut off': [5_000, 40_000],
+  'board unplugged': [3_000, 30_000],
 };
 
 /** What to break next; undefined while nothing may be broken. Pure but for the random numbers it draws. */
 export function planFault(
-  nodes: readonly string[],
+  rules: ChaosRules,
   past: readonly FaultSoFar[],
   nowMs: number,
   random: Random,
 ): NextFault | undefined {
-  const targets = new Map<FaultKind, readonly string[]>();
-  for (const kind of kinds()) targets.set(kind, targetsOf(kind, nodes, past, nowMs));
-  const possible = kinds().filter((kind) => (targets.get(kind) ?? []).length > 0);
+  const targets = new Map(kindsOf(rules).map((kind) => [kind, targetsOf(kind, rules, past, nowMs)]));
+  const possible = [...targets.keys()].filter((kind) => (targets.get(kind) ?? []).length > 0);
   if (possible.length === 0) return undefined;
-  const kind = pickWeighted(possible, random);
+  const kind = pickWeighted(possible, rules, random);
   const target = random.pick(targets.get(kind) ?? []);
-  if (kind === 'node paused') return { kind, target, pauseMs: Math.round(random.range(1_000, 12_000)) };
-  if (kind === 'broker paused') return { kind, target, pauseMs: Math.round(random.range(1_000, 8_000)) };
-  return { kind, target };
+  const pause = PAUSES[kind];
+  return pause === undefined ? { kind, target } : { kind, target, pauseMs: Math.round(random.range(...pause)) };
 }
 
-function kinds(): FaultKind[] {
-  return Object.keys(WEIGHTS).filter((kind): kind is FaultKind => kind in WEIGHTS);
+function kindsOf({ weights }: ChaosRules): FaultKind[] {
+  return FAULT_KINDS.filter((kind) => (weights[kind] ?? 0) > 0);
 }
 
 function targetsOf(
   kind: FaultKind,
-  nodes: readonly string[],
+  { nodes, times }: ChaosRules,
   past: readonly FaultSoFar[],
   nowMs: number,
 ): readonly string[] {
-  if (kind.startsWith('broker') || kind.startsWith('monitor')) {
-    const centre = past.filter(({ fault }) => fault.target === 'broker' || fault.target === 'monitor');
-    return isQuiet(centre, nowMs, CENTRE_QUIET_MS) ? [kind.split(' ')[0] ?? ''] : [];
+  const role = kind.split(' ')[0] ?? '';
+  if (isBlinding({ target: role })) {
+    const centre = past.filter(({ fault }) => isBlinding(fault));
+    return isQuiet(centre, nowMs, CENTRE_QUIET_MS) ? [role] : [];
   }
-  const silencing = past.filter(({ fault }) => fault.kind.startsWith('node'));
-  const recent = silencing.filter(({ fault }) => nowMs - fault.atMs < MASS_WINDOW_MS).length;
-  if (kind.startsWith('node') && recent >= SILENCED_MAX) return [];
+  const recent = past.filter(({ fault }) => isSilencing(fault.kind) && nowMs - fault.atMs < MASS_WINDOW_MS).length;
+  if (isSilencing(kind) && recent >= SILENCED_MAX) return [];
   const open = past.filter(({ fault, backAtMs }) => isDeath(fault) && backAtMs === undefined).length;
   if (isDeath({ kind }) && open >= SILENCED_MAX) return [];
   return nodes.filter((node) =>
     isQuiet(
       past.filter(({ fault }) => fault.target === node),
       nowMs,
-      QUIET_MS,
+      times.healthyMs + LADDER_MS,
     ),
   );
+}
+
+function isSilencing(kind: FaultKind): boolean {
+  return /^(node|board)/.test(kind);
 }
 
 function isQuiet(past: readonly FaultSoFar[], nowMs: number, quietMs: number): boolean {
@@ -82,7 +88,7 @@ function isQuiet(past: readonly FaultSoFar[], nowMs: number, quietMs: number): b
   });
 }
 
-function pickWeighted(possible: readonly FaultKind[], random: Random): FaultKind {
-  const pool = possible.flatMap((kind) => Array.from({ length: WEIGHTS[kind] }, () => kind));
+function pickWeighted(possible: readonly FaultKind[], { weights }: ChaosRules, random: Random): FaultKind {
+  const pool = possible.flatMap((kind) => Array.from({ length: weights[kind] ?? 0 }, () => kind));
   return random.pick(pool);
 }

@@ -57,9 +57,11 @@ export class ChaosWatch {
     });
     this.#link.subscribe(routes.incident, {}, ({ params, payload }) => {
       const { node } = params;
-      const { openedAtMs } = payload;
-      const isKnown = this.incidents.some((one) => one.node === node && one.openedAtMs === openedAtMs);
-      if (!isKnown) this.incidents.push({ node, openedAtMs });
+      const { openedAtMs, evidence } = payload;
+      const at = this.incidents.findIndex((one) => one.node === node && one.openedAtMs === openedAtMs);
+      const seen = { node, openedAtMs, evidence: evidence.map(({ atMs, what }) => ({ atMs, what })) };
+      if (at === -1) this.incidents.push(seen);
+      else this.incidents[at] = seen;
     });
     this.#link.subscribe(routes.roster, {}, ({ payload }) => {
       if (payload.mode === 'watching' || payload.mode === 'mass') this.rosterAtMs.push(payload.atMs);

@@ -56,8 +56,14 @@ const UNIT_OF_MONITOR = { passwordFile: 'password', sshKeyFile: 'ssh-key' };
  * seconds here. YAML in the words of JSON.
  * @param hostKeys fingerprints by board.
  * @param files where its secrets are; as the shipped unit has them unless given.
+ * @param plan more of its plan.
  */
-export function actingMonitor(name: string, hostKeys: ReadonlyMap<number, string>, files = UNIT_OF_MONITOR): string {
+export function actingMonitor(
+  name: string,
+  hostKeys: ReadonlyMap<number, string>,
+  files = UNIT_OF_MONITOR,
+  plan: Readonly<Record<string, number>> = {},
+): string {
   const boards = [...hostKeys].map(([board, hostKey]) => [`board${board}`, { host: addressOf(board), hostKey }]);
   const monitor = {
     name,
@@ -69,6 +75,7 @@ export function actingMonitor(name: string, hostKeys: ReadonlyMap<number, string
     plan: {
       ...{ verifyMs: 40_000, retryMs: 1000, staleMs: 8000, wedgedMs: 8000, startMs: 15_000 },
       restartDelaysMs: [0, 5000],
+      ...plan,
     },
   };
   return `${SITE}monitor: ${JSON.stringify(monitor)}\n`;

@@ -37,10 +37,11 @@ export class MonitorRun {
     return new MonitorRun(name, runVedette('monitor', '--config', config, '--state', state));
   }
 
-  /** On board 1, set up as docs/operations.md says. */
-  static async unit(): Promise<MonitorRun> {
+  /** On board 1, set up as docs/operations.md says; `plan` is what its configuration has besides the chapters'. */
+  static async unit(plan: Readonly<Record<string, number>> = {}): Promise<MonitorRun> {
     const board = new Board(BROKER_BOARD);
-    await push(BROKER_BOARD, actingMonitor('monitor', await hostKeys()), '/etc/vedette/monitor.yaml');
+    const config = actingMonitor('monitor', await hostKeys(), undefined, plan);
+    await push(BROKER_BOARD, config, '/etc/vedette/monitor.yaml');
     await push(BROKER_BOARD, readFileSync(passwordFile('monitor'), 'utf8'), '/etc/vedette/monitor.password', 0o600);
     await push(BROKER_BOARD, readFileSync(keyFile('monitor'), 'utf8'), '/etc/vedette/monitor.ssh-key', 0o600);
     await board.console('systemctl', 'stop', UNIT);
