@@ -17,7 +17,10 @@ export class SyncBudget {
     this.#tokens = options.burst;
   }
 
-  /** Takes the next fsync from the budget; the delay in ms after which it should be made. */
+  /**
+   * Takes the next fsync from the budget; the delay in ms after which it should be made, never more than the refill: those
+   * that a burst makes sooner than they were given leave no debt.
+   */
   take(nowMonoMs: number): number {
     if (this.#refillMs === 0) return this.#soonMs;
     const refills = Math.max(0, Math.floor((nowMonoMs - this.#refilledMonoMs) / this.#refillMs));
@@ -28,7 +31,7 @@ export class SyncBudget {
       return this.#soonMs;
     }
     // The refill that comes next is spent already.
-    this.#refilledMonoMs += this.#refillMs;
+    this.#refilledMonoMs = Math.min(this.#refilledMonoMs, nowMonoMs) + this.#refillMs;
     return Math.max(this.#soonMs, this.#refilledMonoMs - nowMonoMs);
   }
 }

@@ -54,6 +54,7 @@ async function open(): Promise<void> {
   link.open();
   bulk.open();
   sides.open();
+  isOpen = true;
 }
 
 async function close(): Promise<void> {
@@ -66,6 +67,7 @@ type Log = { readonly node: string; readonly epoch: string; held: number; durabl
 const watched: Log[] = [];
 const seen = { appended: [] as Said['appended'], held: [] as Said['held'], durable: [] as Said['durable'] };
 const newest = { id: 0, seq: 0 };
+let isOpen = false;
 
 async function append(): Promise<void> {
   const x = random.int(500);
@@ -136,7 +138,7 @@ process.on('message', async (message) => {
   const added = await carryOut(order);
   const rssMiB = process.memoryUsage().rss / MIB;
   const rssMaxMiB = process.resourceUsage().maxRSS / 1024;
-  process.send?.({ epoch: records.epoch ?? '', seq: newest.seq, rssMiB, rssMaxMiB, ...added });
+  process.send?.({ epoch: (isOpen ? records.epoch : undefined) ?? '', seq: newest.seq, rssMiB, rssMaxMiB, ...added });
   if (order.do === 'close') process.exit(0);
 });
 process.on('disconnect', () => process.exit(0));

@@ -6,6 +6,7 @@ import { Link } from '../../base/link/link.js';
 import { silentLog } from '../../base/log.js';
 import { Random } from '../../base/random.js';
 import type { Answer, Cut } from '../../protocol/query.js';
+import type { ReplicaState } from '../../protocol/replica.js';
 import { routes } from '../../protocol/routes.js';
 import { Program, until } from './demo-run.js';
 import type { Site } from './site.js';
@@ -18,6 +19,9 @@ type NodeOptions = {
   readonly stateDir?: string;
 };
 
+/** Where the nodes and the reader meet, and where their passwords lie. */
+export type MeetingPoint = { readonly url: string; passwordFile(name: string): string };
+
 /** What one replica said of a cut. */
 export type Verdict = { readonly digest: string; readonly count: number; readonly missing: number };
 
@@ -26,18 +30,27 @@ const HARNESS = resolve(import.meta.dirname, 'replica-node.mjs');
 /** Nodes that only keep records, as processes, and a reader that asks each of them the same. */
 export class ReplicaFleet {
   readonly #site: Site;
+  readonly #broker: MeetingPoint;
+  readonly #states = new Map<string, ReplicaState>();
   readonly #programs = new Map<string, Program>();
   readonly #answers = new Map<string, (answer: Answer, from: string) => void>();
   #link: Link | undefined;
 
-  constructor(site: Site) {
+  /** @param broker the site's own unless given. */
+  constructor(site: Site, broker?: MeetingPoint) {
     this.#site = site;
+    this.#broker = broker ?? {
+      get url() {
+        return site.brokerUrl;
+      },
+      passwordFile: (name) => site.path(`${name}.password`),
+    };
   }
 
   /** Opens the reader; its user must exist. */
-  async open(url = this.#site.brokerUrl): Promise<void> {
+  async open(url = this.#broker.url): Promise<void> {
     const clock = new SystemClock();
-    const password = readFileSync(this.#site.path('reader1.password'), 'utf8').trim();
+    const password = readFileSync(this.#broker.passwordFile('reader1'), 'utf8').trim();
     const link = new Link({
       ...{ url, password, clock, log: silentLog, root: 'vedette', clientId: 'reader1', username: 'reader1' },
       random: new Random('reader'),
@@ -46,15 +59,18 @@ export class ReplicaFleet {
     link.subscribe(routes.answer, { recipient: 'reader1' }, ({ params, payload }) => {
       this.#answers.get(payload.id)?.(payload, params.sender);
     });
+    link.subscribe(routes.replica, {}, ({ params, payload }) => {
+      this.#states.set(params.node, payload);
+    });
     link.open();
     this.#link = link;
     await until('the reader is connected', () => link.isUp, 20_000);
   }
 
   start(node: string, options: NodeOptions = {}): Program {
-    const { recordsPerS = 0, wallOffsetMs = 0, brokers = [this.#site.brokerUrl] } = options;
+    const { recordsPerS = 0, wallOffsetMs = 0, brokers = [this.#broker.url] } = options;
     const stateDir = options.stateDir ?? this.#site.folder(node);
-    const args = [brokers.join(','), node, this.#site.path(`${node}.password`), stateDir, this.#sideFile];
+    const args = [brokers.join(','), node, this.#broker.passwordFile(node), stateDir, this.#sideFile];
     const all = [HARNESS, ...args, `${recordsPerS}`, `${wallOffsetMs}`];
     const program = this.#site.keep(node, new Program(process.execPath, all));
     this.#programs.set(node, program);
@@ -80,6 +96,11 @@ export class ReplicaFleet {
   /** Takes away a node's disk; it must not run. */
   wipe(node: string): void {
     rmSync(this.#site.path(node), { recursive: true, force: true });
+  }
+
+  /** What a node's replica published last. */
+  state(node: string): ReplicaState | undefined {
+    return this.#states.get(node);
   }
 
   /** What the nodes say they appended: the newest seq of each epoch of each. */
