@@ -42,53 +42,49 @@ function withoutLost(appended: Cut, held: ReadonlyMap<string, number>): Cut {
 }
 
 describeWithProgram('mosquitto', 'replicas that meet at Mosquitto', () => {
-  it(
-    'are equal, and equal to what was appended, after kill -9, freezes, lost disks, a killed and a wiped broker',
-    async () => {
-      const { site, mosquitto, fleet } = await openFleet();
-      const random = new Random(SEED);
-      const faults: Record<string, number> = {};
-      const held = new Map<string, number>();
-      const start = (node: string) => fleet.start(node, { recordsPerS: 30 });
-      for (const node of NODES) start(node);
-      await until('all nodes append', () => fleet.appended().length === NODES.length, 30_000);
-      // Each kind at least once, whatever the seed says. Not a third broker within a minute: one that tells no epoch and cuts
-      // its sessions that often looks like a second device with the same name, and nodes hold off for a minute.
-      const plan = ['kill', 'freeze', 'disk', 'broker', 'wiped broker'];
-      while (plan.length < FAULTS) plan.push(random.pick(['kill', 'freeze']));
-      for (const fault of plan) {
-        const node = random.pick(NODES);
-        faults[fault] = (faults[fault] ?? 0) + 1;
-        if (fault === 'freeze') {
-          fleet.signal(node, 'SIGSTOP');
-          await sleep(random.range(500, 3_000));
-          fleet.signal(node, 'SIGCONT');
-        } else if (fault.endsWith('broker')) {
-          await mosquitto.kill();
-          if (fault === 'wiped broker') rmSync(site.path('mosquitto', 'mosquitto.db'), { force: true });
-          await sleep(random.range(0, 1_000));
-          await mosquitto.start();
-        } else {
-          const cut = withoutLost(fleet.appended(), held);
-          if (fault === 'disk') await fleet.converged(NODES, cut, 40_000);
-          await fleet.kill(node);
-          if (fault === 'disk') {
-            for (const [of, epoch, seq] of cut) if (of === node) held.set(`${of}/${epoch}`, seq);
-            fleet.wipe(node);
-          }
-          await sleep(random.range(0, 1_000));
-          start(node);
+  it('are equal, and equal to what was appended, after kill -9, freezes, lost disks, a killed and a wiped broker', async () => {
+    const { site, mosquitto, fleet } = await openFleet();
+    const random = new Random(SEED);
+    const faults: Record<string, number> = {};
+    const held = new Map<string, number>();
+    const start = (node: string) => fleet.start(node, { recordsPerS: 30 });
+    for (const node of NODES) start(node);
+    await until('all nodes append', () => fleet.appended().length === NODES.length, 30_000);
+    // Each kind at least once, whatever the seed says. Not a third broker within a minute: one that tells no epoch and cuts
+    // its sessions that often looks like a second device with the same name, and nodes hold off for a minute.
+    const plan = ['kill', 'freeze', 'disk', 'broker', 'wiped broker'];
+    while (plan.length < FAULTS) plan.push(random.pick(['kill', 'freeze']));
+    for (const fault of plan) {
+      const node = random.pick(NODES);
+      faults[fault] = (faults[fault] ?? 0) + 1;
+      if (fault === 'freeze') {
+        fleet.signal(node, 'SIGSTOP');
+        await sleep(random.range(500, 3_000));
+        fleet.signal(node, 'SIGCONT');
+      } else if (fault.endsWith('broker')) {
+        await mosquitto.kill();
+        if (fault === 'wiped broker') rmSync(site.path('mosquitto', 'mosquitto.db'), { force: true });
+        await sleep(random.range(0, 1_000));
+        await mosquitto.start();
+      } else {
+        const cut = withoutLost(fleet.appended(), held);
+        if (fault === 'disk') await fleet.converged(NODES, cut, 40_000);
+        await fleet.kill(node);
+        if (fault === 'disk') {
+          for (const [of, epoch, seq] of cut) if (of === node) held.set(`${of}/${epoch}`, seq);
+          fleet.wipe(node);
         }
-        await sleep(random.range(200, 1_000));
+        await sleep(random.range(0, 1_000));
+        start(node);
       }
-      await sleep(1_000);
-      const cut = withoutLost(fleet.appended(), held);
-      const tookMs = await fleet.converged(NODES, cut, 60_000);
-      const records = cut.reduce((sum, [, , seq]) => sum + seq, 0);
-      console.log(JSON.stringify({ seed: SEED, faults, epochs: cut.length, records, convergedMs: Math.round(tookMs) }));
-      // One epoch each, one more for the disk that was lost, and for every kill behind which something was appended.
-      expect(cut.length).toBeGreaterThan(NODES.length);
-    },
-    180_000,
-  );
+      await sleep(random.range(200, 1_000));
+    }
+    await sleep(1_000);
+    const cut = withoutLost(fleet.appended(), held);
+    const tookMs = await fleet.converged(NODES, cut, 60_000);
+    const records = cut.reduce((sum, [, , seq]) => sum + seq, 0);
+    console.log(JSON.stringify({ seed: SEED, faults, epochs: cut.length, records, convergedMs: Math.round(tookMs) }));
+    // One epoch each, one more for the disk that was lost, and for every kill behind which something was appended.
+    expect(cut.length).toBeGreaterThan(NODES.length);
+  }, 180_000);
 });

@@ -17,6 +17,8 @@ type NodeOptions = {
   /** Brokers in order of preference; the site's own unless given. */
   readonly brokers?: readonly string[];
   readonly stateDir?: string;
+  /** File of records to begin with, a JSON object with its time as `t` on each line. */
+  readonly script?: string;
 };
 
 /** Where the nodes and the reader meet, and where their passwords lie. */
@@ -68,10 +70,10 @@ export class ReplicaFleet {
   }
 
   start(node: string, options: NodeOptions = {}): Program {
-    const { recordsPerS = 0, wallOffsetMs = 0, brokers = [this.#broker.url] } = options;
+    const { recordsPerS = 0, wallOffsetMs = 0, brokers = [this.#broker.url], script = '' } = options;
     const stateDir = options.stateDir ?? this.#site.folder(node);
     const args = [brokers.join(','), node, this.#broker.passwordFile(node), stateDir, this.#sideFile];
-    const all = [HARNESS, ...args, `${recordsPerS}`, `${wallOffsetMs}`];
+    const all = [HARNESS, ...args, `${recordsPerS}`, `${wallOffsetMs}`, script];
     const program = this.#site.keep(node, new Program(process.execPath, all));
     this.#programs.set(node, program);
     return program;

@@ -1,5 +1,6 @@
 // A node without cameras, to be killed at random: its log, its replica, its answers. Appends records and writes into a side
-// file which ones it has appended, so that a test can say what everybody must hold. Runs from dist.
+// file which ones it has appended, so that a test can say what everybody must hold: those of a script, JSON lines with the
+// time of each as `t`, and so many a second. Runs from dist.
 import { appendFileSync, readFileSync } from 'node:fs';
 import { SystemClock } from '../../dist/base/clock.js';
 import { Link } from '../../dist/base/link/link.js';
@@ -12,7 +13,8 @@ import { EdgeConfig } from '../../dist/edge/config.js';
 import { NodeRecords } from '../../dist/edge/node-records.js';
 import { routes } from '../../dist/protocol/routes.js';
 
-const [urls, node, passwordFile, stateDir, sideFile, recordsPerS, wallOffsetMs = '0'] = process.argv.slice(2);
+const [urls, node, passwordFile, stateDir, sideFile, recordsPerS, wallOffsetMs = '0', script = ''] =
+  process.argv.slice(2);
 
 /** A board whose wall clock is wrong. */
 class WrongClock extends SystemClock {
@@ -82,6 +84,16 @@ async function append() {
   const box = [random.int(500), random.int(500), 500 + random.int(500), 500 + random.int(500)];
   const fields = { k: 'track', c: 'front', ev: 'update', id: ++id, l: 'person', p: random.int(1000), b: box };
   const { s } = await records.append(fields);
+  appendFileSync(sideFile, `${node} ${records.epoch} ${s}\n`);
+}
+
+const scripted = script === '' ? [] : readFileSync(script, 'utf8').trimEnd().split('\n');
+for (let i = 0; i < scripted.length; i += 64) {
+  const appends = scripted.slice(i, i + 64).map((line) => {
+    const { t, ...fields } = JSON.parse(line);
+    return records.append(fields, t);
+  });
+  const { s } = (await Promise.all(appends)).at(-1);
   appendFileSync(sideFile, `${node} ${records.epoch} ${s}\n`);
 }
 const rate = Number(recordsPerS);
