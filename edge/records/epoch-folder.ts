@@ -70,6 +70,8 @@ export class EpochFolder {
   #expiredSeq = 0;
   /** The last segment given up: where numbers and hashes go on when it was the last of all. */
   #expiredTail: { readonly seg: number; readonly hash: string } | undefined;
+  /** The last segment closed, when it was rotten: numbers and hashes go on behind it all the same. */
+  #rottenTail: SegmentMeta | undefined;
   #hasRot = false;
   #indexText = '';
 
@@ -95,7 +97,7 @@ export class EpochFolder {
   get closedSeq(): number {
     const loose = this.#loose.at(-1);
     if (loose !== undefined) return loose.first + loose.lines.length - 1;
-    const last = this.#segments.at(-1);
+    const last = this.#last;
     return last === undefined ? this.#expiredSeq : last.first + last.count - 1;
   }
 
@@ -113,19 +115,19 @@ export class EpochFolder {
   }
 
   get lastHash(): string {
-    return this.#segments.at(-1)?.hash ?? this.#expiredTail?.hash ?? '';
+    return this.#last?.hash ?? this.#expiredTail?.hash ?? '';
   }
 
   /** Header of the last closed segment, key by key as its first line says it; undefined before the first. */
   get tail(): SegmentHeader | undefined {
-    const last = this.#segments.at(-1);
+    const last = this.#last;
     if (last === undefined) return undefined;
     const { n: seg, first, count, t0, t1, prev } = last;
     return { v: 1, n: this.#node, e: this.epoch, seg, first, count, t0, t1, prev };
   }
 
   get nextSegment(): number {
-    return (this.#segments.at(-1)?.n ?? this.#expiredTail?.seg ?? -1) + 1;
+    return (this.#last?.n ?? this.#expiredTail?.seg ?? -1) + 1;
   }
 
   get bytes(): number {
@@ -217,6 +219,7 @@ export class EpochFolder {
 
   /** Takes a segment that cannot be read out of use and keeps its file as `.rot`. */
   async putAside(meta: SegmentMeta, reason: string): Promise<RotReport> {
+    if (meta === this.#last) this.#rottenTail = meta;
     this.#segments = this.#segments.filter((segment) => segment !== meta);
     const path = this.#gzPath(meta.n);
     await this.#disk.move(path, `${path}.rot`).catch(() => {});
@@ -239,6 +242,12 @@ export class EpochFolder {
 
   remove(): Promise<void> {
     return this.#disk.remove(this.path);
+  }
+
+  get #last(): SegmentMeta | undefined {
+    const held = this.#segments.at(-1);
+    const rotten = this.#rottenTail;
+    return rotten !== undefined && rotten.n > (held?.n ?? -1) ? rotten : held;
   }
 
   #gzPath(n: number): string {

@@ -68,6 +68,8 @@ export type RecordLogOptions = {
   readonly onSegmentClosed: () => void;
   /** More of the log survives a power cut than before. */
   readonly onSynced?: () => void;
+  /** A segment was found rotten and put aside. */
+  readonly onRot?: () => void;
   readonly onDisk: (state: DiskState) => void;
   /** Records given up by retention. */
   readonly onExpired: (epoch: string, first: number, last: number) => void;
@@ -612,8 +614,10 @@ export class RecordLog {
     // Retention took it while we read: not rot.
     if (!folder.segments.includes(meta)) return;
     const isRot = error instanceof RottenSegmentError || systemCodeOf(error) === 'ENOENT';
-    if (isRot) this.#noteRot(await folder.putAside(meta, messageOf(error)));
-    else this.#options.log.warn('segment not readable', { epoch: folder.epoch, error: messageOf(error) });
+    if (isRot) {
+      this.#noteRot(await folder.putAside(meta, messageOf(error)));
+      this.#options.onRot?.();
+    } else this.#options.log.warn('segment not readable', { epoch: folder.epoch, error: messageOf(error) });
   }
 
   #noteRot(report: RotReport): void {

@@ -246,6 +246,7 @@ export class RecordStore {
         this.#options.onLogChanged?.();
       },
       onSynced: () => this.#options.onLogChanged?.(),
+      onRot: () => this.#options.onLogChanged?.(),
       onSegmentClosed: () => {
         this.#options.onLogChanged?.();
         this.#parts?.head.publish();

@@ -77,8 +77,8 @@ export class Copy {
     this.known = Math.max(this.known, this.#have.max);
   }
 
-  /** The own disk holds this much of it. */
-  setOwn(own: OwnExtent): void {
+  /** The own disk holds this much of it. @returns false for the common case: nothing but new records. */
+  setOwn(own: OwnExtent): boolean {
     const before = this.own;
     this.own = own;
     this.first = Math.max(this.first, own.first);
@@ -92,11 +92,26 @@ export class Copy {
       before !== undefined && before.segments.length === own.segments.length && before.first === own.first;
     if (!hasOnlyGrown) {
       this.#rebuild();
-      return;
+      return true;
     }
     this.#have.add(own.openFrom, own.seq);
     this.#sealed.add(own.openFrom, own.seq);
     this.#durable.add(own.openFrom, own.seq);
+    return false;
+  }
+
+  /** Numbers of closed segments that the own log had, has not given up, and lacks; what was fetched back is no hole. */
+  get ownHoles(): number[] {
+    const { own } = this;
+    if (own === undefined) return [];
+    const held = new Set(own.segments.map(({ n }) => n));
+    const [oldest] = own.segments;
+    // How many were given up is not known here; of those before the oldest that is held, one is missing at least.
+    const isOldestHeld = oldest === undefined || oldest.first === own.first;
+    const from = own.first === 1 ? 0 : isOldestHeld ? (oldest?.n ?? own.closed) : oldest.n - 1;
+    const holes: number[] = [];
+    for (let n = from; n < own.closed; n++) if (!held.has(n) && !this.#isClosed(n)) holes.push(n);
+    return holes;
   }
 
   get segments(): SegmentMeta[] {

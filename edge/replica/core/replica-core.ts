@@ -570,7 +570,7 @@ export class ReplicaCore {
     for (const extent of extents) {
       const copy = this.#make(node, extent.epoch);
       if (copy === undefined) continue;
-      copy.setOwn(extent);
+      if (copy.setOwn(extent)) this.#noteOwnRot(copy);
       copy.publicKey ??= this.#options.publicKey;
       this.#acks.noteOwn(extent.epoch, extent.seq, extent.first, this.#now.monoMs);
       this.#acks.noteFrontier(
@@ -583,6 +583,16 @@ export class ReplicaCore {
       if (copy.own === undefined || current.has(copy.epoch)) continue;
       this.#acks.forget(copy.epoch);
       this.#forget(copy);
+    }
+  }
+
+  // A closed segment of the own log that is not there and was not given up: its file was rotten, whoever found that.
+  #noteOwnRot(copy: Copy): void {
+    for (const n of copy.ownHoles) {
+      if (this.#rotten.has(`${logKey(copy.node, copy.epoch)}/${n}`)) continue;
+      this.#counters.add('rot');
+      this.#tell('rot', copy.node, copy.epoch, `segment ${n} of the own log is not readable`);
+      this.#lose(copy, n);
     }
   }
 
