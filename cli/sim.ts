@@ -1,4 +1,5 @@
 import { type Command, Option } from 'commander';
+import { SENSOR_KINDS } from '../firmware-sim/sensor/sensor-kind.js';
 import type { CommandContext } from './command-context.js';
 import { numberBetween, pictureSize, wholeNumber } from './option-values.js';
 import { STATE_HELP } from './service/service-options.js';
@@ -86,11 +87,19 @@ function registerSensors(sim: Command, context: CommandContext): void {
     .option('--node <name>', 'name of the board: its node id, user name and client id', 'sensors')
     .option('--password-file <file>', 'file with its MQTT password')
     .option('--root <root>', 'first level of every topic', 'vedette')
+    .addOption(
+      new Option('--print <kind>', 'no board: print what this one part says now, as a node reads it, and end').choices([
+        ...SENSOR_KINDS,
+      ]),
+    )
     .option('--seed <seed>', 'what its world and its faults are made from', '1')
     .option('--state <dir>', STATE_HELP)
     .addHelpText(
       'after',
-      '\nExamples:\n  vedette sim sensors --broker mqtt://192.168.1.5 --node garden --password-file garden.password',
+      `
+Examples:
+  vedette sim sensors --broker mqtt://192.168.1.5 --node garden --password-file garden.password
+  vedette sim sensors --print temperature --seed 7`,
     )
     .action(async (options: import('./sim/sim-sensors.js').SimSensorsOptions) => {
       const { runSimSensors } = await import('./sim/sim-sensors.js');

@@ -3,6 +3,7 @@ import { serviceSchema } from '../base/config.js';
 import { atMostKeys } from '../base/config-keys.js';
 import { Id } from '../protocol/ids.js';
 import { SourceConfig } from './capture/config.js';
+import { SensorConfig } from './sensing/config.js';
 import { VisionSettings } from './vision/config.js';
 
 /** One camera of a node: where its frames come from, and what is done with them. */
@@ -152,6 +153,11 @@ export const EdgeConfig = z.strictObject({
     .record(Id, CameraConfig)
     .refine(...atMostKeys(16, 'cameras on one node'))
     .describe('by camera id'),
+  sensors: z
+    .record(Id, SensorConfig)
+    .refine(...atMostKeys(64, 'sensors on one node'))
+    .default({})
+    .describe('by sensor id'),
   cameraEvents: z.boolean().default(false).describe('also publish each track event on camera/<camera>/event'),
   records: RecordsConfig.prefault({}),
   replica: ReplicaConfig.prefault({}),

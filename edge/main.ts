@@ -29,6 +29,8 @@ export type EdgeContext = {
   readonly runtimeDir?: string;
   /** Program and first arguments of the built-in simulated camera. */
   readonly simCommand: readonly string[];
+  /** The same of the built-in simulated sensor. */
+  readonly simSensorCommand: readonly string[];
 };
 
 /** The model that is shipped with the software; it knows the simulated world only. */
@@ -66,6 +68,7 @@ export async function runEdge(file: DeepReadonly<EdgeFile>, context: EdgeContext
     stateDir,
     version,
     simCommand: context.simCommand,
+    simSensorCommand: context.simSensorCommand,
     ...(context.runtimeDir === undefined ? {} : { runtimeDir: context.runtimeDir }),
     link,
     bulk,

@@ -25,6 +25,8 @@ import { detectorCount } from './process/detector-count.js';
 import { TrackLedger } from './process/track-ledger.js';
 import { VisionHost, visionRepairMs } from './process/vision-host.js';
 import type { StartVision, TickReport, TrackReport, VisionReport } from './process/vision-message.js';
+import { SensorDesk } from './sensing/sensor-desk.js';
+import { makeSensorSource } from './sensing/source-factory.js';
 import { CameraBoard } from './state/camera-board.js';
 import { buildNodeInfo, type NodeModel } from './state/node-info.js';
 
@@ -34,6 +36,8 @@ export type EdgeNodeOptions = {
   readonly stateDir: string;
   readonly version: string;
   readonly simCommand: readonly string[];
+  /** The same of a simulated sensor. */
+  readonly simSensorCommand: readonly string[];
   /** systemd's RuntimeDirectory, where there is one: the node's pulse is shown there. */
   readonly runtimeDir?: string;
   readonly link: Link;
@@ -63,6 +67,7 @@ export class EdgeNode {
   readonly #heartbeat: Heartbeat;
   readonly #health: HealthReporter;
   readonly #cooling: Cooling;
+  readonly #sensors: SensorDesk;
   readonly #commands: NodeCommands;
   readonly #commandServer: CommandServer;
   readonly #healthFile: HealthFile | undefined;
@@ -114,6 +119,13 @@ export class EdgeNode {
       log,
       periodMs: config.timing.beatMs,
       cameras: () => this.#beatCameras(),
+    });
+    this.#sensors = new SensorDesk({
+      sensors: config.sensors,
+      makeSource: ({ source }) => makeSensorSource(source, options.simSensorCommand),
+      clock,
+      log,
+      tell: (sensor, reading) => this.#documents.set(routes.sensor, { node: config.node, sensor }, reading),
     });
     this.#cooling = new Cooling({
       clock,
@@ -177,6 +189,7 @@ export class EdgeNode {
     this.#heartbeat.open();
     this.#health.open();
     this.#cooling.open();
+    this.#sensors.open();
     this.#watchdog.open();
     this.#commandServer.open();
     await this.#host.run(AbortSignal.any([signal, this.#giveUp.signal]));
@@ -190,6 +203,7 @@ export class EdgeNode {
     this.#heartbeat.close();
     this.#health.close();
     this.#cooling.close();
+    await this.#sensors.close();
     this.#watchdog.close();
     this.#endOpenTracks();
     await this.#records.close();
@@ -382,6 +396,7 @@ export class EdgeNode {
         ...this.#options.link.stats().counters,
         ...this.#options.presence.counters(),
         ...this.#commandServer.counters(),
+        ...sensorDrops(this.#sensors.counters()),
       }),
     };
   }
@@ -408,6 +423,10 @@ const WORK: ReadonlySet<string> = new Set([
 /** What was dropped, diverted, retried or restarted. */
 function lossesOf(counters: Readonly<Record<string, number>>): Record<string, number> {
   return Object.fromEntries(Object.entries(counters).filter(([name]) => !WORK.has(name)));
+}
+
+function sensorDrops({ samples: _, ...faults }: Readonly<Record<string, number>>): Record<string, number> {
+  return Object.fromEntries(Object.entries(faults).map(([reason, count]) => [`sensor-${reason}`, count]));
 }
 
 function rounded(ageMs: number | null | undefined): number | null {

@@ -30,6 +30,7 @@ export async function runEdgeCommand(
     stateDir: serviceStateDir(options.state, context, 'edge', node),
     version: softwareVersion(),
     simCommand: [...context.self, 'sim', 'camera'],
+    simSensorCommand: [...context.self, 'sim', 'sensors'],
     ...(invocation === undefined ? {} : { invocation }),
     ...(runtimeDir === undefined || runtimeDir === '' ? {} : { runtimeDir }),
   });

@@ -4,6 +4,8 @@ import { TOPIC_MAJOR } from '../../protocol/routes.js';
 import { type NodeInfo, SCHEMA_MINOR } from '../../protocol/status.js';
 import type { SourceConfig } from '../capture/config.js';
 import type { EdgeConfig } from '../config.js';
+import type { SensorConfig } from '../sensing/config.js';
+import { sourceUnit } from '../sensing/source-factory.js';
 
 export type NodeModel = { readonly id: string; readonly sha256: string; readonly labels: readonly string[] };
 
@@ -23,7 +25,7 @@ export function buildNodeInfo(
     ...(config.name === undefined ? {} : { name: config.name }),
     version,
     cameras: Object.fromEntries(cameras),
-    sensors: {},
+    sensors: Object.fromEntries(Object.entries(config.sensors).map(([id, sensor]) => [id, sensorInfo(sensor)])),
     labels: [...(model?.labels ?? [])],
     ...(model === undefined ? {} : { model: { id: model.id, sha256: model.sha256 } }),
     configSha256: createHash('sha256').update(JSON.stringify(config)).digest('hex'),
@@ -31,6 +33,10 @@ export function buildNodeInfo(
     schemas: { major: TOPIC_MAJOR, minor: SCHEMA_MINOR },
     publicKey,
   };
+}
+
+function sensorInfo({ source, unit }: DeepReadonly<SensorConfig>): { unit: string; kind: string } {
+  return { unit: unit ?? sourceUnit(source) ?? '', kind: source.driver };
 }
 
 function sizeOf(source: DeepReadonly<SourceConfig>): { fps: number; widthPx?: number; heightPx?: number } {
