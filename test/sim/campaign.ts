@@ -17,6 +17,8 @@ export class Campaign {
   readonly figures = new Map<string, number>();
   readonly convergedMs: number[] = [];
   readonly failures: Failure[] = [];
+  /** Every seed that broke an invariant, told or not, with the first one it broke. */
+  readonly broken: { readonly seed: number; readonly invariant: string }[] = [];
   histories = 0;
   violations = 0;
   virtualMs = 0;
@@ -25,6 +27,8 @@ export class Campaign {
   add(history: History): void {
     this.histories++;
     this.violations += history.broken;
+    const [first] = history.violations;
+    if (first !== undefined) this.broken.push({ seed: history.options.seed, invariant: first.invariant });
     this.virtualMs += history.virtualMs;
     this.events += history.events;
     addAll(this.faults, history.faults);

@@ -89,6 +89,7 @@ function writeJson(): void {
     faults: Object.fromEntries(campaign.faults),
     checks: Object.fromEntries(campaign.checks),
     figures: Object.fromEntries(campaign.figures),
+    broken: campaign.broken,
     failures: campaign.failures.map(({ history, shrunk, shrunkHistory }) => ({
       seed: history.options.seed,
       violations: shrunkHistory.violations,

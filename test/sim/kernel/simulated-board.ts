@@ -3,7 +3,7 @@ import type { Random } from '../../../base/random.js';
 import { BoardClock, WallClock } from './board-clock.js';
 import { ProcessLife } from './process-life.js';
 import type { SimulatedBroker } from './simulated-broker.js';
-import { SimulatedDisk } from './simulated-disk.js';
+import { DiskError, SimulatedDisk } from './simulated-disk.js';
 import { type LinkSettings, SimulatedLink } from './simulated-link.js';
 import type { SimulatedNetwork } from './simulated-network.js';
 
@@ -36,6 +36,9 @@ export type BoardOptions<State> = {
   /** The program threw. */
   readonly onFault: (board: string, error: unknown) => void;
 };
+
+/** As systemd is told to by the units of the nodes. */
+const RESTART_MS = 1_000;
 
 /** A board: a disk, a wall clock, and one process that lives, dies and lives again. */
 export class SimulatedBoard<State> {
@@ -79,12 +82,15 @@ export class SimulatedBoard<State> {
     if (this.isAlive || this.#isRetired) return;
     const { network, brokers, random, program, onFault } = this.#options;
     this.#lives++;
+    this.#state = undefined;
     const life = new ProcessLife(network.queue, (error) => {
-      onFault(this.name, error);
+      // A disk that cannot be read at the start is no fault of the program: it ends, and its supervisor starts it again.
+      const isUnreadable = error instanceof DiskError && this.#state === undefined;
+      if (!isUnreadable) onFault(this.name, error);
       this.crash();
+      if (isUnreadable) network.queue.after(RESTART_MS, () => this.start());
     });
     this.#life = life;
-    this.#state = undefined;
     const lifeRandom = random.fork(`${this.name}/${this.#lives}`);
     life.enter(() => {
       this.#state = program({

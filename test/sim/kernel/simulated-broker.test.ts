@@ -271,6 +271,24 @@ describe('a simulated broker', () => {
     }
   });
 
+  it('gives a subscriber that is not slow any more at once what waited for it, in order', () => {
+    const { world, start, run } = openWorld(10);
+    const writer = start('writer', []);
+    const slow = start('slow', ['t']);
+    run(500);
+    world.network.setServiceMs('slow', 1_000);
+    for (let n = 0; n < 60; n++) {
+      writer.link.publish('t', n);
+      run(10);
+    }
+    expect(slow.got.length).toBeLessThan(10);
+    world.network.setServiceMs('slow', undefined);
+    run(50);
+    writer.link.publish('t', 60);
+    run(50);
+    expect(payloads(slow.got)).toEqual(Array.from({ length: 61 }, (_, n) => n));
+  });
+
   it('holds everything while it stalls and goes on where it was', () => {
     const { world, start, run } = openWorld(9);
     const writer = start('writer', []);

@@ -13,7 +13,8 @@ export class SimulatedNetwork {
   readonly #cuts = new Set<string>();
   readonly #waiting = new Map<string, Set<Pipe>>();
   readonly #serviceMs = new Map<string, number>();
-  readonly #busyUntilMs = new Map<string, number>();
+  /** What has arrived at a slow receiver and waits for its turn. */
+  readonly #backlogs = new Map<string, (() => void)[]>();
 
   constructor(queue: EventQueue, random: Random, latency: Latency) {
     this.queue = queue;
@@ -56,7 +57,7 @@ export class SimulatedNetwork {
       const [from = '', to = ''] = key.split('>');
       this.heal(from, to);
     }
-    this.#serviceMs.clear();
+    for (const endpoint of [...this.#serviceMs.keys()]) this.setServiceMs(endpoint, undefined);
     this.#latencies.clear();
   }
 
@@ -64,21 +65,45 @@ export class SimulatedNetwork {
     return this.#cuts.size === 0 || !this.#cuts.has(keyOf(from, to));
   }
 
-  /** A slow receiver takes one packet every `serviceMs`. */
+  /** A slow receiver takes one packet every `serviceMs`; one that is not slow any more takes at once all that waits. */
   setServiceMs(endpoint: string, serviceMs: number | undefined): void {
-    if (serviceMs === undefined) this.#serviceMs.delete(endpoint);
-    else this.#serviceMs.set(endpoint, serviceMs);
+    if (serviceMs !== undefined) {
+      this.#serviceMs.set(endpoint, serviceMs);
+      return;
+    }
+    this.#serviceMs.delete(endpoint);
+    const backlog = this.#backlogs.get(endpoint) ?? [];
+    this.#backlogs.delete(endpoint);
+    for (const take of backlog) take();
+  }
+
+  /** Hands a packet to a receiver that may be slow. */
+  receive(endpoint: string, take: () => void): void {
+    const serviceMs = this.#serviceMs.get(endpoint);
+    if (serviceMs === undefined) {
+      take();
+      return;
+    }
+    const backlog = this.#backlogs.get(endpoint);
+    if (backlog !== undefined) {
+      backlog.push(take);
+      return;
+    }
+    const waiting = [take];
+    this.#backlogs.set(endpoint, waiting);
+    this.queue.every(serviceMs, () => {
+      if (this.#backlogs.get(endpoint) !== waiting) return false;
+      waiting.shift()?.();
+      if (waiting.length > 0) return true;
+      this.#backlogs.delete(endpoint);
+      return false;
+    });
   }
 
   /** When a packet sent now arrives. */
   arrivalMs(from: string, to: string): number {
     const { baseMs, jitterMs } = this.#latencies.get(keyOf(from, to)) ?? this.#defaultLatency;
-    const arrivalMs = this.queue.nowMs + baseMs + (jitterMs > 0 ? this.#random.int(jitterMs + 1) : 0);
-    const serviceMs = this.#serviceMs.get(to);
-    if (serviceMs === undefined) return arrivalMs;
-    const takenMs = Math.max(arrivalMs, (this.#busyUntilMs.get(to) ?? 0) + serviceMs);
-    this.#busyUntilMs.set(to, takenMs);
-    return takenMs;
+    return this.queue.nowMs + baseMs + (jitterMs > 0 ? this.#random.int(jitterMs + 1) : 0);
   }
 
   /** A pipe asks to be resumed when its direction is healed. */
@@ -89,13 +114,15 @@ export class SimulatedNetwork {
   }
 }
 
+type Packet = { readonly deliver: () => void; readonly isLost: () => boolean };
+
 /** One direction of a connection. Packets of one stream keep their order; streams overtake each other. */
 export class Pipe {
   readonly #network: SimulatedNetwork;
   readonly #from: string;
   readonly #to: string;
   readonly #lastMs = new Map<string, number>();
-  #held: (() => void)[] = [];
+  #held: Packet[] = [];
   #isClosed = false;
   #underWay = 0;
   #generation = 0;
@@ -123,8 +150,9 @@ export class Pipe {
     const arrivalMs = Math.max(lastMs, this.#network.arrivalMs(this.#from, this.#to) + extraMs);
     this.#lastMs.set(stream, arrivalMs);
     const generation = this.#generation;
+    const isLost = () => generation !== this.#generation;
     this.#network.queue.at(arrivalMs, () => {
-      if (generation === this.#generation) this.#arrive(deliver);
+      if (!isLost()) this.#arrive(deliver, isLost);
     });
   }
 
@@ -147,18 +175,21 @@ export class Pipe {
     const held = this.#held;
     this.#held = [];
     // At once: what was sent later and is still under way must not overtake it.
-    for (const deliver of held) this.#arrive(deliver);
+    for (const { deliver, isLost } of held) this.#arrive(deliver, isLost);
   }
 
-  #arrive(deliver: () => void): void {
+  #arrive(deliver: () => void, isLost: () => boolean): void {
     if (this.#isClosed) return;
     if (this.#held.length > 0 || !this.#network.isOpen(this.#from, this.#to)) {
-      this.#held.push(deliver);
+      this.#held.push({ deliver, isLost });
       this.#network.await(this.#from, this.#to, this);
       return;
     }
-    this.#underWay--;
-    deliver();
+    this.#network.receive(this.#to, () => {
+      if (this.#isClosed || isLost()) return;
+      this.#underWay--;
+      deliver();
+    });
   }
 }
 
