@@ -13,8 +13,11 @@ export type AnswerPlan = {
   readonly also: readonly UnaskedLog[];
 };
 
+/** What there is to be read now. */
+export type HeldLogs = Pick<LogReader, 'logs' | 'slice' | 'isForgotten'>;
+
 /** Lays the cut of a query over what this node holds at this moment. */
-export function planAnswer(query: Pick<Query, 'cut' | 'floor'>, spec: QuerySpec, reader: LogReader): AnswerPlan {
+export function planAnswer(query: Pick<Query, 'cut' | 'floor'>, spec: QuerySpec, reader: HeldLogs): AnswerPlan {
   const { node: onlyNode } = spec.filter;
   const isAsked = (node: string) => onlyNode === undefined || onlyNode === node;
   const held = new Map(reader.logs().map((log) => [keyOf(log.node, log.epoch), log]));
@@ -41,12 +44,12 @@ export function planAnswer(query: Pick<Query, 'cut' | 'floor'>, spec: QuerySpec,
   return { slices, missing: missing.slice(0, MISSING_MAX), also: also.slice(0, ALSO_MAX) };
 }
 
-function sliceOf(log: HeldLog, from: number, to: number, reader: LogReader): LogSlice | undefined {
+function sliceOf(log: HeldLog, from: number, to: number, reader: HeldLogs): LogSlice | undefined {
   const end = Math.min(to, log.frozenAfter ?? to);
   return reader.slice(log.node, log.epoch, Math.max(from, log.first), end);
 }
 
-function unheld(n: string, e: string, from: number, to: number, reader: LogReader): Missing {
+function unheld(n: string, e: string, from: number, to: number, reader: HeldLogs): Missing {
   return { n, e, from, to, why: reader.isForgotten(n, e) ? 'expired' : 'unknown' };
 }
 

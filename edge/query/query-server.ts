@@ -158,6 +158,12 @@ export class QueryServer {
       await reader.catchUp(query.cut, query.waitMs, this.#stop.signal);
       plan = planAnswer(query, spec, reader);
       this.#counters.add('caughtUp', plan.missing.length === 0 ? 1 : 0);
+      // The cut may have told of more than was known to exist: whoever lacks much answers nothing.
+      const state = this.#options.state();
+      if (state !== 'active') {
+        await this.#refuse(asked, REFUSALS[state]);
+        return;
+      }
     }
     let reply = await this.#look(asked, spec, plan);
     // Rot, which others have whole; and files that went while we looked: retention, or a segment that was fetched anew.

@@ -3,9 +3,20 @@ import { commandFor, nodesOf } from './campaign.js';
 import { runHistory } from './history.js';
 import { type ReplicaKind, recordScenario } from './records/record-scenario.js';
 import { ABLATIONS } from './records/reference-replica.js';
-import { CORE_KIND, referenceKind } from './records/replica-kinds.js';
+import { CORE_KIND, CORE_RULES, type CoreRule, coreKind, referenceKind } from './records/replica-kinds.js';
 
 const STEPS = 40;
+
+/** What each rule around the core holds up, and a seed that shows it, from which on is looked. */
+const HELD_UP: Readonly<Record<CoreRule, { readonly invariant: string; readonly fromSeed: number }>> = {
+  'the token is handed on': { invariant: 'I6 a reader never sees less', fromSeed: 5 },
+  'what is lacking is named': { invariant: 'I7 what an answer lacks it names', fromSeed: 34 },
+  'answers are of the prefix at the cut': { invariant: 'I8 one cut has one answer', fromSeed: 1 },
+  'who is syncing answers nothing': { invariant: 'I20 who lacks much answers nothing', fromSeed: 8 },
+  'times within an epoch never fall': { invariant: 'I16 seq orders, whatever clocks do', fromSeed: 29 },
+  'what the disk refused is not a record': { invariant: 'I15 nothing durable goes silently', fromSeed: 55 },
+};
+const SEEDS_MAX = 80;
 
 /** What was broken in some histories, each with the command that shows it. */
 function broken(kind: ReplicaKind, seeds: number, steps: number): string[] {
@@ -29,6 +40,23 @@ describe('histories of the real core', () => {
     const { events, figures, virtualMs } = run();
     expect(run()).toMatchObject({ events, figures, virtualMs });
   }, 60_000);
+});
+
+describe('histories of the real core without a rule around it', () => {
+  it.each(CORE_RULES)(
+    'break what it holds up: "%s"',
+    (rule) => {
+      const { invariant, fromSeed } = HELD_UP[rule];
+      const scenario = recordScenario(coreKind(rule));
+      const isBroken = (seed: number) =>
+        runHistory(scenario, { seed, steps: STEPS, nodes: 3 }).violations.some(
+          (violation) => violation.invariant === invariant,
+        );
+      const seeds = Array.from({ length: SEEDS_MAX }, (_, i) => fromSeed + i);
+      expect(seeds.some(isBroken)).toBe(true);
+    },
+    240_000,
+  );
 });
 
 describe('histories of the reference replica', () => {

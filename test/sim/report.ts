@@ -25,7 +25,6 @@ export function writeReport(terminal: Terminal, campaign: Campaign, context: Rep
   terminal.writeLine(
     `${((histories * 1_000) / realMs).toFixed(1)} histories/s, ${Math.round(events / realMs)}k events/s, ${Math.round(virtualMs / realMs)} times real time (${Math.round(virtualMs / processorMs)} times processor time), commit ${context.commit}`,
   );
-  for (const { seed, invariant } of campaign.broken) terminal.writeLine(`seed ${seed} breaks ${invariant}`);
   for (const failure of campaign.failures) writeFailure(terminal, failure, context);
 }
 

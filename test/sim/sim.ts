@@ -62,6 +62,9 @@ for (let i = 0; i < seeds; i++) {
   realMs += clock.monoMs() - startMs;
   processorMs += process.cpuUsage(startCpu).user / 1_000;
   campaign.add(history);
+  // At once: a campaign of an hour is not waited for.
+  const [first] = history.violations;
+  if (first !== undefined) process.stderr.write(`seed ${seed} breaks ${first.invariant}: ${first.detail}\n`);
   if (history.broken > 0 && campaign.failures.length < FAILURES_TOLD_MAX) {
     campaign.failures.push(shrinkFailure(scenario, history));
   }

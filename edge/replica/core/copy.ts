@@ -157,9 +157,10 @@ export class Copy {
     for (const line of this.#lines.values()) line.source = 'writer';
   }
 
-  /** Records known to exist and not held. */
+  /** Records known to exist and not held; without those that nobody has any more, or it would never be done. */
   get missingRecords(): number {
-    return countOf(this.#have.missing(this.first, this.known, Number.POSITIVE_INFINITY));
+    const gaps = this.#have.missing(this.first, this.known, Number.POSITIVE_INFINITY);
+    return gaps.reduce((sum, [from, to]) => sum + countOf(this.#gone.missing(from, to, Number.POSITIVE_INFINITY)), 0);
   }
 
   /** Two signed heads contradict each other. */

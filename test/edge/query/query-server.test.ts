@@ -202,6 +202,16 @@ describe('QueryServer', () => {
     expect(server.counters()).toMatchObject({ refused: 1, answered: 0 });
   });
 
+  it('refuses when the cut shows it that it lacks much more than it knew', async () => {
+    await append(1);
+    let state: 'active' | 'syncing' = 'active';
+    await serve({ state: () => state });
+    const asking = ask({ shape: 'count' }, { cut: cutAt(1_000), waitMs: 500 });
+    await clock.sleep(100);
+    state = 'syncing';
+    expect((await asking)[0]).toMatchObject({ ok: false, code: 'syncing' });
+  });
+
   it('refuses as overloaded what is beyond its queue, and answers the rest', async () => {
     await append(10);
     const server = await serve({ limits: { waitingPerAsker: 2 } });

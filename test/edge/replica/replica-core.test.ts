@@ -265,6 +265,8 @@ describe('what a replica asks', () => {
     expect(test.core.counters().gone).toBe(1);
     expect(test.core.positions()).toEqual([['cam2', EPOCH, 9]]);
     expect(test.take('tell')).toMatchObject([{ trouble: 'gone' }]);
+    // What nobody has is not waited for: a replica would never answer a query again.
+    expect(test.core.state(test.now, 0)).toMatchObject({ missing: 0, state: 'active' });
   });
 });
 

@@ -146,7 +146,13 @@ const cloned = onBoard(
     if (clone === undefined) return undefined;
     clone.disk.restore(board.disk.image());
     clone.start();
-    return { heal: () => clone.crash() };
+    return {
+      heal: () => {
+        // It never comes back, and what only its disk has goes with it.
+        site.beforeDestruction(name, 'card-cloned');
+        clone.retire();
+      },
+    };
   },
   { timesMax: 2 },
 );

@@ -3,15 +3,18 @@ import type { Instant, Line, ReplicaEffect, ReplicaEvent } from '../../../edge/r
 import { ROT_VOTE, voteHash } from '../../../edge/replica/core/poll.js';
 import { ReplicaCore } from '../../../edge/replica/core/replica-core.js';
 import { DEFAULT_REPLICA_LIMITS, type ReplicaLimits } from '../../../edge/replica/core/replica-limits.js';
+import type { Query } from '../../../protocol/query.js';
 import type { Fill, Head, Need } from '../../../protocol/record.js';
-import type { Frontier, Poll, Vote } from '../../../protocol/replica.js';
+import type { Frontier, Poll, ReplicaState, Vote } from '../../../protocol/replica.js';
 import type { DeliveredMessage } from '../kernel/mqtt-message.js';
 import type { ProgramEnv } from '../kernel/simulated-board.js';
 import type { SimulatedLink } from '../kernel/simulated-link.js';
 import { CopyFiles } from './copy-files.js';
+import { BoardLogs } from './held-logs.js';
 import { checksum, encodeLine } from './line-file.js';
 import type { HeldLog, ObservedReplica, RecordSeen } from './observed-replica.js';
 import { linesAt, OwnLog, SEGMENT_RECORDS } from './own-log.js';
+import { type AnswerSeen, QueryAnswers } from './query-answers.js';
 import { SegmentReader } from './segment-file.js';
 
 const EPOCH_LETTERS = [...'abcdefghijklmnopqrstuvwxyz234567'];
@@ -19,10 +22,14 @@ const TICK_MS = 200;
 const OWN_SYNC_MS = 1_000;
 const HEAD_MS = 10_000;
 const SCRUB_MS = 500;
+const STATE_MS = 1_000;
 /** An open segment is closed at this age, so that short histories have partial ones too. */
 const CLOSE_MS = 30_000;
 /** Own segments kept retained in the broker. */
 const WINDOW = 8;
+
+/** A replica that lacks more answers nothing. */
+export const SYNCING_RECORDS = 48;
 
 /** Waits are shorter than on real boards by what a short history needs: nodes are away for minutes there, not hours. */
 const LIMITS: ReplicaLimits = {
@@ -32,6 +39,7 @@ const LIMITS: ReplicaLimits = {
   syncRefillMs: 2_000,
   frontierFullMs: 20_000,
   pageFrom: 3 * SEGMENT_RECORDS,
+  syncingRecords: SYNCING_RECORDS,
 };
 
 type FillParts = Pick<Fill, 'id' | 'of' | 'e' | 'part' | 'more' | 'first'>;
@@ -49,6 +57,7 @@ export const BROKER_TOPIC = 'broker/epoch';
  */
 export class CoreReplica implements ObservedReplica {
   readonly core: ReplicaCore;
+  readonly #answers: QueryAnswers;
   readonly #env: ProgramEnv;
   readonly #link: SimulatedLink;
   readonly #files: CopyFiles;
@@ -57,15 +66,21 @@ export class CoreReplica implements ObservedReplica {
   readonly #key: string;
   readonly #inst: string;
   readonly #life: string;
+  readonly #without: ReadonlySet<string>;
+  #toldState = '';
   readonly #pages = new Map<string, () => void>();
   #live: OwnLog | undefined;
   #closedMonoMs = 0;
   #toldHead = '';
   readonly #unscrubbed: { readonly node: string; readonly epoch: string; readonly n: number }[] = [];
   #scrubStep = 1;
+  /** Segments that were put aside because others differ. */
+  readonly #aside: (readonly RecordSeen[])[] = [];
 
-  constructor(env: ProgramEnv, brokers: readonly [string, ...string[]]) {
+  /** @param without rules that are left out, to show that what they hold up then breaks. */
+  constructor(env: ProgramEnv, brokers: readonly [string, ...string[]], without: ReadonlySet<string> = new Set()) {
     this.#env = env;
+    this.#without = without;
     this.#files = new CopyFiles(env.disk);
     this.#reader = new SegmentReader(env.disk);
     this.#life = env.random.int(2 ** 31).toString(36);
@@ -78,6 +93,13 @@ export class CoreReplica implements ObservedReplica {
       random: env.random.fork('core'),
       isHeadSigned: (head, key) => head.sig === signatureOf(head, key),
       content: this.#files.load(),
+    });
+    this.#answers = new QueryAnswers({
+      ...{ clock: env.clock, logs: new BoardLogs(env.node, this.core, this.#own), without },
+      state: () => this.core.state(this.#now(), 0).state,
+      read: (node, epoch, n) => this.#read(node, epoch, n),
+      want: (cut) => this.#hear({ type: 'want', cut }),
+      send: (asker, part) => this.#say(`to/${asker}/answer/${env.node}`, part, part.length),
     });
     const will = (): StatusMessage => ({ state: 'away', life: this.#life, key: this.#key });
     this.#link = env.link({
@@ -95,6 +117,7 @@ export class CoreReplica implements ObservedReplica {
     env.clock.every(OWN_SYNC_MS, () => this.#syncOwn());
     env.clock.every(HEAD_MS, () => this.#tellHead(false));
     env.clock.every(SCRUB_MS, () => this.#scrub());
+    env.clock.every(STATE_MS, () => this.#tellState(false));
   }
 
   // ---- what observers see
@@ -110,7 +133,7 @@ export class CoreReplica implements ObservedReplica {
   append(content: string): number | undefined {
     this.#live ??= this.#beginEpoch();
     const log = this.#live;
-    const line = log.append((s) => JSON.stringify({ s, t: this.#env.clock.nowMs(), k: 'note', content }));
+    const line = log.append((t, s) => JSON.stringify({ s, t, k: 'note', content }), this.#env.clock.nowMs());
     if (line === undefined) return undefined;
     const live: LiveMessage = { epoch: log.epoch, lines: [line] };
     this.#link.publish(`log/${this.#env.node}/live`, live, { bytes: line.text.length + 30 });
@@ -142,6 +165,20 @@ export class CoreReplica implements ObservedReplica {
     for (const n of log.segments.keys()) {
       if ((log.segments.get(n)?.first ?? 0) < log.first) this.#clearSegment(log.epoch, n);
     }
+  }
+
+  takeAnswers(): readonly AnswerSeen[] {
+    return this.#answers.takeSeen();
+  }
+
+  takeAside(): readonly (readonly RecordSeen[])[] {
+    return this.#aside.splice(0);
+  }
+
+  /** It has more to do than it can, or not any more. */
+  setOverloaded(isOverloaded: boolean): void {
+    this.#hear({ type: 'load', isOverloaded });
+    this.#tellState(false);
   }
 
   gauges() {
@@ -181,7 +218,7 @@ export class CoreReplica implements ObservedReplica {
         this.#later(() => this.#saveSegment(effect));
         return;
       case 'putAside':
-        this.#files.remove(effect.node, effect.epoch, effect.n);
+        this.#putAside(effect);
         return;
       case 'expire':
         this.#files.expire(effect.node, effect.epoch, effect.first);
@@ -241,6 +278,12 @@ export class CoreReplica implements ObservedReplica {
       case 'tell':
         return;
     }
+  }
+
+  #putAside({ node, epoch, n }: Extract<ReplicaEffect, { type: 'putAside' }>): void {
+    const segment = this.#readQuietly(this.#pathOf(node, epoch, n));
+    if (segment !== 'rot') this.#aside.push(recordsOf(segment));
+    this.#files.remove(node, epoch, n);
   }
 
   #later(part: () => void): void {
@@ -361,7 +404,7 @@ export class CoreReplica implements ObservedReplica {
 
   #beginEpoch(): OwnLog {
     const epoch = Array.from({ length: 12 }, () => this.#env.random.pick(EPOCH_LETTERS)).join('');
-    const log = new OwnLog(this.#env.disk, this.#env.node, epoch, true);
+    const log = new OwnLog(this.#env.disk, this.#env.node, epoch, true, this.#without);
     this.#own.set(epoch, log);
     this.#closedMonoMs = this.#env.clock.monoMs();
     return log;
@@ -395,6 +438,14 @@ export class CoreReplica implements ObservedReplica {
     if (this.#say(`log/${node}/head`, signed, 100 + text.length, true)) this.#toldHead = text;
   }
 
+  #tellState(isForced: boolean): void {
+    const { node } = this.#env;
+    const isHidden = this.#without.has('who is syncing answers nothing');
+    const state: ReplicaState = { ...this.core.state(this.#now(), 0), ...(isHidden ? { state: 'active' } : {}) };
+    if (!isForced && state.state === this.#toldState) return;
+    if (this.#say(`replica/${node}`, state, 300, true)) this.#toldState = state.state;
+  }
+
   #tellSegment(log: OwnLog, n: number): void {
     const segment = this.#read(log.node, log.epoch, n);
     if (segment === 'rot' || segment === undefined) return;
@@ -417,6 +468,7 @@ export class CoreReplica implements ObservedReplica {
     );
     this.#hear({ type: 'up' });
     this.#tellHead(true);
+    this.#tellState(true);
     for (const log of this.#own.values()) {
       for (const { n } of log.extent().segments.slice(-WINDOW)) this.#tellSegment(log, n);
     }
@@ -441,6 +493,10 @@ export class CoreReplica implements ObservedReplica {
     });
     on(`to/${node}/fill/+`, (payload, levels) => {
       this.#hear({ type: 'fill', from: levels[3] ?? '', ...as<FillMessage>(payload) });
+    });
+    on(`to/${node}/query/+`, (payload, levels) => this.#answers.take(levels[3] ?? '', as<Query>(payload)));
+    on('replica/+', (payload, [, of = '']) => {
+      this.#hear({ type: 'peerReplica', node: of, isVoter: as<ReplicaState>(payload).state !== 'quarantined' });
     });
     on(`to/${node}/poll/+`, (payload, levels) => {
       this.#hear({ type: 'poll', from: levels[3] ?? '', poll: as<Poll>(payload) });

@@ -1,3 +1,5 @@
+import type { AnswerSeen } from './query-answers.js';
+
 /** One log as a replica holds it. */
 export type HeldLog = {
   readonly node: string;
@@ -24,6 +26,12 @@ export interface ObservedReplica {
   textOf(node: string, epoch: string, seq: number): string | undefined;
   /** Raises `first` of its own present log by retention, as its own rules do. */
   expireOwn(first: number): void;
+  /** Answers to queries that it gave since this was asked last. */
+  takeAnswers?(): readonly AnswerSeen[];
+  /** Segments that it put aside since then because others differ. */
+  takeAside?(): readonly (readonly RecordSeen[])[];
+  /** It has more to do than it can, or not any more. */
+  setOverloaded?(isOverloaded: boolean): void;
   /** Sizes of its queues and tables, each with the limit it must keep. */
   gauges(): readonly { readonly name: string; readonly value: number; readonly limit: number }[];
 }

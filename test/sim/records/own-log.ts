@@ -23,10 +23,19 @@ export class OwnLog {
   #closed = 0;
   #hash = '';
   #tail: SegmentHeader | undefined;
+  #lastT = 0;
   readonly #disk: SimulatedDisk;
+  readonly #without: ReadonlySet<string>;
 
-  constructor(disk: SimulatedDisk, node: string, epoch: string, isLive: boolean) {
+  constructor(
+    disk: SimulatedDisk,
+    node: string,
+    epoch: string,
+    isLive: boolean,
+    without: ReadonlySet<string> = new Set(),
+  ) {
     this.#disk = disk;
+    this.#without = without;
     this.node = node;
     this.epoch = epoch;
     this.isLive = isLive;
@@ -66,12 +75,18 @@ export class OwnLog {
     return { e: this.epoch, st, first: this.first, seq: this.#durable, H: this.#hash, seg: this.#closed, ...tail };
   }
 
-  /** @returns the seq and line, or undefined when the disk refused. */
-  append(makeText: (seq: number) => string): { readonly s: number; readonly text: string } | undefined {
+  /** Times within an epoch never fall, whatever the clock does. @returns undefined when the disk refused. */
+  append(
+    makeText: (t: number, seq: number) => string,
+    nowMs: number,
+  ): { readonly s: number; readonly text: string } | undefined {
     const s = this.#last + 1;
-    const text = makeText(s);
-    if (!appendLine(this.#disk, this.#openPath, `${s} ${text}`)) return undefined;
+    const t = this.#without.has('times within an epoch never fall') ? nowMs : Math.max(nowMs, this.#lastT);
+    const text = makeText(t, s);
+    const isTaken = appendLine(this.#disk, this.#openPath, `${s} ${text}`);
+    if (!isTaken && !this.#without.has('what the disk refused is not a record')) return undefined;
     this.#last = s;
+    this.#lastT = t;
     this.open.set(s, text);
     return { s, text };
   }

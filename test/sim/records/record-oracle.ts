@@ -1,5 +1,6 @@
 import type { InvariantBook } from '../invariant-book.js';
 import type { HeldLog, ObservedReplica, RecordSeen } from './observed-replica.js';
+import type { TrueLog } from './query-oracle.js';
 
 /** A log that any board ever wrote, as the oracle knows it. */
 type KnownLog = {
@@ -8,6 +9,8 @@ type KnownLog = {
   /** Content by seq: what the writer appended, and it alone says what is true. */
   readonly texts: Map<number, string>;
   acknowledged: number;
+  /** Largest seq that its writer was seen to hold durably. */
+  durable: number;
   first: number;
   /** Frontier of each copy that was destroyed, at that time. */
   readonly destroyed: number[];
@@ -43,6 +46,20 @@ export class RecordOracle {
     let count = 0;
     for (const log of this.#logs.values()) count += log.acknowledged;
     return count;
+  }
+
+  /** What is true of a log; undefined: nobody ever wrote it. */
+  trueLog(node: string, epoch: string): TrueLog | undefined {
+    return this.#logs.get(keyOf(node, epoch));
+  }
+
+  /** I10: a replica gave up a segment of its disk because others differ. Whoever is right keeps what is right. */
+  noteAside(board: string, records: readonly RecordSeen[]): void {
+    const isTrue = ({ node, epoch, seq, text }: RecordSeen) => this.trueLog(node, epoch)?.texts.get(seq) === text;
+    const [first] = records;
+    this.#book.check('I10 repair replaces nothing good', first === undefined || !records.every(isTrue), () => {
+      return `${board} put a good segment aside, from ${first === undefined ? '' : idOf(first.node, first.epoch, first.seq)} on`;
+    });
   }
 
   /** A writer appended a record. */
@@ -88,6 +105,7 @@ export class RecordOracle {
         return `${board}: first of ${log.node}/${log.epoch} is ${log.first}, was ${first}`;
       });
       known.first = Math.max(known.first, log.first);
+      if (log.epoch === replica.ownEpoch) known.durable = Math.max(known.durable, log.frontier);
     }
     this.#lastHeld.set(board, held);
   }
@@ -121,7 +139,11 @@ export class RecordOracle {
     const difference = this.difference(replicas);
     this.#book.check('I3 holders end equal', difference === undefined, () => difference ?? '');
     for (const [board, replica] of replicas) this.#checkContent(board, replica, replicas);
-    for (const log of this.#logs.values()) this.#checkAcknowledged(log, replicas);
+    for (const log of this.#logs.values()) {
+      this.#checkKept('I1 no acknowledged record is lost', log, log.acknowledged, COPIES_PROMISED, replicas);
+      this.#checkKept('I15 nothing durable goes silently', log, log.durable, 1, replicas);
+      this.#checkTimes(log);
+    }
   }
 
   /** I4 and I2: every record a replica claims is there and true, unless nobody has it. */
@@ -144,18 +166,34 @@ export class RecordOracle {
     }
   }
 
-  /** I1: what was acknowledged is held by somebody, unless as many copies were destroyed as acknowledging promises. */
-  #checkAcknowledged(log: KnownLog, replicas: ReadonlyMap<string, ObservedReplica>): void {
-    for (let seq = log.first; seq <= log.acknowledged; seq++) {
+  /** What was promised up to a seq is held by somebody, unless as many copies were destroyed as the promise allows. */
+  #checkKept(
+    invariant: string,
+    log: KnownLog,
+    to: number,
+    copiesMax: number,
+    replicas: ReadonlyMap<string, ObservedReplica>,
+  ): void {
+    for (let seq = log.first; seq <= to; seq++) {
       const failures = log.destroyed.filter((frontier) => frontier >= seq).length;
-      if (failures >= COPIES_PROMISED) continue;
+      if (failures >= copiesMax) continue;
       const truth = log.texts.get(seq);
-      const holder = [...replicas.values()].some((replica) => replica.textOf(log.node, log.epoch, seq) === truth);
+      const isHeld = [...replicas.values()].some((replica) => replica.textOf(log.node, log.epoch, seq) === truth);
       this.#book.check(
-        'I1 no acknowledged record is lost',
-        holder,
+        invariant,
+        isHeld && truth !== undefined,
         () => `${idOf(log.node, log.epoch, seq)} is held by nobody; ${failures} of its copies were destroyed`,
       );
+    }
+  }
+
+  /** I16: whatever the clocks did, times rise with seq, so that a range of times is a run of each log. */
+  #checkTimes({ node, epoch, texts }: KnownLog): void {
+    let last = Number.NEGATIVE_INFINITY;
+    for (const [seq, text] of [...texts].sort((a, b) => a[0] - b[0])) {
+      const t = Number(JSON.parse(text).t);
+      this.#book.check('I16 seq orders, whatever clocks do', !(t < last), () => `${idOf(node, epoch, seq)}: ${text}`);
+      last = t;
     }
   }
 
@@ -163,7 +201,7 @@ export class RecordOracle {
     const key = keyOf(node, epoch);
     const known = this.#logs.get(key);
     if (known !== undefined) return known;
-    const log: KnownLog = { node, epoch, texts: new Map(), acknowledged: 0, first: 1, destroyed: [] };
+    const log: KnownLog = { node, epoch, texts: new Map(), acknowledged: 0, durable: 0, first: 1, destroyed: [] };
     this.#logs.set(key, log);
     return log;
   }

@@ -1,10 +1,14 @@
+import { SessionToken } from '../../../base/query/session-token.js';
 import { Random } from '../../../base/random.js';
 import type { FaultKind } from '../faults/fault.js';
 import { PLAIN_MANNERS } from '../kernel/broker-manners.js';
 import type { ProgramEnv } from '../kernel/simulated-board.js';
 import type { SimulatedBroker } from '../kernel/simulated-broker.js';
 import type { Scenario, ScenarioRun, Stage } from '../scenario.js';
+import { SYNCING_RECORDS } from './core-replica.js';
 import type { ObservedReplica, RecordSeen } from './observed-replica.js';
+import { QueryOracle } from './query-oracle.js';
+import { READER, type ReaderMemory, type Reading, type ReadingClientOptions } from './reading-client.js';
 import { RecordOracle } from './record-oracle.js';
 
 /** A kind of replica that can be put through histories. */
@@ -13,6 +17,8 @@ export type ReplicaKind = {
   readonly start: (env: ProgramEnv, brokers: readonly [string, ...string[]]) => ObservedReplica;
   /** Who is to hold the logs of a node; everybody when absent. */
   readonly holdersOf?: (node: string, inventory: readonly string[]) => readonly string[];
+  /** Somebody who asks the replicas; nobody does when absent. */
+  readonly startReader?: (env: ProgramEnv, options: Omit<ReadingClientOptions, 'without'>) => unknown;
   readonly recordsIn: (topic: string, payload: unknown) => readonly RecordSeen[];
   /** What a broker of this system says of itself when it starts. */
   readonly onBrokerStart?: (broker: SimulatedBroker) => void;
@@ -26,7 +32,7 @@ const APPEND_MS = [100, 1_900] as const;
 export function recordScenario(kind: ReplicaKind): Scenario {
   return {
     name: kind.name,
-    faultKinds: [RETENTION],
+    faultKinds: kind.startReader === undefined ? [RETENTION] : [RETENTION, OVERLOAD, READER_RESTART],
     begin: (stage) => new RecordRun(kind, stage),
   };
 }
@@ -47,11 +53,42 @@ const RETENTION: FaultKind<unknown> = {
   },
 };
 
+/** A board has more to do than it can: it is passed over by those who ask. */
+const OVERLOAD: FaultKind<unknown> = {
+  name: 'overload',
+  lastsMs: [1_000, 60_000],
+  draw: (random, { boards }) => [random.pick(boards)],
+  inflict: ({ world }, { targets: [target = ''] }) => {
+    const board = world.boards.get(target);
+    if (board === undefined) return undefined;
+    const set = (isOverloaded: boolean) => board.act((state) => replicaOf(state)?.setOverloaded?.(isOverloaded));
+    set(true);
+    return { heal: () => set(false) };
+  },
+};
+
+/** The reader's program ends and begins again, with its token and without anything else that it knew. */
+const READER_RESTART: FaultKind<unknown> = {
+  name: 'reader-restart',
+  lastsMs: [0, 10_000],
+  draw: () => [READER],
+  inflict: ({ world }) => {
+    const board = world.boards.get(READER);
+    if (board === undefined || !board.isAlive) return undefined;
+    board.crash();
+    return { heal: () => board.start() };
+  },
+};
+
 class RecordRun implements ScenarioRun {
   readonly #kind: ReplicaKind;
   readonly #stage: Stage;
   readonly #oracle: RecordOracle;
+  readonly #queries: QueryOracle;
   readonly #random: Random;
+  /** Boards that keep replicas. */
+  readonly #holders = new Set<string>();
+  readonly #asked = { readings: 0, complete: 0, agreed: 0 };
   #isWriting = true;
   #appended = 0;
   #refused = 0;
@@ -60,6 +97,7 @@ class RecordRun implements ScenarioRun {
     this.#kind = kind;
     this.#stage = stage;
     this.#oracle = new RecordOracle(stage.book, (board, node) => this.#isHolder(board, node));
+    this.#queries = new QueryOracle(stage.book, (node, epoch) => this.#oracle.trueLog(node, epoch));
     this.#random = new Random(`workload ${stage.world.random.next()}`);
     for (const name of stage.brokers) {
       const lingerMs = this.#random.pick([0, 0, 50, 300]);
@@ -78,6 +116,7 @@ class RecordRun implements ScenarioRun {
       });
     }
     for (const name of stage.boards) this.join(name);
+    this.#addReader();
   }
 
   join(name: string): void {
@@ -99,7 +138,7 @@ class RecordRun implements ScenarioRun {
   }
 
   watch(): void {
-    for (const board of this.#stage.world.boards.keys()) this.#look(board);
+    for (const board of this.#holders) this.#look(board);
   }
 
   settle(): void {
@@ -128,13 +167,29 @@ class RecordRun implements ScenarioRun {
     return {
       appended: this.#appended,
       refused: this.#refused,
+      ...this.#asked,
       acknowledged: this.#oracle.acknowledged,
       published: brokers.reduce((sum, { counts }) => sum + counts.published, 0),
       deliveries: brokers.reduce((sum, { counts }) => sum + counts.delivered, 0),
     };
   }
 
+  #addReader(): void {
+    const { startReader } = this.#kind;
+    if (startReader === undefined) return;
+    const memory: ReaderMemory = { token: new SessionToken() };
+    const onReading = (reading: Reading) => {
+      this.#queries.check(reading);
+      this.#asked.readings++;
+      if (reading.result.complete) this.#asked.complete++;
+      if (reading.result.confidence === 'confirmed') this.#asked.agreed++;
+    };
+    const brokers = shuffledBrokers(this.#stage.brokers);
+    this.#stage.world.addBoard(READER, (env) => startReader(env, { brokers, memory, onReading })).start();
+  }
+
   #add(name: string, node: string): void {
+    this.#holders.add(name);
     const brokers = shuffledBrokers(this.#stage.brokers);
     const board = this.#stage.world.addBoard(name, (env) => this.#kind.start(env, brokers), node);
     const random = this.#random.fork(name);
@@ -173,6 +228,11 @@ class RecordRun implements ScenarioRun {
     if (replica.ownEpoch !== undefined) {
       this.#oracle.noteAcknowledged(board.node, replica.ownEpoch, replica.acknowledged);
     }
+    for (const { lacked } of replica.takeAnswers?.() ?? []) {
+      const isNear = lacked <= SYNCING_RECORDS;
+      this.#stage.book.check('I20 who lacks much answers nothing', isNear, () => `${name} lacked ${lacked} records`);
+    }
+    for (const seen of replica.takeAside?.() ?? []) this.#oracle.noteAside(name, seen);
     for (const { name: gauge, value, limit } of replica.gauges()) {
       this.#stage.book.check('I19 every queue keeps its limit', value <= limit, () => `${name}: ${gauge} ${value}`);
     }
@@ -180,14 +240,16 @@ class RecordRun implements ScenarioRun {
 
   #isHolder(board: string, node: string): boolean {
     const { boards } = this.#stage.world;
-    const holders = this.#kind.holdersOf?.(node, [...new Set([...boards.values()].map((each) => each.node))]);
+    const holders = this.#kind.holdersOf?.(node, [
+      ...new Set([...this.#holders].map((holder) => boards.get(holder)?.node ?? holder)),
+    ]);
     return holders === undefined || holders.includes(boards.get(board)?.node ?? '');
   }
 
   #replicas(): Map<string, ObservedReplica> {
     const replicas = new Map<string, ObservedReplica>();
-    for (const [name, board] of this.#stage.world.boards) {
-      const replica = replicaOf(board.state);
+    for (const name of this.#holders) {
+      const replica = replicaOf(this.#stage.world.boards.get(name)?.state);
       if (replica !== undefined) replicas.set(name, replica);
     }
     return replicas;

@@ -64,6 +64,7 @@ export class ReferenceReplica implements ObservedReplica {
   #epoch: string | undefined;
   #acknowledged = 0;
   #told = '';
+  #lastT = 0;
 
   constructor(env: ProgramEnv, { brokers, without }: ReferenceSettings) {
     this.#env = env;
@@ -95,13 +96,18 @@ export class ReferenceReplica implements ObservedReplica {
     const epoch = this.#epoch;
     const log = this.#log(this.#env.node, epoch);
     const seq = log.last + 1;
-    const text = JSON.stringify({ s: seq, t: this.#env.clock.nowMs(), k: 'note', content });
+    const text = JSON.stringify({ s: seq, t: this.#timeMs(), k: 'note', content });
     if (!this.#keep(log, seq, text)) return undefined;
     this.#ownEpochs.add(epoch);
     this.#link.publish(`log/${this.#env.node}/live`, { e: epoch, s: seq, text } satisfies LiveMessage, {
       bytes: text.length + 20,
     });
     return seq;
+  }
+
+  #timeMs(): number {
+    this.#lastT = Math.max(this.#lastT, this.#env.clock.nowMs());
+    return this.#lastT;
   }
 
   logs(): HeldLog[] {

@@ -1,12 +1,35 @@
 import { holdersOf } from '../../../base/holders.js';
 import { BROKER_TOPIC, type BrokerMessage, CoreReplica, coreRecordsIn } from './core-replica.js';
+import { ReadingClient } from './reading-client.js';
 import type { ReplicaKind } from './record-scenario.js';
 import { type Ablation, ReferenceReplica, recordsIn } from './reference-replica.js';
+
+/** Rules of what is around the real core, or of those who ask it, that can be left out; each holds up an invariant. */
+export const CORE_RULES = [
+  'the token is handed on',
+  'what is lacking is named',
+  'answers are of the prefix at the cut',
+  'who is syncing answers nothing',
+  'times within an epoch never fall',
+  'what the disk refused is not a record',
+] as const;
+export type CoreRule = (typeof CORE_RULES)[number];
+
+/** The real core, with all around it or without a rule. */
+export function coreKind(left?: CoreRule): ReplicaKind {
+  const without = new Set(left === undefined ? [] : [left]);
+  return {
+    ...CORE_KIND,
+    start: (env, brokers) => new CoreReplica(env, brokers, without),
+    startReader: (env, options) => new ReadingClient(env, { ...options, without }),
+  };
+}
 
 /** The real core. */
 export const CORE_KIND: ReplicaKind = {
   name: 'core',
   start: (env, brokers) => new CoreReplica(env, brokers),
+  startReader: (env, options) => new ReadingClient(env, { ...options, without: new Set() }),
   holdersOf,
   recordsIn: coreRecordsIn,
   onBrokerStart: (broker) => {
