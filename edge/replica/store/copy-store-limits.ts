@@ -21,8 +21,8 @@ export type CopyStoreLimits = {
 };
 
 export const DEFAULT_COPY_STORE_LIMITS: CopyStoreLimits = {
-  // Ten minutes of three nodes at a record a second; what is then copied are their open segments, 50 kB.
-  inboxRewriteBytes: 256 * 1024,
+  // Half an hour of three nodes at a record a second; what is then copied are their open segments, 50 kB.
+  inboxRewriteBytes: 1024 * 1024,
   // 64 logs with two open segments' worth of lines, with room for holes before them.
   inboxBytesMax: 16 * 1024 * 1024,
   epochsMax: 4_096,

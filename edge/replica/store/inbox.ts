@@ -21,7 +21,7 @@ export class Inbox {
 
   constructor(options: { disk: RecordDisk; path: string; limits: CopyStoreLimits; shelf: RotShelf }) {
     const { disk, path } = options;
-    this.#journal = new LineJournal({ disk, path, liveLines: () => this.#liveLines() });
+    this.#journal = new LineJournal({ disk, path, liveLines: () => this.#liveLines(), fillsPages: true });
     this.#limits = options.limits;
     this.#shelf = options.shelf;
   }

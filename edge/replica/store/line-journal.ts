@@ -1,6 +1,9 @@
 import { systemCodeOf } from '../../../base/errors.js';
 import type { RecordDisk, SegmentFile } from '../../records/record-disk.js';
-import { readCheckedLines, sealLine } from './checked-line.js';
+import { readCheckedLines, sealedBytes, sealLine } from './checked-line.js';
+
+/** What a card writes at least, however little of it changed. */
+const PAGE_BYTES = 4096;
 
 export type JournalContent = {
   readonly lines: readonly string[];
@@ -17,16 +20,27 @@ export class LineJournal {
   readonly path: string;
   readonly #disk: RecordDisk;
   readonly #liveLines: () => Iterable<string>;
+  readonly #fillsPages: boolean;
   #file: SegmentFile | undefined;
   #bytes = 0;
   #isTrusted = false;
   #isDirty = false;
 
-  /** @param liveLines what a rewritten file holds. */
-  constructor(options: { disk: RecordDisk; path: string; liveLines: () => Iterable<string> }) {
+  /**
+   * @param liveLines what a rewritten file holds.
+   * @param fillsPages a page that is half full at an fsync is filled with blanks, so that what follows does not write it a
+   * second time: for a file that is synced every few seconds and often rewritten.
+   */
+  constructor(options: {
+    disk: RecordDisk;
+    path: string;
+    liveLines: () => Iterable<string>;
+    fillsPages?: boolean;
+  }) {
     this.path = options.path;
     this.#disk = options.disk;
     this.#liveLines = options.liveLines;
+    this.#fillsPages = options.fillsPages ?? false;
   }
 
   /** Size of the file. */
@@ -47,7 +61,7 @@ export class LineJournal {
     this.#isTrusted = tornBytes === 0 && damaged.length === 0 && endsWell;
     // The life before may have died before its fsync.
     this.#isDirty = true;
-    return { lines, damaged, isWhole: this.#isTrusted };
+    return { lines: lines.filter((line) => !isBlank(line)), damaged, isWhole: this.#isTrusted };
   }
 
   /** Adds lines; they survive the death of the process once resolved. @throws what the disk throws; nothing is added. */
@@ -66,6 +80,7 @@ export class LineJournal {
   async sync(): Promise<void> {
     if (!this.#isTrusted) return this.rewrite();
     if (!this.#isDirty) return;
+    if (this.#fillsPages) await this.#fillPage();
     await this.#orDistrust(async () => {
       this.#file ??= await this.#disk.openSegment(this.path);
       await this.#file.sync();
@@ -90,6 +105,12 @@ export class LineJournal {
     await file?.close().catch(() => {});
   }
 
+  async #fillPage(): Promise<void> {
+    const room = PAGE_BYTES - (this.#bytes % PAGE_BYTES);
+    if (room > PAGE_BYTES / 2 || room < sealedBytes(' ')) return;
+    await this.append([' '.repeat(room - sealedBytes(''))]);
+  }
+
   async #orDistrust(work: () => Promise<void>): Promise<void> {
     try {
       await work();
@@ -100,4 +121,8 @@ export class LineJournal {
       throw error;
     }
   }
+}
+
+function isBlank(line: string): boolean {
+  return line.startsWith(' ');
 }

@@ -158,6 +158,21 @@ describe('DiskCopyStore keeps its limits', () => {
     expect(card.counts.syncs).toBe(syncs);
   });
 
+  it('fills a page that is half full when it is synced, so that what follows does not write it again', async () => {
+    const store = make();
+    await store.open();
+    const size = () => card.size('/state/inbox.jsonl') ?? 0;
+    let seq = 0;
+    while (size() < 3_000) await store.append(copyLines(++seq, seq));
+    await store.sync();
+    expect(size()).toBe(4_096);
+    await store.append(copyLines(++seq, seq));
+    const emptyish = size();
+    await store.sync();
+    expect(size()).toBe(emptyish);
+    expect((await make().open()).copies[0]?.lines).toEqual(copyLines(1, seq));
+  });
+
   it('refuses lines when the inbox is full, and takes them when a segment made room', async () => {
     const store = make({ inboxBytesMax: 10_000 });
     await store.open();
