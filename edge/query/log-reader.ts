@@ -43,36 +43,3 @@ export interface LogReader {
   /** A segment is not what was written: it is to be fetched again. Resolves when it is put aside. */
   noteRot(node: string, epoch: string, n: number, reason: string): Promise<void>;
 }
-
-/** Several readers as one, the first that holds a log being the one that answers for it. */
-export class JoinedLogReader implements LogReader {
-  readonly #readers: readonly LogReader[];
-
-  constructor(readers: readonly LogReader[]) {
-    this.#readers = readers;
-  }
-
-  logs(): readonly HeldLog[] {
-    return this.#readers.flatMap((reader) => reader.logs());
-  }
-
-  slice(node: string, epoch: string, from: number, to: number): LogSlice | undefined {
-    for (const reader of this.#readers) {
-      const slice = reader.slice(node, epoch, from, to);
-      if (slice !== undefined) return slice;
-    }
-    return undefined;
-  }
-
-  isForgotten(node: string, epoch: string): boolean {
-    return this.#readers.some((reader) => reader.isForgotten(node, epoch));
-  }
-
-  async catchUp(cut: Cut, waitMs: number, signal: AbortSignal): Promise<void> {
-    await Promise.all(this.#readers.map((reader) => reader.catchUp(cut, waitMs, signal)));
-  }
-
-  async noteRot(node: string, epoch: string, n: number, reason: string): Promise<void> {
-    await Promise.all(this.#readers.map((reader) => reader.noteRot(node, epoch, n, reason)));
-  }
-}

@@ -1,13 +1,13 @@
 import { join } from 'node:path';
 import type { Clock } from '../../base/clock.js';
 import { messageOf } from '../../base/errors.js';
-import { FolderLock } from '../../base/folder-lock.js';
+import type { FolderLock } from '../../base/folder-lock.js';
 import type { Link } from '../../base/link/link.js';
 import type { SideLinks } from '../../base/link/side-links.js';
 import { publicKeyText } from '../../base/listener/head-signature.js';
+import { openLocked } from '../../base/locked-folder.js';
 import type { Log } from '../../base/log.js';
 import type { Random } from '../../base/random.js';
-import { openStateFolder } from '../../base/state-folder.js';
 import { parseJson } from '../../protocol/codec.js';
 import { LogRecord } from '../../protocol/record.js';
 import type { LogReader } from '../query/log-reader.js';
@@ -104,14 +104,7 @@ export class RecordStore {
     const { stateDir } = this.#options;
     const dir = join(stateDir, 'records');
     // The log itself tells of a disk that takes no writes, and keeps its records in memory.
-    await openStateFolder(dir);
-    const lock = await FolderLock.acquire(dir, 'records');
-    try {
-      this.#parts = await this.#openParts(dir, lock);
-    } catch (error) {
-      await lock.release();
-      throw error;
-    }
+    this.#parts = await openLocked(dir, 'records', (lock) => this.#openParts(dir, lock));
   }
 
   /** Public key of this node for its `info`: base64 of 32 bytes. */

@@ -1,12 +1,12 @@
 import { join } from 'node:path';
 import type { Clock } from '../../base/clock.js';
-import { FolderLock } from '../../base/folder-lock.js';
+import type { FolderLock } from '../../base/folder-lock.js';
 import type { Link } from '../../base/link/link.js';
 import { isHeadSigned } from '../../base/listener/head-signature.js';
+import { openLocked } from '../../base/locked-folder.js';
 import type { Log } from '../../base/log.js';
 import type { Random } from '../../base/random.js';
 import { RateLimitedLog } from '../../base/rate-limited-log.js';
-import { openStateFolder } from '../../base/state-folder.js';
 import type { Cut } from '../../protocol/query.js';
 import type { ReplicaState } from '../../protocol/replica.js';
 import { localDisk, type RecordDisk } from '../records/record-disk.js';
@@ -92,14 +92,7 @@ export class Replica {
   async open(): Promise<void> {
     const { stateDir, clock } = this.#options;
     const dir = join(stateDir, 'replica');
-    await openStateFolder(dir);
-    const lock = await FolderLock.acquire(dir, 'replica');
-    try {
-      this.#parts = await this.#openParts(dir, lock);
-    } catch (error) {
-      await lock.release();
-      throw error;
-    }
+    this.#parts = await openLocked(dir, 'replica', (lock) => this.#openParts(dir, lock));
     this.#tick();
     this.#parts.ears.open();
     this.#parts.scrubber.open();
