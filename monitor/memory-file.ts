@@ -28,6 +28,39 @@ const Stored = z.object({
   ),
 });
 
+type StoredMemory = z.infer<typeof Stored>;
+
+/** Attempts on this life's clock. Pure. */
+export function memoryOf({ nodes }: StoredMemory, nowMs: number, nowMonoMs: number): Map<string, PlanMemory> {
+  // A wall clock that was set back since: what seems to lie ahead counts as just done, the safe side of a budget.
+  const mono = (wallMs: number) => Math.min(wallMs - (nowMs - nowMonoMs), nowMonoMs);
+  return new Map(
+    Object.entries(nodes).map(([node, { seriesFromMs, attempts }]) => [
+      node,
+      {
+        seriesFromMonoMs: seriesFromMs === null ? Number.NEGATIVE_INFINITY : mono(seriesFromMs),
+        history: attempts.map(({ kind, atMs, signature, helped }) => ({
+          kind,
+          signature,
+          atMonoMs: mono(atMs),
+          ...(helped === undefined ? {} : { helped }),
+        })),
+      },
+    ]),
+  );
+}
+
+/** Attempts as they are kept, on the wall clock: the only one that outlives this machine's boot. Pure. */
+export function storedOf(memory: ReadonlyMap<string, PlanMemory>, nowMs: number, nowMonoMs: number): StoredMemory {
+  const wallOfMonoMs = nowMs - nowMonoMs;
+  const nodes = [...memory].map(([node, { history, seriesFromMonoMs }]) => {
+    const seriesFromMs = Number.isFinite(seriesFromMonoMs) ? seriesFromMonoMs + wallOfMonoMs : null;
+    const attempts = history.map(({ atMonoMs, ...attempt }) => ({ ...attempt, atMs: atMonoMs + wallOfMonoMs }));
+    return [node, { seriesFromMs, attempts }] as const;
+  });
+  return { nodes: Object.fromEntries(nodes) };
+}
+
 /**
  * What was done, by node, so that the next life of the monitor neither begins a ladder anew nor spends a budget twice.
  * Fsynced before an order goes out.
@@ -52,40 +85,13 @@ export class MemoryFile {
       if (systemCodeOf(error) === 'ENOENT') return new Map();
       throw error;
     }
-    const stored = Stored.parse(parseJson(text));
-    const { nodes } = stored;
-    // A wall clock that was set back since: what seems to lie ahead counts as just done, the safe side of a budget.
-    const wallOfMonoMs = this.#clock.nowMs() - this.#clock.monoMs();
-    const mono = (wallMs: number) => Math.min(wallMs - wallOfMonoMs, this.#clock.monoMs());
-    return new Map(
-      Object.entries(nodes).map(([node, { seriesFromMs, attempts }]) => [
-        node,
-        {
-          seriesFromMonoMs: seriesFromMs === null ? Number.NEGATIVE_INFINITY : mono(seriesFromMs),
-          history: attempts.map(({ kind, atMs, signature, helped }) => ({
-            kind,
-            signature,
-            atMonoMs: mono(atMs),
-            ...(helped === undefined ? {} : { helped }),
-          })),
-        },
-      ]),
-    );
+    return memoryOf(Stored.parse(parseJson(text)), this.#clock.nowMs(), this.#clock.monoMs());
   }
 
   /** Survives a power cut once resolved. @throws what the disk throws. */
   async write(memory: ReadonlyMap<string, PlanMemory>): Promise<void> {
-    const wallOfMonoMs = this.#clock.nowMs() - this.#clock.monoMs();
-    const nodes = Object.fromEntries(
-      [...memory].map(([node, { history, seriesFromMonoMs }]) => [
-        node,
-        {
-          seriesFromMs: Number.isFinite(seriesFromMonoMs) ? seriesFromMonoMs + wallOfMonoMs : null,
-          attempts: history.map(({ atMonoMs, ...attempt }) => ({ ...attempt, atMs: atMonoMs + wallOfMonoMs })),
-        },
-      ]),
-    );
+    const stored = storedOf(memory, this.#clock.nowMs(), this.#clock.monoMs());
     await makeFolder(this.#folder);
-    await writeFileAtomic(this.#path, `${JSON.stringify({ nodes })}\n`);
+    await writeFileAtomic(this.#path, `${JSON.stringify(stored)}\n`);
   }
 }

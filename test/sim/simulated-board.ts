@@ -16,6 +16,8 @@ export type Execution = {
   readonly endedInv: string;
   readonly wasWell: boolean;
   readonly wasStopped: boolean;
+  /** A person had asked for hands off, long enough ago for every monitor to have heard of it. */
+  readonly wasHeld: boolean;
 };
 
 /**
@@ -34,6 +36,8 @@ export class SimulatedBoard {
   maintenanceUntilMs = Number.NEGATIVE_INFINITY;
   sshCutUntilMs = Number.NEGATIVE_INFINITY;
   sshGarbageUntilMs = Number.NEGATIVE_INFINITY;
+  /** Maintenance that a person asked for over MQTT; the board itself may not know of it. */
+  hold: { readonly fromMs: number; readonly untilMs: number } | undefined;
   /** Last moment at which the service was not well. */
   unwellMs = Number.NEGATIVE_INFINITY;
   /** Since when it could have been acted on; undefined while it is well or nobody may. */
@@ -78,6 +82,7 @@ export class SimulatedBoard {
   isActionable(): boolean {
     const { nowMs } = this.#fleet;
     if (!this.isPowered || nowMs < this.maintenanceUntilMs || nowMs < this.sshCutUntilMs) return false;
+    if (this.hold !== undefined && nowMs < this.hold.untilMs) return false;
     if (nowMs < this.sshGarbageUntilMs || this.hasBadConfig || this.isBroken) return false;
     return this.active === 'failed' || (this.active === 'active' && !this.isWell());
   }
@@ -285,7 +290,9 @@ export class SimulatedBoard {
     // A service that came to itself while the order was under way is no mistake of the one who gave it.
     const wasWell = this.isWell() && nowMs - this.unwellMs > 10_000;
     const wasStopped = this.active === 'inactive';
-    this.executions.push({ atMs: nowMs, node: this.node.node, kind, endedInv: this.inv, wasWell, wasStopped });
+    const { hold } = this;
+    const wasHeld = hold !== undefined && nowMs > hold.fromMs + 5_000 && nowMs < hold.untilMs;
+    this.executions.push({ atMs: nowMs, node: this.node.node, kind, endedInv: this.inv, wasWell, wasStopped, wasHeld });
   }
 
   #end(code: number, status: number): void {

@@ -1,12 +1,15 @@
 import type { ActionResult } from '../../monitor/plan/plan-step.js';
-import type { ProbeResult } from '../../monitor/plan/probe-table.js';
+import type { BoardFault, ProbeResult } from '../../monitor/plan/probe-table.js';
 import type { SimulatedFleet } from '../monitor/simulated-fleet.js';
+
+const UNREACHABLE: BoardFault = { kind: 'fault', fault: 'unreachable', message: 'no TCP connection within 5 s' };
 
 /** The board of the broker: its unit is active, restarting by itself, or failed for good. */
 export class SimulatedBrokerBoard {
   restarts = 0;
   wronglyRestarted = 0;
   isFailed = false;
+  sshCutUntilMs = Number.NEGATIVE_INFINITY;
   inv = 'broker-1';
   readonly #fleet: SimulatedFleet;
 
@@ -22,6 +25,7 @@ export class SimulatedBrokerBoard {
   }
 
   probe(): ProbeResult {
+    if (this.#fleet.nowMs < this.sshCutUntilMs) return UNREACHABLE;
     const active = this.#fleet.isBrokerUp ? 'active' : this.isFailed ? 'failed' : 'activating';
     return {
       kind: 'probe',
@@ -57,6 +61,7 @@ export class SimulatedBrokerBoard {
   }
 
   restart(expected: string | null): ActionResult {
+    if (this.#fleet.nowMs < this.sshCutUntilMs) return UNREACHABLE;
     const head = { v: 1 as const, helper: 'sim', verb: 'restart' };
     if (expected !== this.inv) {
       return { kind: 'answer', answer: { ...head, outcome: 'already-restarted', inv: this.inv } };

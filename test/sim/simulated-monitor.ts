@@ -1,6 +1,7 @@
 import type { Random } from '../../base/random.js';
 import { FrameWatch } from '../../monitor/frame-watch.js';
-import type { PlanEntry, PlanMemory } from '../../monitor/plan/case.js';
+import { memoryOf, storedOf } from '../../monitor/memory-file.js';
+import type { PlanEntry } from '../../monitor/plan/case.js';
 import { Plan } from '../../monitor/plan/plan.js';
 import type { ActionResult, PlanEvent, PlanStep } from '../../monitor/plan/plan-step.js';
 import type { ProbeResult } from '../../monitor/plan/probe-table.js';
@@ -20,6 +21,13 @@ export class SimulatedMonitor {
   /** Orders that went out, by node: what the budgets are held against. */
   readonly orders: { readonly node: string; readonly atMs: number; readonly kind: string }[] = [];
   mostAtOnce = 0;
+  mostAtSite = 0;
+  /** Its wall clock against the world's, ms; set wrong, and set right by somebody. */
+  wallOffsetMs = 0;
+  /** It dies right after the next order went out. */
+  diesAtNextOrder = false;
+  /** Boards it cannot reach, and until when. */
+  readonly sshCutUntilMs = new Map<string, number>();
   /** Restarts taken for verified, where no message is lost; and those that were not. */
   verified = 0;
   readonly wrongly: string[] = [];
@@ -27,7 +35,8 @@ export class SimulatedMonitor {
   #roster: Roster;
   #plan: Plan;
   #frames: FrameWatch;
-  #memory: ReadonlyMap<string, PlanMemory> = new Map();
+  /** What is on its disk. */
+  #stored: ReturnType<typeof storedOf> = { nodes: {} };
   #queue: Order[] = [];
   #isCut = false;
   #wasDown = false;
@@ -88,6 +97,10 @@ export class SimulatedMonitor {
       ({ node, kind }) => kind === 'edge' && ['acting', 'verifying'].includes(this.#plan.case(node)?.phase ?? ''),
     );
     this.mostAtOnce = Math.max(this.mostAtOnce, busy.length);
+    for (const { site } of busy) {
+      if (site !== undefined)
+        this.mostAtSite = Math.max(this.mostAtSite, busy.filter((one) => one.site === site).length);
+    }
   }
 
   finish(): void {
@@ -120,7 +133,26 @@ export class SimulatedMonitor {
   #newPlan(): Plan {
     const { entries, planTimings, random, fleet } = this.#options;
     const nowMonoMs = fleet.nowMs;
-    return new Plan({ entries, timings: planTimings, mode: 'act', random, nowMonoMs, remembered: this.#memory });
+    const remembered = memoryOf(this.#stored, this.#wallMs(), nowMonoMs);
+    return new Plan({ entries, timings: planTimings, mode: 'act', random, nowMonoMs, remembered });
+  }
+
+  #wallMs(): number {
+    return this.#options.fleet.nowMs + this.wallOffsetMs;
+  }
+
+  /** A person's word on a node reaches it now, or when it is connected again. */
+  hearHold(node: string): void {
+    if (!this.isDown && !this.#isCut && this.#options.fleet.isMonitorConnected) this.#tellHold(node);
+  }
+
+  get isDown(): boolean {
+    return this.#wasDown || this.#options.fleet.nowMs < this.downUntilMs;
+  }
+
+  #tellHold(node: string): void {
+    const leftMs = (this.#options.holds.get(node) ?? 0) - this.#options.fleet.nowMs;
+    if (leftMs > 0) this.#plant({ kind: 'maintenance', node, hold: { by: 'ops', reason: 'lens', leftMs } });
   }
 
   #connect(): void {
@@ -129,6 +161,7 @@ export class SimulatedMonitor {
     for (const status of this.#options.fleet.readRetained() ?? []) {
       this.#tell({ kind: 'status', retained: true, ...status });
     }
+    for (const node of this.#options.holds.keys()) this.#tellHold(node);
     for (const [node, word] of this.#options.fleet.readWords()) this.#tell({ kind: 'camera', node, word });
   }
 
@@ -160,11 +193,12 @@ export class SimulatedMonitor {
         this.#checkVerified(step.node, step.what);
         return;
       case 'remember':
-        this.#memory = this.#plan.memory();
+        this.#stored = storedOf(this.#plan.memory(), this.#wallMs(), this.#options.fleet.nowMs);
         return;
       case 'probe': {
         const board = boards.get(step.node);
         this.#order(
+          step.node,
           random.range(200, 3_000),
           () => board?.probe(),
           (result) => {
@@ -178,9 +212,13 @@ export class SimulatedMonitor {
         const board = boards.get(step.node);
         this.orders.push({ node: step.node, atMs: this.#options.fleet.nowMs, kind: step.kind });
         const carryOut = () => (step.kind === 'restart' ? board?.restart(step.expected) : board?.reboot(step.boot));
-        this.#order(random.range(200, 3_000), carryOut, (result) => {
+        this.#order(step.node, random.range(200, 3_000), carryOut, (result) => {
           this.#plant({ kind: 'acted', node: step.node, step: step.step, result });
         });
+        if (this.diesAtNextOrder) {
+          this.diesAtNextOrder = false;
+          this.crash(random.range(2_000, 60_000));
+        }
         return;
       }
       default:
@@ -199,17 +237,19 @@ export class SimulatedMonitor {
 
   // The board does its part at once or later; the answer takes its time, and may be lost.
   #order<T extends ProbeResult | ActionResult>(
+    node: string,
     latencyMs: number,
     carryOut: () => T | undefined,
     answer: (result: T | Extract<ProbeResult, { kind: 'fault' }>) => void,
   ): void {
     const { fleet, random, later } = this.#options;
     const lost = { kind: 'fault' as const, fault: 'closed' as const, message: 'closed before the answer' };
+    const isCut = fleet.nowMs < (this.sshCutUntilMs.get(node) ?? 0);
     const isLost = random.chance(0.03);
     // What is on its way reaches the board even if the monitor dies meanwhile.
     let result: T | undefined;
     later(latencyMs / 2, () => {
-      result = carryOut();
+      if (!isCut) result = carryOut();
     });
     this.#queue.push({
       dueMs: fleet.nowMs + latencyMs + 1_000,
@@ -226,5 +266,7 @@ export type SimulatedMonitorOptions = {
   readonly rosterTimings: RosterTimings;
   readonly planTimings: PlanTimings;
   readonly random: Random;
+  /** Maintenance that people asked for, by node: until when. */
+  readonly holds: ReadonlyMap<string, number>;
   readonly later: (delayMs: number, run: () => void) => void;
 };

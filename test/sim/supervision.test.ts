@@ -47,18 +47,28 @@ function runHistory(seed: number, tally: Tally): string[] {
     fleet.nodes.map((node) => [node.node, new SimulatedBoard(fleet, node, random.fork(`board/${node.node}`))]),
   );
   const brokerBoard = new SimulatedBrokerBoard(fleet);
+  // Some fleets hang on two switches.
+  const sites = new Map(seed % 2 === 1 ? fleet.nodes.map(({ node }, i) => [node, i % 2 === 0 ? 'yard' : 'barn']) : []);
   const entry = (node: string, kind: 'edge' | 'broker'): PlanEntry => ({
     node,
     kind,
     unit: kind === 'broker' ? 'vedette-broker.service' : `vedette-edge@${node}.service`,
-    dependencies: [],
+    site: sites.get(node),
+    dependencies: kind === 'edge' && seed % 4 === 1 ? ['vedette-edge@lamp.service'] : [],
     mayReboot: kind === 'edge' && seed % 3 === 0,
   });
   const entries = [...fleet.nodes.map(({ node }) => entry(node, 'edge')), entry('broker', 'broker')];
   const timers: { dueMs: number; run: () => void }[] = [];
   const later = (delayMs: number, run: () => void) => timers.push({ dueMs: fleet.nowMs + delayMs, run });
+  const holds = new Map<string, number>();
   const monitors = Array.from({ length: 1 + random.int(3) }, (_, index) => {
-    const options = { fleet, inventory: fleet.nodes.map(({ node }) => ({ node })), entries, later };
+    const options = {
+      fleet,
+      inventory: fleet.nodes.map(({ node }) => ({ node, site: sites.get(node) })),
+      entries,
+      later,
+      holds,
+    };
     const doors = new Map<string, SimulatedBoard | SimulatedBrokerBoard>([...boards, ['broker', brokerBoard]]);
     const timings = { rosterTimings: ROSTER, planTimings: PLAN };
     return new SimulatedMonitor({ ...options, ...timings, boards: doors, random: random.fork(`monitor/${index}`) });
@@ -77,7 +87,8 @@ function runHistory(seed: number, tally: Tally): string[] {
     if (fleet.nowMs >= faultAtMs && fleet.nowMs < FAULTS_MS) {
       faultAtMs = fleet.nowMs + gapMs * random.range(0.2, 1.8);
       const board = random.pick([...boards.values()]);
-      const fault = random.pick(faultsOf(fleet, board, boards, brokerBoard, monitors, random, later));
+      const world = { fleet, board, boards, brokerBoard, monitors, random, later, sites, holds };
+      const fault = random.pick(faultsOf(world));
       count(fault.name);
       if (fault.disturbs) disturbedMs = fleet.nowMs;
       fault.run();
@@ -133,15 +144,21 @@ function runHistory(seed: number, tally: Tally): string[] {
 
 type Fault = { readonly name: string; readonly disturbs?: boolean; readonly run: () => void };
 
-function faultsOf(
-  fleet: SimulatedFleet,
-  board: SimulatedBoard,
-  boards: ReadonlyMap<string, SimulatedBoard>,
-  brokerBoard: SimulatedBrokerBoard,
-  monitors: readonly SimulatedMonitor[],
-  random: Random,
-  later: (delayMs: number, run: () => void) => void,
-): readonly [Fault, ...Fault[]] {
+type World = {
+  readonly fleet: SimulatedFleet;
+  /** The one that is hit. */
+  readonly board: SimulatedBoard;
+  readonly boards: ReadonlyMap<string, SimulatedBoard>;
+  readonly brokerBoard: SimulatedBrokerBoard;
+  readonly monitors: readonly SimulatedMonitor[];
+  readonly random: Random;
+  readonly later: (delayMs: number, run: () => void) => void;
+  readonly sites: ReadonlyMap<string, string>;
+  readonly holds: Map<string, number>;
+};
+
+function faultsOf(world: World): readonly [Fault, ...Fault[]] {
+  const { fleet, board, boards, brokerBoard, monitors, random, later, sites, holds } = world;
   const { node } = board;
   const maybe = (fromMs: number, toMs: number) => (random.chance(0.5) ? random.range(fromMs, toMs) : undefined);
   return [
@@ -214,6 +231,54 @@ function faultsOf(
       },
     },
     {
+      name: 'cut: a whole site',
+      disturbs: true,
+      run: () => {
+        const forMs = random.range(5_000, 200_000);
+        for (const other of boards.values()) {
+          if (sites.get(other.node.node) !== sites.get(node.node)) continue;
+          other.sshCutUntilMs = fleet.nowMs + forMs;
+          fleet.cut(other.node, forMs);
+        }
+      },
+    },
+    {
+      name: 'cut: SSH from one monitor',
+      disturbs: true,
+      run: () => random.pick(monitors).sshCutUntilMs.set(node.node, fleet.nowMs + random.range(5_000, 200_000)),
+    },
+    {
+      name: "cut: SSH to the broker's board",
+      disturbs: true,
+      run: () => {
+        brokerBoard.sshCutUntilMs = fleet.nowMs + random.range(5_000, 120_000);
+      },
+    },
+    {
+      name: 'maintenance by a person',
+      run: () => {
+        const untilMs = fleet.nowMs + random.range(20_000, 300_000);
+        holds.set(node.node, untilMs);
+        board.hold = { fromMs: fleet.nowMs, untilMs };
+        for (const monitor of monitors) monitor.hearHold(node.node);
+        // The monitors tell the board, where they reach it.
+        if (fleet.nowMs >= board.sshCutUntilMs && random.chance(0.5)) board.maintenanceUntilMs = untilMs;
+      },
+    },
+    {
+      name: "a monitor's clock jumps",
+      run: () => {
+        random.pick(monitors).wallOffsetMs += random.pick([-1, 1]) * random.range(60_000, 48 * HOUR_MS);
+      },
+    },
+    {
+      name: 'monitor killed while it acts',
+      disturbs: true,
+      run: () => {
+        random.pick(monitors).diesAtNextOrder = true;
+      },
+    },
+    {
       name: 'SSH answers garbage',
       disturbs: true,
       run: () => {
@@ -247,11 +312,17 @@ function judge(board: SimulatedBoard, monitors: readonly SimulatedMonitor[], isB
   const { node } = board.node;
   const wrongly: string[] = [];
   const seen = new Set<string>();
-  for (const { atMs, kind, endedInv, wasWell, wasStopped } of board.executions) {
+  for (const { atMs, kind, endedInv, wasWell, wasStopped, wasHeld } of board.executions) {
+    if (wasHeld) wrongly.push(`${node}: ${kind} at ${atMs} under maintenance`);
     if (wasWell) wrongly.push(`${node}: ${kind} at ${atMs} of a healthy service`);
     if (wasStopped) wrongly.push(`${node}: ${kind} at ${atMs} of a unit that a person stopped`);
     if (seen.has(endedInv)) wrongly.push(`${node}: ${endedInv} was ended twice`);
     seen.add(endedInv);
+  }
+  const restarts = board.executions.filter(({ kind }) => kind === 'restart');
+  for (const { atMs } of restarts) {
+    const inHour = restarts.filter((other) => atMs - other.atMs >= 0 && atMs - other.atMs < HOUR_MS).length;
+    if (inHour > PLAN.nodeRestartsPerHour) wrongly.push(`${node}: ${inHour} restarts within an hour`);
   }
   // Without a broker nobody hears of anybody: a person was told of that (it is checked of itself), and comes for all.
   if (board.isActionable() && !board.node.isCut && isBrokerUp) {
@@ -264,6 +335,9 @@ function judge(board: SimulatedBoard, monitors: readonly SimulatedMonitor[], isB
 function overBudget(monitor: SimulatedMonitor): string[] {
   const wrongly: string[] = [];
   if (monitor.mostAtOnce > PLAN.concurrentMax) wrongly.push(`${monitor.mostAtOnce} actions at a time`);
+  if (monitor.mostAtSite > PLAN.concurrentPerSiteMax) wrongly.push(`${monitor.mostAtSite} actions at one site`);
+  // A clock that jumped over an hour makes the next life forget it; the boards' own tokens hold then (judged there).
+  if (monitor.wallOffsetMs !== 0) return wrongly;
   for (const { atMs } of monitor.orders) {
     const recent = monitor.orders.filter((other) => atMs - other.atMs >= 0 && atMs - other.atMs < HOUR_MS);
     const byNode = new Map<string, number>();
