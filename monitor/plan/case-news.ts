@@ -114,6 +114,7 @@ export function onMaintenance(
     book.decide(one, '2.5', 'maintenance is over');
     // Who worked on it and says that it is done has looked at it.
     if (one.phase === 'quarantined') onAcknowledged(book, one, one.hold.by, now);
+    else if (one.phase === 'waiting') book.change(one.entry.node, { untilMonoMs: now });
     return;
   }
   const { by, reason, leftMs } = hold;

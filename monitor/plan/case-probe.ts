@@ -20,6 +20,11 @@ export function onProbed(book: CaseBook, one: NodeCase, step: number, result: Pr
     wait(book, one.entry.node, 'blind', now + book.timings.retryMs, now);
     return;
   }
+  if (one.hold !== undefined) {
+    // The word came while the board was being asked.
+    wait(book, one.entry.node, `maintenance by ${one.hold.by}`, now + book.timings.retryMs, now);
+    return;
+  }
   const verdict = decideProbe(result, {
     heardInv: one.heardInv,
     gracedInv: one.gracedInv,

@@ -166,6 +166,8 @@ class Driver {
   readonly steps: PlanStep[] = [];
   nowMs = 0;
   probe: ProbeResult = { kind: 'probe', probe: probeAnswer() };
+  /** Answers of boards are told by hand. */
+  asksSlowly = false;
   action: Partial<ActionAnswer> = { outcome: 'restarted', inv: NEW };
 
   constructor(
@@ -187,7 +189,7 @@ class Driver {
   tell(event: PlanEvent): void {
     for (const step of this.plan.apply(event, this.nowMs)) {
       this.steps.push(step);
-      if (step.kind === 'probe') {
+      if (step.kind === 'probe' && !this.asksSlowly) {
         this.tell({ kind: 'probed', node: step.node, step: step.step, result: this.probe });
       }
       if (step.kind !== 'restart' && step.kind !== 'reboot') continue;
@@ -414,6 +416,37 @@ describe('the plan', () => {
     driver.pass(2_000);
     expect(driver.alerts()).toEqual(['maintenance by ops (lens) has run out; supervised again']);
     expect(driver.of('restart')).toHaveLength(1);
+  });
+
+  it('asks at once when a person ends maintenance early', () => {
+    const driver = new Driver();
+    driver.tell({ kind: 'maintenance', node: 'cam1', hold: { by: 'ops', reason: 'lens', leftMs: 600_000 } });
+    driver.tell({ kind: 'confirmed', node: 'cam1' });
+    driver.pass(60_000);
+    driver.tell({ kind: 'maintenance', node: 'cam1', hold: undefined });
+    driver.pass(1_000);
+    expect(driver.of('restart')).toHaveLength(1);
+  });
+
+  it('does nothing about what it was asking when the word came', () => {
+    const driver = new Driver();
+    driver.asksSlowly = true;
+    driver.tell({ kind: 'confirmed', node: 'cam1' });
+    driver.tell({ kind: 'maintenance', node: 'cam1', hold: { by: 'ops', reason: 'lens', leftMs: 60_000 } });
+    driver.tell({ kind: 'probed', node: 'cam1', step: driver.of('probe')[0]?.step ?? 0, result: driver.probe });
+    driver.pass(50_000);
+    expect(driver.of('restart')).toEqual([]);
+  });
+
+  it('begins anew for a node that was given up, once the person who worked on it says that it is done', () => {
+    const driver = new Driver();
+    driver.tell({ kind: 'confirmed', node: 'cam1' });
+    driver.pass(3_600_000);
+    expect(driver.plan.case('cam1')?.phase).toBe('quarantined');
+    const before = driver.of('restart').length;
+    driver.tell({ kind: 'maintenance', node: 'cam1', hold: { by: 'ops', reason: 'lens', leftMs: 60_000 } });
+    driver.tell({ kind: 'maintenance', node: 'cam1', hold: undefined });
+    expect(driver.of('restart')).toHaveLength(before + 1);
   });
 
   it('acts on two at a time, and one per site', () => {

@@ -75,7 +75,10 @@ export class SimulatedBoard {
   isWell(): boolean {
     if (!this.isPowered) return false;
     if (this.active === 'activating') return true;
-    return this.active === 'active' && this.node.process === 'running' && this.node.wedge === undefined;
+    if (this.active !== 'active' || this.node.process !== 'running') return false;
+    // Nothing comes from a camera that is not there: nobody can tell whether its pipeline would move.
+    const isBlind = this.node.wedge === 'stale' && this.node.camera.word(this.#fleet.nowMs).reason === 'unplugged';
+    return this.node.wedge === undefined || isBlind;
   }
 
   /** A restart from outside would help and is allowed. */
