@@ -191,6 +191,8 @@ export class EdgeNode {
     this.#cooling.open();
     this.#sensors.open();
     this.#watchdog.open();
+    // A pipeline that never moves must not pass for a node without a pulse: from here on it grows old.
+    this.#healthFile?.progress(() => this.#pulse());
     this.#commandServer.open();
     await this.#host.run(AbortSignal.any([signal, this.#giveUp.signal]));
     if (this.#fatal !== undefined) throw this.#fatal.error;

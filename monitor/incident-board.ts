@@ -26,6 +26,8 @@ export class IncidentBoard {
   readonly #incidents = new Map<string, Incident>();
   /** Subjects whose incident is of an earlier life: nobody but us can close it. */
   readonly #inherited = new Set<string>();
+  /** When the open or last incident of a subject began. The wall clock of a moment is asked for once: it names it. */
+  readonly #began = new Map<string, { readonly monoMs: number; readonly atMs: number }>();
 
   constructor(options: IncidentBoardOptions) {
     this.#options = options;
@@ -57,10 +59,17 @@ export class IncidentBoard {
       node: subject,
       state,
       cause: incident.cause,
-      openedAtMs: wall(incident.openedMonoMs),
+      openedAtMs: this.#beganAtMs(subject, incident.openedMonoMs, wall(incident.openedMonoMs)),
       ...(incident.closedMonoMs === undefined ? {} : { closedAtMs: wall(incident.closedMonoMs) }),
       evidence: incident.evidence.map(({ atMonoMs, what }) => ({ atMs: wall(atMonoMs), what })),
     });
+  }
+
+  #beganAtMs(subject: string, monoMs: number, atMs: number): number {
+    const known = this.#began.get(subject);
+    if (known?.monoMs === monoMs) return known.atMs;
+    this.#began.set(subject, { monoMs, atMs });
+    return atMs;
   }
 
   /** A node is well: closes an incident that an earlier life of this monitor left open. */

@@ -61,7 +61,8 @@ const MONITOR_PLAN = {
   retryMs: 2_000,
   staleMs: 8_000,
   wedgedMs: 6_000,
-  startMs: 20_000,
+  // On two busy cores a model is loaded late: a slow start is no dead one.
+  startMs: 60_000,
   personMs: 60_000,
   restartDelaysMs: [0, 3_000, 10_000, 30_000],
   restartsMax: 5,

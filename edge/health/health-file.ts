@@ -20,7 +20,7 @@ export type NodePulse = {
 
 /**
  * The node's pulse on its own board, for a monitor that cannot hear it over MQTT: `KEY=VALUE` lines in the runtime
- * folder (docs/board-protocol.md). Written by progress only, so that its age says how long nothing moved.
+ * folder (docs/board-protocol.md). Written by the start and by progress only, so that its age says how long nothing moved.
  */
 export class HealthFile {
   readonly #path: string;

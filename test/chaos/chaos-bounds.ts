@@ -27,7 +27,7 @@ export const DEMO: ChaosTimes = {
   verifyMs: 30_000,
   healthyMs: 15_000,
   wedgedMs: 6_000,
-  startMs: 20_000,
+  startMs: 60_000,
   orderMs: 10_000,
   returnMs: 20_000,
   repairMs: 60_000,

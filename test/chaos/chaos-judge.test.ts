@@ -63,7 +63,7 @@ describe('the judge of chaos', () => {
   it('calls a death missed that never comes back, and one that nobody saw unseen', () => {
     const verdict = judge({ ...KILLED, beats: beats('a', 0, 100_000), restarts: [], incidents: [] });
     expect(verdict).toMatchObject({ deaths: 1, deathsSeen: 0, missedDeaths: 1, isGood: false });
-    expect(verdict.problems).toEqual(['node killed (cam1) at 00:01:40: not back, bound 35.0 s']);
+    expect(verdict.problems).toEqual(['node killed (cam1) at 00:01:40: not back, bound 75.0 s']);
   });
 
   it('calls a death missed that is back after its bound, and not at the bound', () => {
@@ -155,11 +155,11 @@ describe('the judge of chaos', () => {
     const bound = (faults: ChaosFault[], restarts: RestartDone[] = []) => boundMs(killed, faults, restarts, DEMO);
     const alone = bound([killed]);
     const broker: ChaosFault = { kind: 'broker killed', target: 'broker', atMs: 98_000 };
-    expect(bound([broker, killed])).toBe(81_000);
+    expect(bound([broker, killed])).toBe(121_000);
     expect(bound([{ ...broker, atMs: 30_000 }, killed])).toBe(alone);
     expect(bound([{ ...broker, atMs: 100_000 + alone }, killed]), 'too late to hide it').toBe(alone);
     const again: ChaosFault = { kind: 'broker paused', target: 'broker', atMs: 150_000, untilMs: 155_000 };
-    expect(bound([broker, killed, again]), 'blinded again before it could act').toBe(138_000);
+    expect(bound([broker, killed, again]), 'blinded again before it could act').toBe(178_000);
     const other = { ...restart(95_000), node: 'cam2' };
     expect(bound([killed], [other])).toBe(alone + 30_000);
     expect(bound([killed], [restart(105_000)]), 'its own restart').toBe(alone);
@@ -194,7 +194,7 @@ describe('the judge of chaos', () => {
     const incidents = [{ node: 'cam1', openedAtMs: 100_500, evidence }];
     const late = judge({ ...KILLED, incidents, beats: beats('b', 180_000, END_MS) });
     expect(late.problems).toEqual([
-      'node killed (cam1) at 00:01:40: back after 80.0 s, bound 35.0 s',
+      'node killed (cam1) at 00:01:40: back after 80.0 s, bound 75.0 s',
       '  00:01:41 will',
     ]);
   });

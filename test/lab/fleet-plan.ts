@@ -73,7 +73,7 @@ export function actingMonitor(
     brokers: { main: { board: `board${BROKER_BOARD}` } },
     timing: { beatMs: BEAT_MS, settleMs: 5000, graceMs: GRACE_MS },
     plan: {
-      ...{ verifyMs: 40_000, retryMs: 1000, staleMs: 8000, wedgedMs: 8000, startMs: 15_000 },
+      ...{ verifyMs: 40_000, retryMs: 1000, staleMs: 8000, wedgedMs: 8000, startMs: 45_000 },
       restartDelaysMs: [0, 5000],
       ...plan,
     },

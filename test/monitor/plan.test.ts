@@ -74,6 +74,11 @@ describe('the probe table (2.2)', () => {
     ['active, its frames old', { active: 'active', health: { ...FRESH, frameAgeMs: 60_000 } }, 'dead'],
     ['active, no camera has a frame yet', { active: 'active', health: { ...FRESH, frameAgeMs: null } }, 'isolated'],
     ['active, the pulse is of the life before', { active: 'active', health: { ...FRESH, inv: NEW } }, 'dead'],
+    [
+      'active and young, the pulse is of the life before',
+      { active: 'active', startedMonoMs: 990_000, health: { ...FRESH, inv: NEW, ageMs: 35_000 } },
+      'wait',
+    ],
     ['active and young, no pulse yet', { active: 'active', startedMonoMs: 990_000 }, 'wait'],
     ['active and old, no pulse at all', { active: 'active' }, 'unheard'],
     ['active, no health file to judge by', { active: 'active', health: { ...FRESH, ageMs: null } }, 'unheard'],
