@@ -2,12 +2,21 @@ import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from
 import { Board } from './board.js';
 import { addressOf, BROKER_BOARD, unitOf } from './fleet-plan.js';
 import { FleetWatch, report } from './fleet-watch.js';
-import { lab } from './lab-command.js';
+import { lab, push } from './lab-command.js';
 import { MonitorRun } from './monitor-run.js';
 
 const board = new Board(3);
 const unit = unitOf('cam3');
 const BROKER = `${addressOf(BROKER_BOARD)}/32`;
+/** What a board waits for before its services: a time server, a disk check. */
+const SLOW_BOOT = `[Unit]
+Before=${unit}
+[Service]
+Type=oneshot
+ExecStart=/bin/sleep 40
+[Install]
+WantedBy=multi-user.target
+`;
 let watch: FleetWatch;
 let monitor: MonitorRun | undefined;
 
@@ -80,5 +89,28 @@ describe('a board that is not to be reached', () => {
     const decided = await watch.decided('monitor', 'cam3', mark, /heard again/);
     expect(await board.audit(cutMs)).toEqual([]);
     report('power cut under a monitor', recovery, `told after ${toldS} s; times from power on; ${decided.join(' | ')}`);
+  });
+
+  it('is asked while it boots: its services are waited for, and nobody is told that a person stopped them', async () => {
+    await push(3, SLOW_BOOT, '/etc/systemd/system/slow-boot.service');
+    await board.console('sh', '-c', 'systemctl enable slow-boot && sync');
+    const before = await watch.serving('cam3');
+    const { mark } = watch;
+    const cutMs = Date.now();
+    await lab('power-off', '3');
+    const booting = lab('power-on', '3').catch(String);
+    await watch.decided('monitor', 'cam3', mark, /wait: systemd is on it: inactive, queued/);
+    const askedS = ((Date.now() - cutMs) / 1000).toFixed(1);
+    await booting;
+    const recovery = await watch.back('cam3', before, mark, cutMs);
+    const decided = await watch.decided('monitor', 'cam3', mark, /heard again/);
+    await board.console('sh', '-c', 'systemctl disable slow-boot && rm /etc/systemd/system/slow-boot.service');
+    expect(watch.notices('monitor', 'cam3', mark)).toEqual([]);
+    expect(await board.audit(cutMs)).toEqual([]);
+    report(
+      'slow boot under a monitor',
+      recovery,
+      `asked after ${askedS} s; times from power off; ${decided.join(' | ')}`,
+    );
   });
 });
