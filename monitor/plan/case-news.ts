@@ -15,7 +15,11 @@ export function onSight(book: CaseBook, canSee: boolean, now: number): void {
   for (const one of book.all()) {
     const isVerifying = one.phase === 'verifying' && one.entry.kind === 'edge';
     const untilMonoMs = isVerifying ? now + book.timings.verifyMs : one.untilMonoMs;
-    book.change(one.entry.node, { staleFromMonoMs: undefined, untilMonoMs });
+    book.change(one.entry.node, {
+      staleFromMonoMs: undefined,
+      awaitedFromMonoMs: undefined,
+      untilMonoMs,
+    });
   }
 }
 
@@ -56,6 +60,7 @@ export function onBirth(
     heardInv: birth.inv,
     version: birth.version,
     staleFromMonoMs: undefined,
+    awaitedFromMonoMs: undefined,
     ...(isNews ? { seriesFromMonoMs: now } : {}),
   });
   onSuccessor(book, one, { inv: birth.inv, freshBeats: 0, cameras: '' }, now);
@@ -65,8 +70,9 @@ export function onBirth(
 export function onBeat(book: CaseBook, one: NodeCase, beat: { readonly inv: string } & FramesSeen, now: number): void {
   const isFresh = beat.frames === 'fresh';
   const staleFromMonoMs = beat.frames === 'old' ? (one.staleFromMonoMs ?? now) : undefined;
+  const awaitedFromMonoMs = beat.frames === 'awaited' ? (one.awaitedFromMonoMs ?? now) : undefined;
   const aliveFromMonoMs = one.phase === 'idle' && isFresh ? (one.aliveFromMonoMs ?? now) : undefined;
-  book.change(one.entry.node, { heardInv: beat.inv, staleFromMonoMs, aliveFromMonoMs });
+  book.change(one.entry.node, { heardInv: beat.inv, staleFromMonoMs, awaitedFromMonoMs, aliveFromMonoMs });
   if (isFresh) forgetObserved(book, one);
   // The word that it is up may have come while an order was under way whose answer was then lost.
   const isHeard = one.cause === 'wedged' || one.isUp;

@@ -53,9 +53,16 @@ function lookForTrouble(book: CaseBook, one: NodeCase, now: number): void {
     openCase(book, one, 'silent', now, ['stopped']);
     return;
   }
-  if (one.staleFromMonoMs === undefined) return;
-  const limitMs = book.timings.wedgedMs + (isLastOfGroup(one, book.all()) ? book.timings.graceMs : 0);
-  if (now - one.staleFromMonoMs >= limitMs) openCase(book, one, 'wedged', now);
+  if (hasNoSight(book, one, now)) openCase(book, one, 'wedged', now);
+}
+
+function hasNoSight(book: CaseBook, one: NodeCase, now: number): boolean {
+  const { wedgedMs, startMs, graceMs } = book.timings;
+  const { staleFromMonoMs, awaitedFromMonoMs } = one;
+  // A first frame takes a start, and the node's own repair of its vision process.
+  if (awaitedFromMonoMs !== undefined && now - awaitedFromMonoMs >= startMs + graceMs) return true;
+  if (staleFromMonoMs === undefined) return false;
+  return now - staleFromMonoMs >= wedgedMs + (isLastOfGroup(one, book.all()) ? graceMs : 0);
 }
 
 function onUnverified(book: CaseBook, one: NodeCase, now: number): void {

@@ -43,7 +43,9 @@ export type NodeCase = {
   readonly successor: Successor | undefined;
   /** Age from which frames of this node are old, where it is more than usual. */
   readonly staleMs: number;
+  /** Since when its heartbeats tell of old frames; of a camera without frames that does not say why. */
   readonly staleFromMonoMs: number | undefined;
+  readonly awaitedFromMonoMs: number | undefined;
   readonly aliveFromMonoMs: number | undefined;
   /** When it said that it stops; a start that failed after that tells nobody. */
   readonly stoppedFromMonoMs: number | undefined;
@@ -76,6 +78,7 @@ export function newCase(entry: PlanEntry, memory: PlanMemory | undefined): NodeC
     successor: undefined,
     staleMs: 0,
     staleFromMonoMs: undefined,
+    awaitedFromMonoMs: undefined,
     aliveFromMonoMs: undefined,
     stoppedFromMonoMs: undefined,
     faults: 0,

@@ -293,6 +293,22 @@ describe('the plan', () => {
     expect(driver.plan.case('cam1')?.phase).toBe('idle');
   });
 
+  it('tells a person of a camera that never comes, without any restart', () => {
+    const driver = new Driver();
+    const health = { ...FRESH, frameAgeMs: null, mqttConnected: true };
+    driver.probe = { kind: 'probe', probe: probeAnswer({ active: 'active', health }) };
+    driver.live(OLD, 1, 'awaited');
+    for (let i = 0; i < 60; i++) {
+      driver.beat(OLD, 'awaited');
+      driver.pass(10_000);
+      if (driver.nowMs < TIMINGS.startMs + TIMINGS.graceMs) expect(driver.of('probe')).toEqual([]);
+    }
+    expect(driver.alerts()).toEqual([expect.stringMatching(/^unseeing: /)]);
+    expect(driver.of('restart')).toEqual([]);
+    driver.beat(OLD, 'fresh');
+    expect(driver.of('closed')).toHaveLength(1);
+  });
+
   it('ends a case whose order was answered by nobody, once fresh frames show what it did', () => {
     const driver = new Driver();
     driver.live(OLD, 3);
