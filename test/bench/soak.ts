@@ -3,7 +3,7 @@ import { join } from 'node:path';
 import { parseArgs } from 'node:util';
 import Table from 'cli-table3';
 import { field, type Program } from '../system/demo-run.js';
-import { Site, visionOf } from '../system/site.js';
+import { childrenOf, Site, visionOf } from '../system/site.js';
 import { rssMiB } from './process-cost.js';
 import { type Sample, type Trend, trendOf } from './trend.js';
 
@@ -71,7 +71,8 @@ try {
     Array.from({ length: cameras }, (_, i) => [`camera${i + 1}`, { source: { driver: 'sim', seed: `soak-${i}` } }]),
   );
   const edge: Program = site.edge('cam1', sources, { timing: { beatMs: 10_000, healthMs: 60_000 } });
-  const vision = await visionOf(edge);
+  let vision = await visionOf(edge);
+  let visionStarts = 1;
   const [main, broker] = [edge.child.pid ?? 0, site.broker?.child.pid ?? 0];
   const startedMs = performance.now();
   const before = writtenBytes(main);
@@ -79,7 +80,10 @@ try {
   while (performance.now() < untilMs) {
     await new Promise((done) => setTimeout(done, SAMPLE_MS));
     watch('node', main);
-    watch('vision', vision);
+    const now = childrenOf(edge, 'vision-child')[0];
+    if (now !== undefined && now !== vision) visionStarts++;
+    if (now !== undefined) watch('vision', now);
+    vision = now ?? vision;
     watch('broker', broker);
     note('state folder, MiB', folderBytes(site.path('state')) / MIB);
     if (process.stderr.isTTY) process.stderr.write(`\r${((performance.now() - startedMs) / 60_000).toFixed(1)} min `);
@@ -92,7 +96,7 @@ try {
   const growing = Object.entries(trends).flatMap(([name, trend]) => (isGrowing(name, trend) ? [name] : []));
   const summary = {
     ...{ minutes, cameras, records, recordsPerS: (records * 1000) / elapsedMs, writtenMiBPerDay },
-    ...{ load, growing, isTelling: minutes >= TELLING_MINUTES },
+    ...{ visionStarts, load, growing, isTelling: minutes >= TELLING_MINUTES },
   };
   if (args.json) console.log(JSON.stringify({ soak: true, ...summary, trends }));
   else {
@@ -102,7 +106,7 @@ try {
     }
     console.log(table.toString());
     console.log(
-      `${records} records (${summary.recordsPerS.toFixed(2)}/s), ${writtenMiBPerDay.toFixed(0)} MiB written a day, load ${load}`,
+      `${records} records (${summary.recordsPerS.toFixed(2)}/s), ${writtenMiBPerDay.toFixed(0)} MiB written a day, ${visionStarts} vision processes, load ${load}`,
     );
     if (!summary.isTelling) console.log(`less than ${TELLING_MINUTES} minutes: only a large leak would show`);
     console.log(growing.length === 0 ? 'nothing grows' : `growing: ${growing.join(', ')}`);
