@@ -1,5 +1,5 @@
 import type { Cut } from '../../protocol/query.js';
-import type { RecordLine } from '../records/record-log.js';
+import type { RecordLine } from '../records/epoch-shelf.js';
 import type { SegmentMeta } from '../records/segment.js';
 
 /** A log this node can answer from: its own, or a copy of another node's. */

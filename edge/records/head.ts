@@ -10,8 +10,9 @@ import type { Random } from '../../base/random.js';
 import type { Head } from '../../protocol/record.js';
 import { routes } from '../../protocol/routes.js';
 import { SCHEMA_MINOR } from '../../protocol/status.js';
+import type { LogExtent } from './epoch-shelf.js';
 import type { RecordLimits } from './record-limits.js';
-import type { LogExtent, RecordLog } from './record-log.js';
+import type { RecordLog } from './record-log.js';
 
 /** What other holders have of the own logs. */
 export type OwnCopies = {

@@ -1,5 +1,5 @@
 import { SCHEMA_MINOR } from '../../protocol/status.js';
-import type { RecordLine } from './record-log.js';
+import type { RecordLine } from './epoch-shelf.js';
 
 /** Room for the envelope around the records of one message: epoch, ids and brackets take under 300 bytes. */
 const ENVELOPE_BYTES = 512;

@@ -8,9 +8,10 @@ import type { LinkMessage } from '../../base/link/subscription-table.js';
 import type { Log } from '../../base/log.js';
 import type { Need } from '../../protocol/record.js';
 import { routes } from '../../protocol/routes.js';
+import type { RecordLine } from './epoch-shelf.js';
 import { encodeFill, takeRun } from './live-batch.js';
 import type { RecordLimits } from './record-limits.js';
-import type { RecordLine, RecordLog } from './record-log.js';
+import type { RecordLog } from './record-log.js';
 
 export type NeedServerOptions = {
   readonly link: Link;

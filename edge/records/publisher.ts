@@ -5,10 +5,11 @@ import type { Link } from '../../base/link/link.js';
 import type { Log } from '../../base/log.js';
 import { routes } from '../../protocol/routes.js';
 import type { CursorFile } from './cursor-file.js';
+import type { RecordLine } from './epoch-shelf.js';
 import { type Batch, EpochStream } from './epoch-stream.js';
 import { encodeLive, takeRun } from './live-batch.js';
 import type { RecordLimits } from './record-limits.js';
-import type { RecordLine, RecordLog } from './record-log.js';
+import type { RecordLog } from './record-log.js';
 
 export type PublisherOptions = {
   readonly link: Link;

@@ -5,8 +5,9 @@ import { Counters } from '../../base/counters.js';
 import { messageOf, OperationError } from '../../base/errors.js';
 import type { Log } from '../../base/log.js';
 import { parseJson } from '../../protocol/codec.js';
+import type { RecordLine } from './epoch-shelf.js';
 import type { IndexReply, IndexRequest } from './index-message.js';
-import type { RecordLine, RecordLog } from './record-log.js';
+import type { RecordLog } from './record-log.js';
 import type { IndexDocument, RecordQuery } from './record-query.js';
 
 export type RecordIndexOptions = {

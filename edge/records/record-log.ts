@@ -2,21 +2,22 @@ import { randomBytes } from 'node:crypto';
 import { join } from 'node:path';
 import { type Clock, SystemClock } from '../../base/clock.js';
 import { Counters } from '../../base/counters.js';
-import { messageOf, OperationError, systemCodeOf } from '../../base/errors.js';
+import { messageOf, OperationError } from '../../base/errors.js';
 import type { Log } from '../../base/log.js';
 import { describeIssues } from '../../protocol/codec.js';
 import { buildEpoch } from '../../protocol/ids.js';
 import { LogRecord } from '../../protocol/record.js';
-import { SEGMENT_AGE_MAX_MS, type SegmentHeader } from '../../protocol/segment.js';
+import { SEGMENT_AGE_MAX_MS } from '../../protocol/segment.js';
 import { type DiskState, DiskTrouble, recordsToShed } from './disk-trouble.js';
-import { EpochFolder, parseEpochFolderName, type RotReport } from './epoch-folder.js';
-import { attempt, openInstance } from './instance-file.js';
+import type { RotReport } from './epoch-folder.js';
+import { EpochShelf, type EpochSlice, type LogExtent, type RecordLine } from './epoch-shelf.js';
+import { openInstance } from './instance-file.js';
 import { LiveEpoch } from './live-epoch.js';
+import { LogRetention } from './log-retention.js';
 import type { RecordDisk } from './record-disk.js';
 import { RECORD_LINE_BYTES_MAX, type RecordLimits } from './record-limits.js';
-import { judgeAge, keptUntilMs } from './retention.js';
-import { type OpenedSegment, RottenSegmentError, type SegmentMeta } from './segment.js';
-import { SyncBudget } from './sync-budget.js';
+import type { OpenedSegment, SegmentMeta } from './segment.js';
+import { SyncTimer } from './sync-timer.js';
 
 /** A record without what the log gives it: `s` and `t`. */
 export type RecordFields = { readonly k: string; readonly [field: string]: unknown };
@@ -27,28 +28,6 @@ export type OpeningFields = {
   readonly model: { readonly id: string; readonly sha256: string } | null;
   readonly labels: readonly string[];
   readonly cameras: readonly string[];
-};
-
-/** A record line with its seq. */
-export type RecordLine = { readonly s: number; readonly text: string };
-
-/** A part of one epoch as it lies on disk and in memory. */
-export type EpochSlice = {
-  readonly segments: readonly (SegmentMeta & { readonly path: string })[];
-  readonly lines: readonly RecordLine[];
-};
-
-/** One log as a head lists it. */
-export type LogExtent = {
-  readonly epoch: string;
-  readonly isLive: boolean;
-  readonly first: number;
-  /** Largest seq that survives a power cut; of a closed epoch: its length. */
-  readonly seq: number;
-  readonly hash: string;
-  readonly segments: number;
-  /** Header of the last closed segment, whose hash is `hash`. */
-  readonly tail: SegmentHeader | undefined;
 };
 
 export type RecordLogOptions = {
@@ -98,35 +77,43 @@ export class RecordLog {
   readonly #options: RecordLogOptions;
   readonly #limits: RecordLimits;
   readonly #counters = new Counters(COUNTER_NAMES);
-  readonly #syncBudget: SyncBudget;
+  readonly #syncTimer: SyncTimer;
   readonly #trouble: DiskTrouble;
-  #folders: EpochFolder[] = [];
-  #live: LiveEpoch | undefined;
+  readonly #shelf: EpochShelf;
+  readonly #retention: LogRetention;
   #prev: { readonly e: string; readonly s: number } | null = null;
   #instance = '';
   #waiters: Waiter[] = [];
   #work: Promise<void> = Promise.resolve();
   #isWriting = false;
-  #isSyncing = false;
   #isSealing = false;
   #isTidying = false;
-  #cancelSync: (() => void) | undefined;
   #cancelTimers: (() => void)[] = [];
-  /** Epochs that are over and not closed on disk; where that failed, until the next life. */
-  readonly #ending = new Set<string>();
-  /** Of segments whose kinds decide how long they stay. */
-  readonly #keptUntilMs = new WeakMap<SegmentMeta, number>();
   #isClosed = false;
 
   constructor(options: RecordLogOptions) {
     this.#options = options;
     this.#limits = options.limits;
-    const { fsyncMs: soonMs, fsyncRefillMs: refillMs, fsyncBurst: burst } = options.limits;
-    this.#syncBudget = new SyncBudget({ soonMs, refillMs, burst });
     const { clock, diskClock = new SystemClock(), log, limits, onDisk } = options;
     const onRetry = () => void this.#enqueue(() => this.#retry());
     const onStall = () => this.#goOnInMemory();
     this.#trouble = new DiskTrouble({ clock, diskClock, log, limits, onDisk, onRetry, onStall });
+    const counters = this.#counters;
+    this.#shelf = new EpochShelf({
+      ...{ dir: options.dir, node: options.node, disk: options.disk, log, counters },
+      isInTrouble: () => this.#trouble.isPresent,
+      onRot: () => options.onRot?.(),
+    });
+    this.#syncTimer = new SyncTimer({
+      ...{ clock, limits, trouble: this.#trouble },
+      live: () => this.#shelf.live,
+      onSynced: () => options.onSynced?.(),
+      onError: (error) => void this.#enqueue(() => Promise.reject(error)),
+    });
+    const { isClockSynchronised, onExpired } = options;
+    this.#retention = new LogRetention({
+      ...{ shelf: this.#shelf, clock, limits, counters, isClockSynchronised, onExpired },
+    });
   }
 
   /**
@@ -135,20 +122,11 @@ export class RecordLog {
    * @throws OperationError state-unwritable, disk-full
    */
   async open(): Promise<RotReport[]> {
-    const { dir, node, disk, clock } = this.#options;
+    const { dir, disk, clock } = this.#options;
     this.#instance = await openInstance(join(dir, 'instance'), disk);
-    const reports: RotReport[] = [];
-    const found = (await disk.list(dir)).flatMap((name) => parseEpochFolderName(name) ?? []);
-    found.sort((a, b) => a.ordinal - b.ordinal);
-    for (const { epoch, ordinal } of found) {
-      const folder = new EpochFolder({ node, epoch, ordinal, root: dir, disk });
-      reports.push(...(await attempt('read', folder.path, () => folder.load())));
-      this.#folders.push(folder);
-    }
-    const last = this.#folders.at(-1);
-    this.#prev = last === undefined ? null : { e: last.epoch, s: last.closedSeq };
-    for (const report of reports) this.#noteRot(report);
-    await this.#expire().catch((error) => {
+    const reports = await this.#shelf.open();
+    this.#prev = this.#shelf.endBefore(undefined);
+    await this.#retention.expire().catch((error) => {
       this.#options.log.warn('old segments not removed', { error: messageOf(error) });
     });
     this.#cancelTimers = [clock.every(60_000, () => this.#tidyInTurn())];
@@ -161,7 +139,7 @@ export class RecordLog {
   }
 
   get liveEpoch(): string | undefined {
-    return this.#live?.folder.epoch;
+    return this.#shelf.live?.folder.epoch;
   }
 
   get diskState(): DiskState {
@@ -170,12 +148,12 @@ export class RecordLog {
 
   /** Records in memory alone, waiting for the disk. */
   get unwritten(): number {
-    return this.#live?.unwritten ?? 0;
+    return this.#shelf.live?.unwritten ?? 0;
   }
 
   /** Bytes of all closed segments. */
   get bytes(): number {
-    return this.#folders.reduce((sum, folder) => sum + folder.bytes, 0);
+    return this.#shelf.bytes;
   }
 
   counters(): Record<string, number> {
@@ -192,7 +170,7 @@ export class RecordLog {
   append(fields: RecordFields, capturedAtMs?: number): Promise<LogRecord> {
     const wallMs = capturedAtMs ?? this.#options.clock.nowMs();
     this.#endEpochAfterClockStep(wallMs);
-    const live = this.#live ?? this.#beginEpoch(wallMs);
+    const live = this.#shelf.live ?? this.#beginEpoch(wallMs);
     const record = this.#push(live, fields, wallMs);
     return new Promise((resolve) => {
       this.#waiters.push({ seq: record.s, epoch: live, resolve: () => resolve(record) });
@@ -204,117 +182,52 @@ export class RecordLog {
 
   /** The logs this node has, oldest first. */
   extents(): LogExtent[] {
-    return this.#folders.map((folder) => {
-      const isLive = folder === this.#live?.folder;
-      return {
-        epoch: folder.epoch,
-        isLive,
-        first: folder.first,
-        seq: isLive ? (this.#live?.syncedSeq ?? 0) : folder.closedSeq,
-        hash: folder.lastHash,
-        segments: folder.nextSegment,
-        tail: folder.tail,
-      };
-    });
+    return this.#shelf.extents();
   }
 
   /** Largest seq that may be published: in the file, or in memory while the disk fails. 0 for an unknown epoch. */
   publishableSeq(epoch: string): number {
-    const live = this.#live;
-    if (live?.folder.epoch === epoch) return this.#trouble.isPresent ? live.seq : live.writtenSeq;
-    return this.#folder(epoch)?.closedSeq ?? 0;
+    return this.#shelf.publishableSeq(epoch);
   }
 
   /** True while an epoch that is over may still grow on disk, up to what it was given. */
   isEnding(epoch: string): boolean {
-    return this.#ending.has(epoch);
+    return this.#shelf.isEnding(epoch);
   }
 
-  /**
-   * Lines of one epoch with seq from `from`, in order, at most `max`. Rotten and expired ones are missing; an empty
-   * answer means that there is nothing at or behind `from`.
-   */
-  async read(epoch: string, from: number, max: number): Promise<readonly RecordLine[]> {
-    const folder = this.#folder(epoch);
-    if (folder === undefined) return [];
-    const lines: RecordLine[] = [];
-    let next = from;
-    while (lines.length < max) {
-      // Looked up anew each time: segments are closed and expire while we read.
-      const meta = folder.segments.find((segment) => segment.first + segment.count > next);
-      if (meta === undefined) break;
-      lines.push(...(await this.#readSegment(folder, meta, next, max - lines.length)));
-      const last = lines.at(-1)?.s ?? 0;
-      next = last >= next ? last + 1 : meta.first + meta.count;
-    }
-    const room = max - lines.length;
-    if (room <= 0) return lines;
-    const isLive = this.#live?.folder === folder;
-    return [...lines, ...((isLive ? this.#live?.openLines(next, room) : folder.looseLines(next, room)) ?? [])];
+  /** As `EpochShelf.read`. */
+  read(epoch: string, from: number, max: number): Promise<readonly RecordLine[]> {
+    return this.#shelf.read(epoch, from, max);
   }
 
-  /**
-   * What lies here of one epoch between two seqs, as it is now: the closed segments that overlap, with their files, and
-   * the lines in none of them, up to what may be published. Undefined for an unknown epoch.
-   */
+  /** As `EpochShelf.slice`. */
   slice(epoch: string, from: number, to: number): EpochSlice | undefined {
-    const folder = this.#folder(epoch);
-    if (folder === undefined) return undefined;
-    const end = Math.min(to, this.publishableSeq(epoch));
-    const segments = folder.segments
-      .filter(({ first, count }) => first <= end && first + count > from)
-      .map((meta) => ({ ...meta, path: folder.segmentPath(meta) }));
-    const openFrom = Math.max(from, lastSeqOf(folder.segments) + 1);
-    const room = Math.max(0, end - openFrom + 1);
-    const isLive = this.#live?.folder === folder;
-    const lines = isLive ? this.#live?.openLines(openFrom, room) : folder.looseLines(openFrom, room);
-    return { segments, lines: lines ?? [] };
+    return this.#shelf.slice(epoch, from, to);
   }
 
   /** Closed segments of one epoch, in order. */
   segmentsOf(epoch: string): readonly SegmentMeta[] {
-    return this.#folder(epoch)?.segments ?? [];
+    return this.#shelf.segmentsOf(epoch);
   }
 
   /** Smallest seq of an epoch that lies in no closed segment. */
   openFrom(epoch: string): number {
-    const folder = this.#folder(epoch);
-    if (folder === undefined) return 1;
-    const isLive = this.#live?.folder === folder;
-    return (isLive ? this.#live?.openFrom : folder.looseLines(1, 1)[0]?.s) ?? folder.closedSeq + 1;
+    return this.#shelf.openFrom(epoch);
   }
 
   /** A closed segment as it lies; undefined if it is rotten, which is put aside, or not there any more. */
-  async readSegment(epoch: string, n: number): Promise<OpenedSegment | undefined> {
-    const folder = this.#folder(epoch);
-    const meta = folder?.segments.find((segment) => segment.n === n);
-    if (folder === undefined || meta === undefined) return undefined;
-    try {
-      return await folder.read(meta);
-    } catch (error) {
-      await this.#meetUnreadable(folder, meta, error);
-      return undefined;
-    }
+  readSegment(epoch: string, n: number): Promise<OpenedSegment | undefined> {
+    return this.#shelf.readSegment(epoch, n);
   }
 
   /** All closed segments, newest first. */
-  *segmentsNewestFirst(): Generator<{ readonly epoch: string; readonly meta: SegmentMeta }> {
-    for (const folder of [...this.#folders].reverse()) {
-      for (const meta of [...folder.segments].reverse()) yield { epoch: folder.epoch, meta };
-    }
+  segmentsNewestFirst(): Generator<{ readonly epoch: string; readonly meta: SegmentMeta }> {
+    return this.#shelf.segmentsNewestFirst();
   }
 
   /** A closed segment as it lies on disk, gzip, checked; undefined if it is gone or damaged. */
-  async segmentBytes(epoch: string, n: number): Promise<Buffer | undefined> {
-    const folder = this.#folder(epoch);
-    const meta = folder?.segments.find((segment) => segment.n === n);
-    if (folder === undefined || meta === undefined) return undefined;
-    try {
-      return await folder.readFile(meta);
-    } catch (error) {
-      await this.#meetUnreadable(folder, meta, error);
-      return undefined;
-    }
+  segmentBytes(epoch: string, n: number): Promise<Buffer | undefined> {
+    return this.#shelf.segmentBytes(epoch, n);
   }
 
   /** Closes the open segment, so that everything lies in closed ones; resolves without that while the disk fails. */
@@ -322,7 +235,7 @@ export class RecordLog {
     await this.flush();
     if (this.#trouble.isStalled) return;
     const work = this.#enqueue(async () => {
-      if (this.#live !== undefined) this.#noteClosed(await this.#live.closeSegment());
+      if (this.#shelf.live !== undefined) this.#noteClosed(await this.#shelf.live.closeSegment());
     });
     await this.#trouble.untilStalled(work);
   }
@@ -339,19 +252,15 @@ export class RecordLog {
     if (this.#isClosed) return;
     await this.flush();
     this.#isClosed = true;
-    this.#cancelSync?.();
+    this.#syncTimer.close();
     this.#trouble.close();
     for (const cancel of this.#cancelTimers) cancel();
-    if (this.#live !== undefined) await this.#trouble.untilStalled(this.#live.close());
-  }
-
-  #folder(epoch: string): EpochFolder | undefined {
-    return this.#folders.find((folder) => folder.epoch === epoch);
+    if (this.#shelf.live !== undefined) await this.#trouble.untilStalled(this.#shelf.live.close());
   }
 
   // t is monotone within an epoch: a clock that was set back begins another one instead of freezing the time.
   #endEpochAfterClockStep(wallMs: number): void {
-    const live = this.#live;
+    const live = this.#shelf.live;
     if (live === undefined || live.lastT - wallMs <= this.#limits.clockStepMs) return;
     // Each epoch that ends waits in memory for the disk: one more for every step would have no limit.
     if (this.#trouble.isStalled) return;
@@ -361,8 +270,8 @@ export class RecordLog {
 
   #endEpoch(live: LiveEpoch): void {
     this.#prev = { e: live.folder.epoch, s: live.seq };
-    this.#live = undefined;
-    this.#ending.add(live.folder.epoch);
+    this.#shelf.live = undefined;
+    this.#shelf.ending.add(live.folder.epoch);
     void this.#enqueue(() => this.#finishEpoch(live));
   }
 
@@ -371,7 +280,7 @@ export class RecordLog {
     try {
       await live.writeTail();
       this.#noteClosed(await live.closeSegment());
-      this.#ending.delete(live.folder.epoch);
+      this.#shelf.ending.delete(live.folder.epoch);
       this.#settleWaiters();
       this.#options.onAppended();
     } finally {
@@ -391,14 +300,12 @@ export class RecordLog {
   }
 
   #beginEpoch(wallMs: number): LiveEpoch {
-    const { node, dir: root, disk } = this.#options;
-    const ordinal = (this.#folders.at(-1)?.ordinal ?? 0) + 1;
-    const folder = new EpochFolder({ node, epoch: buildEpoch(randomBytes(12)), ordinal, root, disk });
+    const { disk } = this.#options;
+    const folder = this.#shelf.makeFolder(buildEpoch(randomBytes(12)));
     const live = new LiveEpoch(folder, disk);
     const opening = { k: 'open', prev: this.#prev, inst: this.#instance, ...this.#options.opening() };
     this.#push(live, opening, wallMs);
-    this.#folders.push(folder);
-    this.#live = live;
+    this.#shelf.add(live);
     return live;
   }
 
@@ -441,17 +348,17 @@ export class RecordLog {
     await this.#writeOut();
     this.#settleWaiters();
     this.#options.onAppended();
-    const live = this.#live;
+    const live = this.#shelf.live;
     if (live === undefined) return;
     if (live.isSealDue) this.#startSeal(live);
-    this.#armSync(live);
+    this.#syncTimer.arm(live);
   }
 
   // Memory may run over while a slow disk takes what waits: then the rest goes to a new epoch.
   async #writeOut(): Promise<void> {
-    const live = this.#live;
+    const live = this.#shelf.live;
     await live?.writeTail();
-    if (live !== undefined && live === this.#live && live.isBroken) await this.#replaceBroken(live);
+    if (live !== undefined && live === this.#shelf.live && live.isBroken) await this.#replaceBroken(live);
   }
 
   #startSeal(live: LiveEpoch): void {
@@ -461,9 +368,9 @@ export class RecordLog {
       (closed) => {
         this.#isSealing = false;
         this.#noteClosed(closed);
-        void this.#enqueue(() => this.#expire());
+        void this.#enqueue(() => this.#retention.expire());
         if (live.isSealDue) this.#startSeal(live);
-        else if (live === this.#live && !this.#trouble.isPresent && !this.#isClosed) this.#armSync(live);
+        else if (live === this.#shelf.live) this.#syncTimer.armAgain();
       },
       (error) => {
         this.#isSealing = false;
@@ -481,56 +388,21 @@ export class RecordLog {
   #settleWaiters(): void {
     const isInTrouble = this.#trouble.isPresent;
     const isDone = (waiter: Waiter) =>
-      isInTrouble || waiter.epoch !== this.#live || waiter.seq <= waiter.epoch.writtenSeq;
+      isInTrouble || waiter.epoch !== this.#shelf.live || waiter.seq <= waiter.epoch.writtenSeq;
     const done = this.#waiters.filter(isDone);
     this.#waiters = this.#waiters.filter((waiter) => !isDone(waiter));
     for (const { resolve } of done) resolve();
   }
 
-  // fsync runs beside the writes: on a card it takes long, and the next record must not wait for it.
-  #armSync(live: LiveEpoch): void {
-    // Until the full segments are closed no fsync counts, and one without a file in hand ends at once: asked for again and
-    // again, it would leave the closing no turn.
-    if (live.isSealDue) return;
-    const unsynced = live.writtenSeq - live.syncedSeq;
-    if (unsynced >= this.#limits.fsyncRecords) {
-      this.#startSync();
-    } else if (unsynced > 0) {
-      this.#cancelSync ??= this.#options.clock.after(this.#syncBudget.take(this.#options.clock.monoMs()), () =>
-        this.#startSync(),
-      );
-    }
-  }
-
-  #startSync(): void {
-    this.#cancelSync?.();
-    this.#cancelSync = undefined;
-    if (this.#isSyncing) return;
-    this.#isSyncing = true;
-    const settled = () => {
-      this.#isSyncing = false;
-    };
-    const synced = () => {
-      settled();
-      this.#options.onSynced?.();
-      // What was written while a slow disk synced is not covered by it, and its own timer may have passed.
-      if (this.#live !== undefined && !this.#trouble.isPresent && !this.#isClosed) this.#armSync(this.#live);
-    };
-    this.#trouble.watch(this.#live?.sync() ?? Promise.resolve()).then(synced, (error) => {
-      settled();
-      void this.#enqueue(() => Promise.reject(error));
-    });
-  }
-
   async #sync(): Promise<void> {
-    const live = this.#live;
+    const live = this.#shelf.live;
     if (live === undefined || this.#trouble.isPresent) return;
     // One that is under way already is counted by who began it.
     const isOwn = !this.#isSealing;
     const closed = await live.seal();
     if (isOwn) this.#noteClosed(closed);
     await live.sync();
-    await this.#expire();
+    await this.#retention.expire();
   }
 
   // At most one waits for its turn: a disk that does not answer would gather them.
@@ -543,96 +415,18 @@ export class RecordLog {
   }
 
   async #tidy(): Promise<void> {
-    const live = this.#live;
+    const live = this.#shelf.live;
     const sinceT = live?.openSinceT;
     if (live !== undefined && sinceT !== undefined && this.#options.clock.nowMs() - sinceT > SEGMENT_AGE_MAX_MS) {
       this.#noteClosed(await live.closeSegment());
     }
-    await this.#expire();
-  }
-
-  // Oldest first, whole segments, over all epochs; the epoch being written keeps at least its open segment.
-  async #expire(): Promise<void> {
-    const { retentionBytes, retentionRecords } = this.#limits;
-    let bytes = this.bytes;
-    let records = this.#folders.reduce((sum, { segments }) => segments.reduce((own, { count }) => own + count, sum), 0);
-    for (const folder of [...this.#folders]) {
-      for (const meta of [...folder.segments]) {
-        const isTooMuch = bytes > retentionBytes || records > retentionRecords;
-        // A segment that is still wanted holds those behind it: `first` only rises.
-        if (!isTooMuch && !(await this.#isPastAge(folder, meta))) return;
-        bytes -= meta.bytes;
-        records -= meta.count;
-        // Found rotten just now, and put aside.
-        if (folder.segments[0] !== meta) continue;
-        await folder.expireOldest();
-        this.#counters.add('segmentsExpired');
-        this.#counters.add('recordsExpired', meta.count);
-        this.#options.onExpired(folder.epoch, meta.first, meta.first + meta.count - 1);
-      }
-      const isOver = folder !== this.#live?.folder && !this.#ending.has(folder.epoch);
-      if (isOver && folder.isSpent) await this.#forget(folder);
-    }
-  }
-
-  async #isPastAge(folder: EpochFolder, meta: SegmentMeta): Promise<boolean> {
-    if (!this.#options.isClockSynchronised()) return false;
-    const nowMs = this.#options.clock.nowMs();
-    const judgement = judgeAge(meta.t1, nowMs, this.#limits);
-    if (judgement !== 'either') return judgement === 'expire';
-    let untilMs = this.#keptUntilMs.get(meta);
-    if (untilMs === undefined) {
-      const lines = await this.#readSegment(folder, meta, meta.first, meta.count);
-      untilMs = keptUntilMs(
-        lines.map(({ text }) => text),
-        this.#limits,
-      );
-      // One that could not be read now is asked again.
-      if (lines.length === 0) return !folder.segments.includes(meta);
-      this.#keptUntilMs.set(meta, untilMs);
-    }
-    return untilMs < nowMs;
-  }
-
-  async #forget(folder: EpochFolder): Promise<void> {
-    this.#folders = this.#folders.filter((other) => other !== folder);
-    await folder.remove();
-  }
-
-  async #readSegment(folder: EpochFolder, meta: SegmentMeta, from: number, max: number): Promise<RecordLine[]> {
-    try {
-      const { lines } = await folder.read(meta);
-      const skip = Math.max(0, from - meta.first);
-      return lines.slice(skip, skip + max).map((text, i) => ({ s: meta.first + skip + i, text }));
-    } catch (error) {
-      await this.#meetUnreadable(folder, meta, error);
-      return [];
-    }
-  }
-
-  async #meetUnreadable(folder: EpochFolder, meta: SegmentMeta, error: unknown): Promise<void> {
-    // Retention took it while we read: not rot.
-    if (!folder.segments.includes(meta)) return;
-    const isRot = error instanceof RottenSegmentError || systemCodeOf(error) === 'ENOENT';
-    if (isRot) {
-      this.#noteRot(await folder.putAside(meta, messageOf(error)));
-      this.#options.onRot?.();
-    } else this.#options.log.warn('segment not readable', { epoch: folder.epoch, error: messageOf(error) });
-  }
-
-  #noteRot(report: RotReport): void {
-    this.#counters.add('rottenFiles');
-    this.#counters.add('rottenRecords', report.records);
-    this.#options.log.error('log is damaged', {
-      ...report,
-      hint: 'the file was kept as .rot; is the card failing?',
-    });
+    await this.#retention.expire();
   }
 
   async #meetTrouble(error: unknown): Promise<void> {
     this.#counters.add('diskErrors');
     this.#trouble.note(error);
-    await this.#live?.distrustFile();
+    await this.#shelf.live?.distrustFile();
     this.#goOnInMemory();
   }
 
@@ -649,10 +443,10 @@ export class RecordLog {
 
   async #retry(): Promise<void> {
     if (!this.#trouble.isPresent) return;
-    const live = this.#live;
+    const live = this.#shelf.live;
     await live?.seal();
     await this.#writeOut();
-    await this.#live?.sync();
+    await this.#shelf.live?.sync();
     this.#trouble.clear();
     this.#kick();
   }
@@ -663,20 +457,10 @@ export class RecordLog {
     const lost = broken.seq - broken.writtenSeq;
     this.#counters.add('recordsLost', broken.unwritten);
     this.#prev = { e: broken.folder.epoch, s: broken.folder.closedSeq };
-    if (broken.folder.segments.length === 0) this.#prev = this.#prevOf(broken.folder);
+    if (broken.folder.segments.length === 0) this.#prev = this.#shelf.endBefore(broken.folder);
     const wallMs = this.#options.clock.nowMs();
     const next = this.#beginEpoch(wallMs);
     this.#push(next, { k: 'loss', why: this.#trouble.lossCause, n: lost, e: broken.folder.epoch }, wallMs);
     await next.writeTail();
   }
-
-  #prevOf(folder: EpochFolder): { readonly e: string; readonly s: number } | null {
-    const before = this.#folders[this.#folders.indexOf(folder) - 1];
-    return before === undefined ? null : { e: before.epoch, s: before.closedSeq };
-  }
-}
-
-function lastSeqOf(segments: readonly SegmentMeta[]): number {
-  const last = segments.at(-1);
-  return last === undefined ? 0 : last.first + last.count - 1;
 }
