@@ -1,5 +1,5 @@
 import { readFileSync } from 'node:fs';
-import { field } from '../system/demo-run.js';
+import { field, until } from '../system/demo-run.js';
 import { Listener } from '../system/listener.js';
 import { addressOf, BROKER_BOARD, type NodeName, passwordFile } from './fleet-plan.js';
 
@@ -103,19 +103,30 @@ export class FleetWatch {
   }
 
   /** Waits until a monitor has an incident of a node, opened since then, of which this is in the evidence. */
-  decided(monitor: string, node: string, mark: number, words: RegExp, withinMs = 90_000): Promise<string[]> {
-    const told = (): string[] => {
-      const last = this.#payloadsAfter(mark, 'incident', { monitor, node }).at(-1);
-      const evidence = field(last, 'evidence');
-      return Array.isArray(evidence) ? evidence.map((one) => String(field(one, 'what'))) : [];
-    };
-    const found = () => (told().some((what) => words.test(what)) ? told() : undefined);
-    return this.#listener.waitFor(`${monitor} decides of ${node}: ${words}`, found, withinMs);
+  decided(monitor: string, node: string, mark: number, words: RegExp, withinMs = 120_000): Promise<string[]> {
+    const told = () => this.#newIncidents(monitor, node, mark).map(evidenceOf);
+    // The last one of several: on a busy machine a late heartbeat may open another incident right after.
+    const found = () => told().findLast((evidence) => evidence.some((what) => words.test(what)));
+    const what = () => `${monitor} decides of ${node}: ${words}; it told: ${told().at(-1)?.join(' | ')}`;
+    return until(what, found, withinMs);
+  }
+
+  /** What was told since then, without older incidents: a monitor publishes them again when its broker is back. */
+  #newIncidents(monitor: string, node: string, mark: number): unknown[] {
+    const newer = this.#payloadsAfter(mark, 'incident', { monitor, node });
+    const all = this.#payloadsAfter(0, 'incident', { monitor, node });
+    const known = new Set(all.slice(0, all.length - newer.length).map((one) => field(one, 'openedAtMs')));
+    return newer.filter((one) => !known.has(field(one, 'openedAtMs')));
   }
 
   waitFor<T>(what: string, look: () => T | undefined | false, timeoutMs?: number): Promise<T> {
     return this.#listener.waitFor(what, look, timeoutMs);
   }
+}
+
+function evidenceOf(incident: unknown): string[] {
+  const evidence = field(incident, 'evidence');
+  return Array.isArray(evidence) ? evidence.map((one) => String(field(one, 'what'))) : [];
 }
 
 /** One line of a chapter's result. */
