@@ -24,7 +24,7 @@ const SILENCED_MAX = 2;
 /** Broker and monitor are left alone for so long: a monitor that settles all the time sees nothing. */
 const CENTRE_QUIET_MS = 45_000;
 
-/** How long a fault lasts that is taken back, ms. A person who stops a unit stays until its monitor has asked after it. */
+/** How long a fault lasts that is taken back, ms. */
 const PAUSES: Partial<Record<FaultKind, readonly [number, number]>> = {
   'node paused': [1_000, 12_000],
   'broker paused': [1_000, 8_000],

@@ -22,7 +22,7 @@ const LAB: ChaosTimes = {
   verifyMs: 40_000,
   healthyMs: 20_000,
   wedgedMs: 8_000,
-  startMs: 30_000,
+  startMs: 60_000,
   orderMs: 20_000,
   // A client's longest backoff, and its wait for an answer.
   returnMs: 45_000,
@@ -30,7 +30,7 @@ const LAB: ChaosTimes = {
 };
 
 /** A run has more faults than a month of a fleet: budgets of an hour would be what is tested, and nothing else. */
-const PLAN = { healthyMs: LAB.healthyMs, nodeRestartsPerHour: 100, fleetRestartsPerHour: 200 };
+const PLAN = { healthyMs: LAB.healthyMs, startMs: LAB.startMs, nodeRestartsPerHour: 100, fleetRestartsPerHour: 200 };
 
 const WEIGHTS: ChaosRules['weights'] = {
   'node killed': 4,
