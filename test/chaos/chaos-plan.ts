@@ -28,7 +28,8 @@ const CENTRE_QUIET_MS = 45_000;
 const PAUSES: Partial<Record<FaultKind, readonly [number, number]>> = {
   'node paused': [1_000, 12_000],
   'broker paused': [1_000, 8_000],
-  'node stopped': [25_000, 45_000],
+  // Until its monitor has asked after it.
+  'node stopped': [75_000, 90_000],
   'board cut off': [5_000, 40_000],
   'board unplugged': [3_000, 30_000],
 };
