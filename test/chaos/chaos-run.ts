@@ -16,7 +16,7 @@ export type ChaosRunOptions = {
   readonly seed: string;
   readonly minutes: number;
   readonly clock: Clock;
-  /** Interrupted by a person: nothing more is broken, what was is judged. */
+  /** Interrupted by a person: nothing more is broken, what was is waited for and judged. */
   readonly end: AbortSignal;
   readonly tell: (line: string) => void;
 };
@@ -51,19 +51,19 @@ async function breakThings({ ground, seed, minutes, clock, end, tell }: ChaosRun
 }
 
 /** Until every fault is over or beyond its bound, and then until the listener has what the last heads tell of. */
-async function settle({ ground, clock, end }: ChaosRunOptions, faults: readonly ChaosFault[]): Promise<void> {
+async function settle({ ground, clock }: ChaosRunOptions, faults: readonly ChaosFault[]): Promise<void> {
   const { watch, times, rules } = ground;
   const isOpen = (fault: ChaosFault) => recoveredAtMs(fault, watch) === undefined;
-  while (faults.some(isOpen) && !end.aborted) {
+  while (faults.some(isOpen)) {
     const { restarts } = await ground.boardLogs();
     const nowMs = clock.nowMs();
     if (faults.filter(isOpen).every((fault) => nowMs > fault.atMs + boundMs(fault, faults, restarts, times))) break;
-    await clock.sleep(2_000, end).catch(() => {});
+    await clock.sleep(2_000);
   }
   const fromMs = clock.nowMs();
   const isHeard = (node: string) => (watch.headAtMs(node) ?? 0) > fromMs;
   const isWhole = () => rules.nodes.every(isHeard) && watch.records().missing === 0;
-  while (!isWhole() && clock.nowMs() < fromMs + SETTLE_MS && !end.aborted) {
-    await clock.sleep(500, end).catch(() => {});
+  while (!isWhole() && clock.nowMs() < fromMs + SETTLE_MS) {
+    await clock.sleep(500);
   }
 }

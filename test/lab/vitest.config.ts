@@ -16,7 +16,8 @@ export default defineConfig({
     fileParallelism: false,
     sequence: { sequencer: ByName },
     maxWorkers: 1,
-    testTimeout: 240_000,
+    // A board boots in a second, or in half a minute on a machine that does much else.
+    testTimeout: 420_000,
     hookTimeout: 240_000,
     pool: 'forks',
   },
