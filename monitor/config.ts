@@ -3,6 +3,7 @@ import { type DeepReadonly, serviceSchema } from '../base/config.js';
 import { atMostKeys } from '../base/config-keys.js';
 import { edgeUnit, Unit } from '../protocol/board.js';
 import { Id } from '../protocol/ids.js';
+import { inventoryFaults } from './inventory-check.js';
 import type { PlanEntry } from './plan/case.js';
 import { derivePlanTimings, type PlanTimings } from './plan/timings.js';
 import type { BoardAddress } from './restarter/restarter.js';
@@ -144,23 +145,13 @@ export const MonitorConfig = z
     timing: TimingConfig.prefault({}),
     logLevel: z.enum(['debug', 'info', 'warn', 'error', 'silent']).default('info'),
   })
-  .superRefine((config, context) => {
-    const boards = Object.keys(config.boards);
-    const need = (path: string[], board: string | undefined) => {
-      if (board === undefined || boards.includes(board)) return;
-      const message = `names no board of this inventory; allowed: ${boards.join(', ') || 'none, boards is empty'}`;
-      context.addIssue({ code: 'custom', path, message });
-    };
-    for (const [node, { board }] of Object.entries(config.nodes)) need(['nodes', node, 'board'], board);
-    for (const [broker, { board }] of Object.entries(config.brokers)) {
-      need(['brokers', broker, 'board'], board);
-      if (!(broker in config.nodes)) continue;
-      context.addIssue({ code: 'custom', path: ['brokers', broker], message: 'is the name of a node too' });
-    }
-    if (boards.length > 0 && config.sshKeyFile === undefined) {
-      context.addIssue({ code: 'custom', path: ['sshKeyFile'], message: 'required where there are boards' });
-    }
-  });
+  .superRefine(
+    (config, context) => {
+      for (const { path, message } of inventoryFaults(config)) context.addIssue({ code: 'custom', path, message });
+    },
+    // Also beside faults of single values: all are told at once.
+    { when: () => true },
+  );
 export type MonitorConfig = z.infer<typeof MonitorConfig>;
 
 function hasCredentials(text: string): boolean {

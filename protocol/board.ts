@@ -142,6 +142,8 @@ export const ProbeAnswer = z.object({
   load1: z.number().min(0),
   memAvailableKiB: Count.nullable(),
   diskFreeKiB: Count.nullable(),
+  /** `ok`, `full`, `read-only`; absent where the board does not say. */
+  disk: Text.nullish(),
   throttled: Text.nullable(),
   /** `leftS` below 0: it has run out and holds nothing, but nobody has taken it away. */
   maintenance: z.object({ by: Text, reason: Text, leftS: z.int() }).nullable(),

@@ -36,6 +36,7 @@ export function onProbed(book: CaseBook, one: NodeCase, step: number, result: Pr
   if (result.kind === 'fault') book.counters.add('probeFaults');
   book.change(one.entry.node, { faults, why: verdict.why });
   tell(book, node, verdict, result);
+  if (result.kind === 'probe') tellDisk(book, node, result.probe);
   if (verdict.kind === 'dead' && result.kind === 'probe') {
     onDead(book, node, verdict, result.probe, now);
     return;
@@ -61,6 +62,14 @@ function waitOf(book: CaseBook, { kind, waitMs }: Verdict, faults: number): numb
     default:
       return Math.min(personMs, waitMs ?? personMs);
   }
+}
+
+// It stops no restart, and may well be why one is needed.
+function tellDisk(book: CaseBook, node: string, { disk }: ProbeAnswer): void {
+  const one = book.case(node);
+  if (one === undefined || disk == null || disk === 'ok' || one.told.includes('disk')) return;
+  book.change(node, { told: [...one.told, 'disk'] });
+  book.decide(one, '2.2', `the disk of its board is ${disk}`, true);
 }
 
 // A person is told of each kind of verdict once per case; of what the machine does by itself, nobody.

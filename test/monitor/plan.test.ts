@@ -332,6 +332,16 @@ describe('the plan', () => {
     expect(driver.of('restart')).toEqual([]);
   });
 
+  it('tells of a full disk once, and restarts all the same', () => {
+    const driver = new Driver();
+    driver.probe = { kind: 'probe', probe: probeAnswer({ disk: 'full' }) };
+    driver.action = { outcome: 'failed', why: 'busy' };
+    driver.tell({ kind: 'confirmed', node: 'cam1' });
+    driver.pass(120_000);
+    expect(driver.of('restart').length).toBeGreaterThan(1);
+    expect(driver.alerts()).toEqual(['the disk of its board is full']);
+  });
+
   it('keeps what it does on disk before it does it', () => {
     const driver = new Driver();
     driver.tell({ kind: 'confirmed', node: 'cam1' });

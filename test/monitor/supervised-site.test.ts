@@ -1,4 +1,5 @@
 import { createServer, type Server } from 'node:http';
+import { connect, createServer as createTcpServer, type Socket, type Server as TcpServer } from 'node:net';
 import { join } from 'node:path';
 import { afterEach, describe, expect, it } from 'vitest';
 import { silentLog } from '../../base/log.js';
@@ -8,11 +9,13 @@ import { type Service, SupervisedSite } from './supervised-site.js';
 
 let site: SupervisedSite;
 let server: Server | undefined;
+const doors: TcpServer[] = [];
 
 afterEach(async () => {
   await site.close();
   server?.close();
   server = undefined;
+  for (const door of doors.splice(0)) door.close();
 });
 
 const WAIT_MS = 60_000;
@@ -141,6 +144,57 @@ describe('a monitor with a board', { timeout: 180_000 }, () => {
     await site.clock.sleep(2_000);
     expect(site.notices[0]?.what).toBe('silent: would ask the board, but only observes');
     expect(site.orders).toEqual([]);
+  });
+});
+
+describe('boards that are not as they should be', { timeout: 180_000 }, () => {
+  it('are told in one clear line each, once, and the others are supervised on', async () => {
+    const listen = (onSocket: (socket: Socket) => void) =>
+      new Promise<number>((resolve) => {
+        const door = createTcpServer((socket) => {
+          socket.on('error', () => {});
+          onSocket(socket);
+        });
+        doors.push(door);
+        door.listen(0, '127.0.0.1', () => {
+          const bound = door.address();
+          resolve(bound !== null && typeof bound === 'object' ? bound.port : 0);
+        });
+      });
+    await openSite();
+    const { hostKey } = site.door;
+    const silent = await listen((socket) => socket.resume());
+    const web = await listen((socket) => socket.end('HTTP/1.1 400 Bad Request\r\n\r\n'));
+    // The good board by another way, under a key that is not its own.
+    const stolen = await listen((socket) => {
+      const behind = connect(site.door.port, '127.0.0.1');
+      behind.on('error', () => {});
+      socket.pipe(behind).pipe(socket);
+    });
+    const at = (port: number, key = hostKey) => ({ host: '127.0.0.1', port, hostKey: key });
+    site.startMonitor('m1', {
+      nodes: { mute: { board: 'mute' }, web: { board: 'web' }, stolen: { board: 'stolen' } },
+      boards: { mute: at(silent), web: at(web), stolen: at(stolen, `SHA256:${'A'.repeat(43)}`) },
+      plan: { concurrentMax: 4 },
+    });
+    await watched('m1');
+    const said = (node: string) => site.notices.filter((notice) => notice.node === node).map(({ what }) => what);
+    await eventually(() => ['mute', 'web', 'stolen'].every((node) => said(node).length > 0), 'each is told', WAIT_MS);
+    expect(said('mute')[0]).toMatch(/^unreachable: board mute .*: TCP is accepted, but there was no SSH log-in within/);
+    expect(said('web')[0]).toMatch(/^(unmanageable|unreachable): board web .*(no SSH server|closed)/);
+    expect(said('stolen')[0]).toMatch(
+      /^security: board stolen .*HOST KEY CHANGED: the inventory has .*; not connected/,
+    );
+    site.kill();
+    await eventually(
+      () => site.ordersOf('restart').length > 0 && site.unit.state.active === 'active',
+      'it is back',
+      WAIT_MS,
+    );
+    await eventually(() => stateOf('m1') === 'up', 'it is verified', WAIT_MS);
+    expect(site.ordersOf('restart')).toHaveLength(1);
+    // What was told is not told again.
+    for (const node of ['mute', 'web', 'stolen']) expect(new Set(said(node)).size).toBeLessThanOrEqual(1);
   });
 });
 

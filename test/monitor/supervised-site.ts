@@ -27,6 +27,15 @@ const TIMING = { beatMs: 200, settleMs: 1_000, graceMs: 1_000, reconcileMs: 60_0
 /** What the service of the board is: a node whose camera sees, is unplugged or shows nothing; or one that never starts. */
 export type Service = 'seeing' | 'unplugged' | 'blind' | 'broken';
 
+/** What one test's monitor has besides, or other than the others. */
+export type MonitorChange = {
+  readonly plan?: object;
+  readonly webhook?: object;
+  readonly mode?: PlanMode;
+  readonly nodes?: object;
+  readonly boards?: object;
+};
+
 /** A broker, one simulated board with one node as a real process, and monitors: all that acts is real but the board. */
 export class SupervisedSite {
   readonly dir = mkdtempSync(join(tmpdir(), 'vedette-site-'));
@@ -76,22 +85,22 @@ export class SupervisedSite {
     return this.#unit;
   }
 
+  /** The board's door, as an inventory has it. */
+  get door(): { readonly host: string; readonly port: number; readonly hostKey: string } {
+    return { host: '127.0.0.1', port: this.#boardPort, hostKey: fingerprintOfKey(this.#hostKey.privateKey) };
+  }
+
   /** Starts a monitor over the state of its earlier life, if it had one. */
-  startMonitor(
-    name: string,
-    options: { readonly plan?: object; readonly webhook?: object; readonly mode?: PlanMode } = {},
-  ): void {
-    const { plan = {}, webhook, mode } = options;
+  startMonitor(name: string, options: MonitorChange = {}): void {
+    const { plan = {}, webhook, mode, nodes = {}, boards = {} } = options;
     const text = JSON.stringify({
       site: { brokers: [this.url] },
       monitor: {
         name,
         passwordFile: join(this.dir, 'password'),
         sshKeyFile: join(this.dir, 'ssh-key'),
-        nodes: { cam1: { board: 'barn' } },
-        boards: {
-          barn: { host: '127.0.0.1', port: this.#boardPort, hostKey: fingerprintOfKey(this.#hostKey.privateKey) },
-        },
+        nodes: { cam1: { board: 'barn' }, ...nodes },
+        boards: { barn: this.door, ...boards },
         timing: TIMING,
         plan: { verifyMs: 30_000, retryMs: 500, restartDelaysMs: [0], ...plan },
         ...(webhook === undefined ? {} : { webhook }),

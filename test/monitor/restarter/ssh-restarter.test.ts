@@ -1,5 +1,5 @@
 import { execFileSync } from 'node:child_process';
-import { createServer, type Socket, type Server as TcpServer } from 'node:net';
+import { connect, createServer, type Socket, type Server as TcpServer } from 'node:net';
 import { Server } from 'ssh2';
 import { afterEach, describe, expect, it } from 'vitest';
 import { makeKeyPair, SshDoor } from '../../../firmware-sim/board/ssh-door.js';
@@ -83,6 +83,40 @@ function says(text: string, code = 0) {
   });
 }
 
+/** Asks a real door through a wire that passes so many of its bytes and then fails in its own way. */
+async function throughCut(
+  real: number,
+  how: 'goes silent' | 'closes' | 'talks rubbish',
+  bytesMax: number,
+  onEnd: (bytes: number) => void = () => {},
+): Promise<BoardReply> {
+  let bytes = 0;
+  const port = await tcp((socket) => {
+    const behind = connect(real, '127.0.0.1');
+    behind.on('error', () => {});
+    closers.push(() => behind.destroy());
+    socket.on('data', (part) => behind.write(part));
+    socket.on('close', () => behind.destroy());
+    behind.on('data', (part: Buffer) => {
+      const room = bytesMax - bytes;
+      bytes += Math.min(room, part.byteLength);
+      if (room > 0) socket.write(part.subarray(0, room));
+      if (part.byteLength < room) return;
+      if (how === 'closes') socket.destroy();
+      if (how === 'talks rubbish') socket.write(Buffer.alloc(64, 'x'));
+    });
+    behind.on('close', () => {
+      if (bytesMax === Number.POSITIVE_INFINITY) socket.end();
+    });
+  });
+  const ms = bytesMax === Number.POSITIVE_INFINITY ? 10_000 : 1_000;
+  const limits = { connectMs: ms, handshakeMs: ms, openMs: ms, answerMs: ms };
+  const command = { verb: 'probe', unit: UNIT } as const;
+  const reply = await restarter(limits).run(address(port), command, new AbortController().signal);
+  onEnd(bytes);
+  return reply;
+}
+
 async function door(
   onRun: () => void,
   change: Partial<ConstructorParameters<typeof SshDoor>[0]> = {},
@@ -125,6 +159,39 @@ describe('a board that is not as it should be', () => {
     const port = await tcp((socket) => socket.write('SSH-2.0-OpenSSH_9.2\r\n'));
     expect(await ask(address(port))).toMatchObject({ fault: 'hung' });
   });
+
+  // From the first byte of the banner over key exchange, log-in and command to the last byte of the answer.
+  it.each(['goes silent', 'closes', 'talks rubbish'] as const)(
+    '%s at any byte of what it has to say: one line, in time',
+    async (how) => {
+      const real = await door(() => {});
+      let saidBytes = 0;
+      const whole = await throughCut(real, how, Number.POSITIVE_INFINITY, (bytes) => {
+        saidBytes = bytes;
+      });
+      expect(whole).toMatchObject({
+        kind: 'fault',
+        fault: 'garbage',
+        message: expect.stringContaining('not an answer'),
+      });
+      expect(saidBytes).toBeGreaterThan(1_000);
+      const cuts = Array.from({ length: 40 }, (_, i) => Math.floor((i / 40) * saidBytes));
+      const replies: BoardReply[] = [];
+      // A door has room for sixteen at a time.
+      for (let at = 0; at < cuts.length; at += 8) {
+        const asked = cuts.slice(at, at + 8).map((bytes) => throughCut(real, how, bytes));
+        replies.push(...(await Promise.all(asked)));
+      }
+      const faults = replies.map((reply) => (reply.kind === 'fault' ? reply.fault : 'answer'));
+      const allowed = how === 'goes silent' ? ['hung'] : ['closed', 'garbage', 'hung'];
+      // Behind the answer there is only the good-bye.
+      expect(faults.slice(0, 30).filter((fault) => !allowed.includes(fault))).toEqual([]);
+      expect(faults.slice(30).filter((fault) => ![...allowed, 'garbage'].includes(fault))).toEqual([]);
+      for (const reply of replies)
+        expect(reply.kind === 'fault' && reply.message).toMatch(/^board barn \([ -~]{10,400}$/);
+    },
+    60_000,
+  );
 
   it('is a web server: garbage', async () => {
     const port = await tcp((socket) => socket.end('HTTP/1.1 400 Bad Request\r\n\r\n'));
