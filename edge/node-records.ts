@@ -119,10 +119,10 @@ export class NodeRecords {
   }
 
   async #openReplica(): Promise<void> {
-    const { node, stateDir, link, bulk, clock, random, log, onReplicaState } = this.#options;
+    const { node, stateDir, link, bulk, sides, clock, random, log, onReplicaState } = this.#options;
     const { budgetMiB, retentionDays, pollMs } = this.#options.replica;
     const replica = new Replica({
-      ...{ node, stateDir, link, bulk, clock, log, random: random.fork('replica') },
+      ...{ node, stateDir, link, bulk, sides, clock, log, random: random.fork('replica') },
       publicKey: this.#store.publicKey,
       records: this.#store.records,
       limits: { copiesBytesMax: budgetMiB * MIB, retentionMs: retentionDays * DAY_MS, pollMs },

@@ -56,7 +56,10 @@ export class CopyLogReader implements LogReader {
   }
 
   async catchUp(cut: Cut, waitMs: number, signal: AbortSignal): Promise<void> {
-    const others = cut.filter(([node, epoch, to]) => node !== this.#node || this.#isRotten(epoch, to));
+    const others = cut.flatMap(([node, epoch, to]): Cut => {
+      const lackedTo = node === this.#node ? this.#lackedTo(epoch, to) : to;
+      return lackedTo === 0 ? [] : [[node, epoch, lackedTo]];
+    });
     await Promise.all([
       this.#own.catchUp(cut, waitMs, signal),
       others.length === 0 ? undefined : this.#replica.catchUp(others, waitMs, signal),
@@ -67,12 +70,12 @@ export class CopyLogReader implements LogReader {
     return this.#replica.noteRot(node, epoch, n, reason);
   }
 
-  // True also for an epoch that the own disk has lost as a whole.
-  #isRotten(epoch: string, to: number): boolean {
+  // Largest seq up to a cut that the own log lacks, for rot or because the disk has lost the epoch as a whole; 0: none.
+  #lackedTo(epoch: string, to: number): number {
     const log = this.#own.logs().find((own) => own.epoch === epoch);
-    const end = Math.min(to, log?.frontier ?? 0);
-    const slice = log === undefined ? undefined : this.#own.slice(this.#node, epoch, log.first, end);
-    return slice === undefined || gapsOf(slice).length > 0;
+    if (log === undefined) return to;
+    const slice = this.#own.slice(this.#node, epoch, log.first, Math.min(to, log.frontier));
+    return slice === undefined ? to : (gapsOf(slice).at(-1)?.[1] ?? 0);
   }
 }
 

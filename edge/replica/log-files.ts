@@ -22,6 +22,8 @@ type Cached = { readonly key: string; readonly segment: OpenedSegment };
 export class LogFiles {
   readonly #options: LogFilesOptions;
   #cached: Cached | undefined;
+  /** Rotten segments of the own log that were told: several may read one at a time. */
+  readonly #ownRotTold = new Set<string>();
 
   constructor(options: LogFilesOptions) {
     this.#options = options;
@@ -89,7 +91,11 @@ export class LogFiles {
   }
 
   #ownRot(epoch: string, n: number): 'rot' {
-    this.#options.onOwnRot(epoch, n);
+    const key = `${epoch}/${n}`;
+    if (!this.#ownRotTold.has(key)) {
+      this.#ownRotTold.add(key);
+      this.#options.onOwnRot(epoch, n);
+    }
     return 'rot';
   }
 }

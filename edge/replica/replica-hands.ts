@@ -1,6 +1,7 @@
 import { Counters } from '../../base/counters.js';
 import { messageOf } from '../../base/errors.js';
 import type { Link } from '../../base/link/link.js';
+import type { SideLinks } from '../../base/link/side-links.js';
 import type { Log } from '../../base/log.js';
 import { routes } from '../../protocol/routes.js';
 import { sealSegment } from '../records/segment.js';
@@ -14,6 +15,7 @@ export type ReplicaHandsOptions = {
   readonly node: string;
   readonly link: Link;
   readonly bulk: Link;
+  readonly sides: SideLinks | undefined;
   readonly store: CopyStore;
   readonly files: LogFiles;
   readonly answerer: Answerer;
@@ -145,7 +147,7 @@ export class ReplicaHands {
   }
 
   #say(effect: Extract<ReplicaEffect, { type: WireEffect }>): void {
-    const { node, link, bulk, hear } = this.#options;
+    const { node, link, bulk, sides, hear } = this.#options;
     switch (effect.type) {
       case 'need': {
         const sent = link.publish(routes.need, { recipient: effect.to, sender: node }, effect.need);
@@ -154,6 +156,8 @@ export class ReplicaHands {
       }
       case 'frontier':
         this.#send(link.publish(routes.frontier, { node }, effect.frontier));
+        // A writer at another broker learns there that its records are held.
+        if (sides !== undefined) this.#send(sides.publish(routes.frontier, { node }, effect.frontier));
         return;
       case 'poll':
         this.#send(link.publish(routes.poll, { recipient: effect.to, sender: node }, effect.poll));

@@ -2,6 +2,7 @@ import { join } from 'node:path';
 import type { Clock } from '../../base/clock.js';
 import type { FolderLock } from '../../base/folder-lock.js';
 import type { Link } from '../../base/link/link.js';
+import type { SideLinks } from '../../base/link/side-links.js';
 import { isHeadSigned } from '../../base/listener/head-signature.js';
 import { openLocked } from '../../base/locked-folder.js';
 import type { Log } from '../../base/log.js';
@@ -13,6 +14,7 @@ import { localDisk, type RecordDisk } from '../records/record-disk.js';
 import type { RecordLog } from '../records/record-log.js';
 import { Answerer } from './answerer.js';
 import type { Instant, ReplicaEffect, ReplicaEvent } from './core/effects.js';
+import { Overload } from './core/overload.js';
 import { ReplicaCore } from './core/replica-core.js';
 import { DEFAULT_REPLICA_LIMITS, type ReplicaLimits } from './core/replica-limits.js';
 import { LogFiles } from './log-files.js';
@@ -36,6 +38,8 @@ export type ReplicaOptions = {
   readonly link: Link;
   /** Second connection for segments and fills; the first one unless given. */
   readonly bulk?: Link;
+  /** The brokers the node is not at: what it holds is said there too. */
+  readonly sides?: SideLinks;
   readonly clock: Clock;
   readonly random: Random;
   readonly log: Log;
@@ -77,12 +81,16 @@ export class Replica {
   #stops: (() => void)[] = [];
   #shown = '';
   #isOwnStale = true;
+  readonly #overload: Overload;
+  #isOverloaded = false;
+  #tickMonoMs: number | undefined;
   #closing: Promise<void> | undefined;
 
   constructor(options: ReplicaOptions) {
     this.#options = options;
     this.#limits = { ...DEFAULT_REPLICA_LIMITS, ...options.limits };
     this.#troubles = new RateLimitedLog(options.log, options.clock);
+    this.#overload = new Overload(this.#limits);
   }
 
   /**
@@ -96,7 +104,9 @@ export class Replica {
     this.#tick();
     this.#parts.ears.open();
     this.#parts.scrubber.open();
-    this.#stops = [clock.every(TICK_MS, () => this.#tick()), clock.every(STATE_MS, () => this.#showState())];
+    const { sides } = this.#options;
+    const onSide = sides?.onUp(() => this.#hear({ type: 'sideUp' })) ?? (() => {});
+    this.#stops = [onSide, clock.every(TICK_MS, () => this.#onTick()), clock.every(STATE_MS, () => this.#showState())];
   }
 
   /** The own log grew, closed a segment, gave one up or became durable: looked at with the next tick. */
@@ -181,7 +191,7 @@ export class Replica {
   }
 
   async #openParts(dir: string, lock: FolderLock): Promise<Parts> {
-    const { node, publicKey, records, link, clock, random, log, disk = localDisk } = this.#options;
+    const { node, publicKey, records, link, sides, clock, random, log, disk = localDisk } = this.#options;
     const bulk = this.#options.bulk ?? link;
     const store = new DiskCopyStore({ dir, disk, clock, log, limits: DEFAULT_COPY_STORE_LIMITS });
     const content = await store.open();
@@ -198,7 +208,7 @@ export class Replica {
     const answerer = new Answerer({ node, link: bulk, files, clock, log, fillPauseMs: FILL_PAUSE_MS });
     const ears = new ReplicaEars({ node, link, bulk, hear, log });
     const hands = new ReplicaHands({
-      ...{ node, link, bulk, store, files, answerer, ears, hear, log },
+      ...{ node, link, bulk, sides, store, files, answerer, ears, hear, log },
       tell: (effect) => this.#tell(effect),
     });
     const scrubber = new Scrubber({
@@ -223,6 +233,17 @@ export class Replica {
     const parts = this.#parts;
     if (parts === undefined || this.#closing !== undefined) return;
     for (const effect of parts.core.handle(event, this.#now())) parts.hands.do(effect);
+  }
+
+  #onTick(): void {
+    const { monoMs } = this.#now();
+    const lateMs = monoMs - (this.#tickMonoMs ?? monoMs - TICK_MS) - TICK_MS;
+    this.#tickMonoMs = monoMs;
+    const { hands, ears } = this.#open();
+    const isOverloaded = this.#overload.note({ lateMs, waiting: hands.writesUnderWay + ears.opening }, monoMs);
+    if (isOverloaded !== this.#isOverloaded) this.#hear({ type: 'load', isOverloaded });
+    this.#isOverloaded = isOverloaded;
+    this.#tick();
   }
 
   #tick(): void {

@@ -82,7 +82,7 @@ export class Copy {
     const before = this.own;
     this.own = own;
     this.first = Math.max(this.first, own.first);
-    this.headSeq = Math.max(this.headSeq, own.seq);
+    this.headSeq = Math.max(this.headSeq, own.seq, own.openFrom - 1);
     this.known = Math.max(this.known, own.seq);
     this.isOver = !own.isLive;
     if (own.closed > 0 && own.hash !== '') this.#anchors.set(own.closed - 1, own.hash);
@@ -116,7 +116,10 @@ export class Copy {
 
   get segments(): SegmentMeta[] {
     const own = this.own?.segments ?? [];
-    return [...own, ...this.#segments.values()].sort((a, b) => a.n - b.n);
+    if (own.length === 0) return [...this.#segments.values()].sort((a, b) => a.n - b.n);
+    // A power cut may bring back a file of the own log that was put aside and fetched anew.
+    const isOwn = new Set(own.map(({ n }) => n));
+    return [...own, ...[...this.#segments.values()].filter(({ n }) => !isOwn.has(n))].sort((a, b) => a.n - b.n);
   }
 
   segment(n: number): SegmentMeta | undefined {
@@ -326,9 +329,18 @@ export class Copy {
     const own = this.own;
     this.#segments.delete(n);
     this.#saving.delete(n);
+    const lost = own?.segments.find((segment) => segment.n === n);
+    if (lost !== undefined) this.#awaitClosed(lost);
     if (own !== undefined) this.own = { ...own, segments: own.segments.filter((segment) => segment.n !== n) };
     this.#rebuild();
     return meta;
+  }
+
+  // What its own index says of it is known still: lines that others give in its place have to give its hash.
+  #awaitClosed({ n, first, count, t0, t1, prev, hash }: SegmentMeta): void {
+    this.#anchors.set(n, hash);
+    this.#tails.set(n, { v: 1, n: this.node, e: this.epoch, seg: n, first, count, t0, t1, prev });
+    this.#sealedTo = Math.max(this.#sealedTo, first + count - 1);
   }
 
   /** The disk did not take a segment: closed again when it does, from the lines if they are there. */

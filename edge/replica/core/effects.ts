@@ -34,6 +34,8 @@ export type ReplicaEvent =
   | { readonly type: 'tick' }
   | { readonly type: 'up' }
   | { readonly type: 'down' }
+  /** Another broker is reached besides: nobody there has heard what is held here. */
+  | { readonly type: 'sideUp' }
   | { readonly type: 'broker'; readonly broker: string; readonly epoch: string }
   | { readonly type: 'peer'; readonly node: string; readonly state: PeerState }
   | { readonly type: 'peerKey'; readonly node: string; readonly publicKey: string }

@@ -242,6 +242,9 @@ export class ReplicaCore {
       case 'down':
         this.#onDown();
         return;
+      case 'sideUp':
+        this.#frontiers.tellAll();
+        return;
       case 'broker':
         this.#onBroker(event.broker, event.epoch);
         return;

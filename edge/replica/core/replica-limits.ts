@@ -45,6 +45,10 @@ export type ReplicaLimits = {
   /** Failures within `suspectMs` that quarantine, and how long without one gives the vote back. */
   readonly failuresMax: number;
   readonly suspectMs: number;
+  /** See `overload.ts`: lateness of ticks, writes under way, and for how long. */
+  readonly overloadLagMs: number;
+  readonly overloadWaiting: number;
+  readonly overloadMs: number;
   /** Records missing beyond which a replica answers no query. */
   readonly syncingRecords: number;
 };
@@ -87,5 +91,8 @@ export const DEFAULT_REPLICA_LIMITS: ReplicaLimits = {
   pollVoters: 5,
   failuresMax: 2,
   suspectMs: 86_400_000,
+  overloadLagMs: 200,
+  overloadWaiting: 1_000,
+  overloadMs: 10_000,
   syncingRecords: 256,
 };

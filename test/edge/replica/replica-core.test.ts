@@ -301,6 +301,38 @@ describe('its own log', () => {
   });
 });
 
+describe('lines in place of a rotten segment of its own log', () => {
+  const mine = new WrittenLog('cam1', EPOCH, 2);
+
+  function mendedBy(lines: ReturnType<typeof linesOf>): CoreUnderTest {
+    const test = online();
+    const segments = [mine.meta(0), mine.meta(1)];
+    const extent = { epoch: EPOCH, isLive: true, first: 1, seq: 20, publishableSeq: 20, openFrom: 21, closed: 2 };
+    test.hear({ type: 'frontier', from: 'cam3', frontier: frontier([['cam1', EPOCH, 20]]) });
+    test.hear({ type: 'own', extents: [{ ...extent, segments, hash: mine.meta(1).hash }] });
+    test.hear({ type: 'rot', node: 'cam1', epoch: EPOCH, n: 0, reason: 'its hash differs' });
+    test.pass(500);
+    const id = test.take('need')[0]?.need.id ?? '';
+    const fill = { id, of: 'cam1', e: EPOCH, part: 0, more: false, first: 1 };
+    test.hear({ type: 'fill', from: 'cam3', fill, lines });
+    return test;
+  }
+
+  it('count when they give the hash that its index has', () => {
+    const test = mendedBy(linesOf(1, 10));
+    expect(test.take('saveSegment').map(({ segment }) => segment)).toEqual([mine.segments[0]]);
+    expect(test.core.state(test.now, 0)).toMatchObject({ missing: 0, mended: 1 });
+  });
+
+  it('are dropped when they do not, and the segment is asked for', () => {
+    const test = mendedBy(linesOf(1, 10).map((held) => (held.s === 4 ? line(4, ',"x":1') : held)));
+    expect(test.take('saveSegment')).toEqual([]);
+    expect(test.core.state(test.now, 0)).toMatchObject({ missing: 10, mended: 0 });
+    test.pass(2_000);
+    expect(test.take('need').at(-1)?.need).toMatchObject({ as: 'segments', ranges: [[1, 10]] });
+  });
+});
+
 describe('what a replica says', () => {
   it('says what it holds only once it is durable, as changes, and all of it every minute', () => {
     const test = online();

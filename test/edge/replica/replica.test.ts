@@ -5,14 +5,16 @@ import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { SystemClock } from '../../../base/clock.js';
 import { Link } from '../../../base/link/link.js';
 import { silentLog } from '../../../base/log.js';
+import { QueryClient } from '../../../base/query/query-client.js';
 import { Random } from '../../../base/random.js';
 import { OwnLogReader } from '../../../edge/query/own-log-reader.js';
 import { QueryServer } from '../../../edge/query/query-server.js';
 import { RecordStore } from '../../../edge/records/record-store.js';
 import { CopyLogReader } from '../../../edge/replica/copy-log-reader.js';
+import type { ReplicaLimits } from '../../../edge/replica/core/replica-limits.js';
 import { LogFiles } from '../../../edge/replica/log-files.js';
 import { Replica } from '../../../edge/replica/replica.js';
-import type { Answer, Cut } from '../../../protocol/query.js';
+import { type Answer, type Cut, QuerySpec } from '../../../protocol/query.js';
 import { routes } from '../../../protocol/routes.js';
 import { compiledUrl } from '../../compiled.js';
 import { eventually } from '../../eventually.js';
@@ -27,7 +29,6 @@ class BlindNode {
   readonly store: RecordStore;
   replica: Replica | undefined;
   queries: QueryServer | undefined;
-  asker: Link | undefined;
 
   constructor(name: string, url: string, dir: string) {
     this.name = name;
@@ -53,7 +54,7 @@ class BlindNode {
     this.link.onUp(() => this.tell('online'));
   }
 
-  async open(dir: string): Promise<void> {
+  async open(dir: string, limits: Partial<ReplicaLimits> = {}): Promise<void> {
     await this.store.open();
     this.replica = new Replica({
       ...{ node: this.name, stateDir: join(dir, this.name), publicKey: this.store.publicKey },
@@ -67,8 +68,9 @@ class BlindNode {
         pollMs: 1_000,
         pageFrom: 50,
         adoptAfterMs: 1_000,
+        ...limits,
       },
-      onState: () => {},
+      onState: (state) => void this.link.publish(routes.replica, { node: this.name }, state).catch(() => {}),
     });
     await this.replica.open();
     this.link.open();
@@ -86,14 +88,13 @@ class BlindNode {
   async close(): Promise<void> {
     this.tell('stopped');
     await this.queries?.close();
-    await this.asker?.close();
     await this.replica?.close();
     await this.store.close();
     await this.link.close();
   }
 
-  /** Answers queries from now on. @returns the link of somebody who asks. */
-  async serveQueries(url: string): Promise<Link> {
+  /** Answers queries from now on. */
+  serveQueries(): void {
     const { replica, store, name, link } = this;
     if (replica === undefined) throw new Error('not open');
     const clock = new SystemClock();
@@ -101,14 +102,10 @@ class BlindNode {
     const shared = { clock, log: silentLog };
     this.queries = new QueryServer({
       ...shared,
-      ...{ link, node: name, reader: new CopyLogReader(replica, name, own), state: () => 'active' },
+      ...{ link, node: name, reader: new CopyLogReader(replica, name, own), state: () => replica.state().state },
       workerUrl: compiledUrl('edge/query/scan-worker'),
     });
     this.queries.open();
-    this.asker = new Link({ ...shared, url, clientId: 'operator', root: 'vedette', random: new Random(1) });
-    this.asker.open();
-    await clock.sleep(500);
-    return this.asker;
   }
 
   /** Every log with the text of all its records, as it would be given to others. */
@@ -133,6 +130,7 @@ describe('Replica', { timeout: 120_000 }, () => {
   let broker: PlainBroker;
   let dir: string;
   let nodes: BlindNode[];
+  let asker: Link | undefined;
 
   beforeEach(async () => {
     dir = await mkdtemp(join(tmpdir(), 'vedette-replica-'));
@@ -141,16 +139,31 @@ describe('Replica', { timeout: 120_000 }, () => {
   });
 
   afterEach(async () => {
+    await asker?.close();
+    asker = undefined;
     for (const node of nodes) await node.close();
     await broker.close();
     await rm(dir, { recursive: true, force: true });
   });
 
-  async function start(name: string): Promise<BlindNode> {
+  async function start(name: string, limits: Partial<ReplicaLimits> = {}): Promise<BlindNode> {
     const node = new BlindNode(name, broker.url, dir);
-    await node.open(dir);
+    await node.open(dir, limits);
     nodes.push(node);
     return node;
+  }
+
+  /** The link of somebody who asks. */
+  async function operator(): Promise<Link> {
+    const clock = new SystemClock();
+    const link = new Link({
+      ...{ url: broker.url, clientId: 'operator', root: 'vedette', clock, random: new Random(1), log: silentLog },
+    });
+    asker = link;
+    link.open();
+    await eventually(() => link.isUp, 'the asker is there');
+    await clock.sleep(200);
+    return link;
   }
 
   async function stop(node: BlindNode): Promise<void> {
@@ -206,17 +219,19 @@ describe('Replica', { timeout: 120_000 }, () => {
     const holder = await start('cam2');
     await writer.append(300);
     await equal(301, [writer, holder]);
+    await eventually(() => writer.replica?.state().state === 'active', 'active');
     const { records } = writer.store;
     const epoch = records.liveEpoch ?? '';
     const [segment] = records.slice(epoch, 1, 1)?.segments ?? [];
     const bytes = await readFile(segment?.path ?? '');
     bytes.writeUInt8((bytes[100] ?? 0) ^ 1, 100);
     await writeFile(segment?.path ?? '', bytes);
-    const asker = await writer.serveQueries(broker.url);
+    writer.serveQueries();
+    const link = await operator();
     const answers: Answer[] = [];
-    asker.subscribe(routes.answer, { recipient: 'operator' }, ({ payload }) => void answers.push(payload));
+    link.subscribe(routes.answer, { recipient: 'operator' }, ({ payload }) => void answers.push(payload));
     const query = { v: 1, id: 'q', q: { shape: 'count' }, cut: [['cam1', epoch, 301]] satisfies Cut, waitMs: 20_000 };
-    await asker.publish(routes.query, { recipient: 'cam1', sender: 'operator' }, { ...query, want: 'full' });
+    await link.publish(routes.query, { recipient: 'cam1', sender: 'operator' }, { ...query, want: 'full' });
     await eventually(() => answers.length > 0, 'an answer', 30_000);
     expect(answers[0]).toMatchObject({ ok: true, count: 301, missing: [] });
     expect(writer.replica?.core.counters()).toMatchObject({ rot: 1, mended: 1 });
@@ -242,6 +257,28 @@ describe('Replica', { timeout: 120_000 }, () => {
     await start('cam1');
     await start('cam2');
     await eventually(() => kept.size === 0, 'all withdrawn', 30_000);
+  });
+
+  it('is passed over by those who ask while it is overloaded', async () => {
+    const quick = [await start('cam1'), await start('cam2')];
+    const slow = await start('cam3', { overloadLagMs: -1, overloadMs: 300 });
+    await quick[0]?.append(20);
+    await equal(21, nodes);
+    for (const node of nodes) node.serveQueries();
+    await eventually(() => slow.replica?.state().state === 'overloaded', 'overloaded');
+    const clock = new SystemClock();
+    const client = new QueryClient({
+      ...{ link: await operator(), me: 'operator', clock, random: new Random(1), log: silentLog },
+    });
+    client.open();
+    await eventually(() => client.knowledge.standing('cam3') === 'overloaded', 'the asker knows', 20_000);
+    const ask = () => client.ask({ spec: QuerySpec.parse({ shape: 'count' }) }, AbortSignal.timeout(60_000));
+    for (let i = 0; i < 5; i++) expect((await ask()).replicas).not.toContain('cam3');
+    // Asked all the same when nobody else is there: it says why it does not answer.
+    for (const node of quick) await stop(node);
+    await eventually(() => client.knowledge.standing('cam1') === 'offline', 'the others are gone', 20_000);
+    expect((await ask()).absent).toContainEqual(expect.objectContaining({ node: 'cam3', why: 'overloaded' }));
+    client.close();
   });
 
   it('converges through a broker that was wiped', async () => {

@@ -1,5 +1,11 @@
 import type { OpenedSegment } from '../../../edge/records/segment.js';
-import type { Instant, Line, ReplicaEffect, ReplicaEvent } from '../../../edge/replica/core/effects.js';
+import {
+  countOf,
+  type Instant,
+  type Line,
+  type ReplicaEffect,
+  type ReplicaEvent,
+} from '../../../edge/replica/core/effects.js';
 import { ROT_VOTE, voteHash } from '../../../edge/replica/core/poll.js';
 import { ReplicaCore } from '../../../edge/replica/core/replica-core.js';
 import { DEFAULT_REPLICA_LIMITS, type ReplicaLimits } from '../../../edge/replica/core/replica-limits.js';
@@ -99,6 +105,7 @@ export class CoreReplica implements ObservedReplica {
       state: () => this.core.state(this.#now(), 0).state,
       read: (node, epoch, n) => this.#read(node, epoch, n),
       want: (cut) => this.#hear({ type: 'want', cut }),
+      countLacked: ({ n, e, from, to }) => to - from + 1 - countOf(this.core.copy(n, e)?.held(from, to) ?? []),
       send: (asker, part) => this.#say(`to/${asker}/answer/${env.node}`, part, part.length),
     });
     const will = (): StatusMessage => ({ state: 'away', life: this.#life, key: this.#key });

@@ -15,12 +15,14 @@ export type QueryAnswersOptions = {
   readonly state: () => ReplicaState['state'];
   readonly read: (node: string, epoch: string, n: number) => OpenedSegment | 'rot' | undefined;
   readonly want: (cut: Query['cut']) => void;
+  /** How many records of a range are not held, whether or not anybody vouches for them. */
+  readonly countLacked: (range: Missing) => number;
   readonly send: (asker: string, part: Uint8Array) => void;
   /** Rules that are left out, to show that what they hold up then breaks. */
   readonly without: ReadonlySet<string>;
 };
 
-/** Records of its cut that an answer lacked. */
+/** Records of its cut that the one who answered did not hold. */
 export type AnswerSeen = { readonly lacked: number };
 
 const LOOK_MS = 100;
@@ -60,7 +62,9 @@ export class QueryAnswers {
       // What it was asked for may be more than it knew that there is.
       if (query.waitMs > 0 && this.#refuses(asker, query)) return;
       const missing = this.#options.without.has('what is lacking is named') ? [] : [...plan.missing, ...unread];
-      this.#seen.push({ lacked: lacking.reduce((sum, { from, to }) => sum + to - from + 1, 0) });
+      // What nobody vouches for yet, and what its disk cannot read at the moment, it has.
+      const lacked = plan.missing.filter(({ why }) => why === 'behind' || why === 'unknown');
+      this.#seen.push({ lacked: lacked.reduce((sum, lack) => sum + this.#options.countLacked(lack), 0) });
       const header = { id: query.id, want: query.want, missing, also: plan.also, tookMs: 1 };
       for (const part of encodeAnswer(content, header, PART_BYTES)) this.#options.send(asker, part);
     };

@@ -134,6 +134,20 @@ export class RecordOracle {
     return undefined;
   }
 
+  /** A record that a replica claims and cannot give, though somebody has it: rot that nobody has met yet, or a fault. */
+  lack(replicas: ReadonlyMap<string, ObservedReplica>): string | undefined {
+    for (const [board, replica] of replicas) {
+      for (const { node, epoch, first, frontier } of replica.logs()) {
+        for (let seq = first; seq <= frontier; seq++) {
+          if (replica.textOf(node, epoch, seq) !== undefined) continue;
+          const isSomewhere = [...replicas.values()].some((each) => each.textOf(node, epoch, seq) !== undefined);
+          if (isSomewhere) return `${board} lacks ${idOf(node, epoch, seq)}`;
+        }
+      }
+    }
+    return undefined;
+  }
+
   /** The end: every fault is healed and time to converge has passed. */
   finish(replicas: ReadonlyMap<string, ObservedReplica>): void {
     const difference = this.difference(replicas);
@@ -220,5 +234,6 @@ function byKey(logs: readonly HeldLog[]): Map<string, HeldLog> {
 }
 
 function describe(log: HeldLog | undefined): string {
-  return log === undefined ? 'nothing' : `${log.first}..${log.frontier}`;
+  // An epoch whose first record the disk refused is known to its writer alone, and is empty.
+  return log === undefined || log.frontier === 0 ? 'nothing' : `${log.first}..${log.frontier}`;
 }

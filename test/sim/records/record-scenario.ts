@@ -155,7 +155,8 @@ class RecordRun implements ScenarioRun {
         if (isHeld) return `${board} has a gap in ${node}/${epoch} after ${frontier}`;
       }
     }
-    return this.#oracle.difference(replicas);
+    // Rot of the last moments is met by reading, and mended: that too is part of coming right.
+    return this.#oracle.difference(replicas) ?? this.#oracle.lack(replicas);
   }
 
   finish(): void {
