@@ -12,12 +12,14 @@ type Step = (place: Place) => Promise<unknown>;
 
 const DROP_IN = '/etc/vedette-chaos.conf';
 
-/** What is done, and what takes it back. */
-const STEPS: Readonly<Partial<Record<FaultKind, { readonly break: Step; readonly mend?: Step }>>> = {
+/** What is made ready, what is done, what is cleared up at once, and what takes it back later. */
+type Steps = { readonly ready?: Step; readonly break: Step; readonly clear?: Step; readonly mend?: Step };
+
+const STEPS: Readonly<Partial<Record<FaultKind, Steps>>> = {
   'node killed': { break: kill },
   'broker killed': { break: kill },
   'monitor killed': { break: kill },
-  'node given up': { break: killForGood },
+  'node given up': { ready: withoutRestart, break: kill, clear: withRestart },
   'node frozen': { break: ({ index, unit }) => lab('freeze', index, unit) },
   'broker paused': {
     break: ({ index, unit }) => lab('freeze', index, unit),
@@ -45,17 +47,23 @@ function kill({ index, unit }: Place): Promise<unknown> {
 }
 
 /** As after too many starts, in one stroke: its board does not start it again. */
-async function killForGood({ board, index, unit }: Place): Promise<void> {
-  const folder = `/run/systemd/system/${unit}.d`;
+async function withoutRestart({ board, unit }: Place): Promise<void> {
+  const folder = dropIns(unit);
   await push(board.index, '[Service]\nRestart=no\n', DROP_IN);
   await board.console(
     'sh',
     '-c',
     `mkdir -p ${folder} && cp ${DROP_IN} ${folder}/chaos.conf && systemctl daemon-reload`,
   );
-  await lab('kill', index, unit);
+}
+
+async function withRestart({ board, unit }: Place): Promise<void> {
   await board.reaches(unit, 'ActiveState', 'failed');
-  await board.console('sh', '-c', `rm -r ${folder} && systemctl daemon-reload`);
+  await board.console('sh', '-c', `rm -r ${dropIns(unit)} && systemctl daemon-reload`);
+}
+
+function dropIns(unit: string): string {
+  return `/run/systemd/system/${unit}.d`;
 }
 
 /** Does faults to the boards of the lab, and takes back what is to be taken back. */
@@ -81,9 +89,12 @@ export class BoardBreaker {
     // Its own budget of an hour would be used up by a run; and a power cut takes the newest lines of its audit log.
     await board.console('sh', '-c', 'rm -f /run/vedette-boardctl/restarts.*');
     await this.#audit.collect(board.index);
-    const atMs = this.#clock.nowMs();
+    await steps.ready?.(place);
     await steps.break(place);
-    const untilMs = pauseMs === undefined ? undefined : this.#clock.nowMs() + pauseMs;
+    // From when it is done: what is heard before, on a board that is slow to be told, is no recovery.
+    const atMs = this.#clock.nowMs();
+    await steps.clear?.(place);
+    const untilMs = pauseMs === undefined ? undefined : atMs + pauseMs;
     const { mend } = steps;
     if (pauseMs !== undefined && mend !== undefined) this.#mendAfter(pauseMs, () => mend(place));
     return { kind, target, inv, atMs, ...(untilMs === undefined ? {} : { untilMs }) };
