@@ -14,8 +14,9 @@ import { FrameWatch } from './frame-watch.js';
 import { IncidentBoard } from './incident-board.js';
 import { IncidentStore } from './incident-store.js';
 import { MemoryFile } from './memory-file.js';
-import { Monitor } from './monitor.js';
+import { type BrokerTold, Monitor } from './monitor.js';
 import { Notices } from './notices.js';
+import type { Phase } from './plan/case.js';
 import { Plan } from './plan/plan.js';
 import type { PlanMode } from './plan/plan-step.js';
 import type { Restarter } from './restarter/restarter.js';
@@ -117,6 +118,8 @@ export async function runMonitor(file: DeepReadonly<MonitorFile>, context: Monit
       note: (node, notes) => supervisor.note(node, notes),
       onMaintenance: (node, maintenance) => supervisor.onMaintenance(node, maintenance),
       stateOf: (node) => toldPhaseOf(plan.case(node)?.phase),
+      acts: context.mode ?? config.plan.mode,
+      brokers: () => new Map(Object.keys(config.brokers).map((id) => [id, brokerToldOf(plan.case(id)?.phase)])),
       counters: () => ({
         ...plan.counters.snapshot(),
         ...notices.counters.snapshot(),
@@ -178,6 +181,11 @@ async function openStore(stateDir: string, clock: Clock, log: Log): Promise<Inci
     log.error('incidents are not stored', { folder: stateDir, error: messageOf(error) });
     return undefined;
   });
+}
+
+function brokerToldOf(phase: Phase | undefined): BrokerTold | undefined {
+  if (phase === undefined || phase === 'idle') return undefined;
+  return phase === 'probing' || phase === 'waiting' ? 'suspect' : phase;
 }
 
 function toldPhaseOf(phase: string | undefined): 'acting' | 'verifying' | 'quarantined' | undefined {

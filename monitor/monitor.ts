@@ -4,12 +4,12 @@ import type { Link } from '../base/link/link.js';
 import type { Log } from '../base/log.js';
 import type { Presence } from '../base/presence/presence.js';
 import { routes } from '../protocol/routes.js';
-import { type Incident, type Maintenance, SCHEMA_MINOR } from '../protocol/status.js';
+import { type Incident, type Maintenance, type Roster as RosterMessage, SCHEMA_MINOR } from '../protocol/status.js';
 import type { InventoryEntry } from './fleet-watch.js';
 import type { FramesSeen, FrameWatch } from './frame-watch.js';
 import type { IncidentNotes } from './incident.js';
 import type { IncidentBoard } from './incident-board.js';
-import type { PlanEvent } from './plan/plan-step.js';
+import type { PlanEvent, PlanMode } from './plan/plan-step.js';
 import { readRetainedStatuses } from './reconcile.js';
 import { Roster, type RosterEffect, type RosterEvent } from './roster.js';
 import { planEventsOf } from './supervision.js';
@@ -33,7 +33,12 @@ export type Supervision = {
   /** What is being done about a node; undefined while nothing is. */
   readonly stateOf: (node: string) => 'acting' | 'verifying' | 'quarantined' | undefined;
   readonly counters: () => Record<string, number>;
+  readonly acts: PlanMode;
+  /** What is being done about each broker of the inventory, while nothing is: undefined. */
+  readonly brokers: () => ReadonlyMap<string, BrokerTold | undefined>;
 };
+
+export type BrokerTold = 'suspect' | 'acting' | 'verifying' | 'quarantined';
 
 export type MonitorOptions = {
   readonly name: string;
@@ -209,7 +214,13 @@ export class Monitor {
     this.#rosterSentMonoMs = nowMonoMs;
     this.#modeSent = mode;
     const nodes = Object.fromEntries([...this.#roster.states().keys()].map((node) => [node, this.stateOf(node)]));
-    const roster = { v: SCHEMA_MINOR, mode, nodes, atMs: clock.nowMs(), counters: this.counters() };
+    const { acts } = this.#options.supervision;
+    // Who reads this has it from a broker that takes connections.
+    const brokers: NonNullable<RosterMessage['brokers']> = Object.fromEntries(
+      [...this.#options.supervision.brokers()].map(([id, told]): [string, BrokerTold | 'up'] => [id, told ?? 'up']),
+    );
+    const atMs = clock.nowMs();
+    const roster = { v: SCHEMA_MINOR, mode, nodes, brokers, acts, atMs, counters: this.counters() };
     link.publish(routes.roster, { monitor: name }, roster).catch((error) => {
       this.#isRosterDue = true;
       log.debug('roster not published', { error: messageOf(error) });

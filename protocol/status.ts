@@ -187,6 +187,14 @@ export const Roster = z.object({
   nodes: z
     .record(Id, z.enum(['unknown', 'up', 'stopped', 'suspect', 'confirmed', 'acting', 'verifying', 'quarantined']))
     .describe('by node id'),
+  brokers: z
+    .record(Id, z.enum(['unknown', 'up', 'suspect', 'acting', 'verifying', 'quarantined']))
+    .optional()
+    .describe('brokers of its inventory, by id'),
+  acts: z
+    .enum(['act', 'dry-run', 'observe'])
+    .optional()
+    .describe('act: it does what it decides; dry-run: it says what it would do; observe: it asks no board'),
   atMs: WallMs,
   counters: z.record(z.string(), Count).describe('since start'),
 });

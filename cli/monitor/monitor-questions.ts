@@ -36,21 +36,37 @@ export async function monitorStatus(options: QuestionOptions, context: CommandCo
   for (const [monitor, roster] of rosters) {
     const { restarts = 0, restartsHelped = 0, restartsUseless = 0, probes = 0, quarantines = 0 } = roster.counters;
     const age = Math.max(0, Math.round((context.clock.nowMs() - roster.atMs) / 1000));
-    context.out.writeLine(`monitor ${monitor}: ${roster.mode}, told ${age} s ago`);
+    const acts = roster.acts === undefined || roster.acts === 'act' ? '' : `, ${ACTS[roster.acts]}`;
+    context.out.writeLine(
+      `monitor ${monitor}: ${roster.mode}${acts}, told ${age} s ago${age > OLD_S ? ', is it running?' : ''}`,
+    );
     context.out.writeLine(
       `  ${probes} probes, ${restarts} restarts (${restartsHelped} helped, ${restartsUseless} did not), ${quarantines} given up`,
     );
-    const rows = Object.entries(roster.nodes).map(([node, state]) => ({ node, state, hold: holds.get(node) }));
+    const nowMs = context.clock.nowMs();
+    const rows = Object.entries({ ...roster.nodes, ...roster.brokers }).map(([node, state]) => {
+      return { node, state: String(state), hold: holdWords(holds.get(node), nowMs) };
+    });
     const columns = [
       { title: 'node', cell: ({ node }: (typeof rows)[number]) => node },
       { title: 'state', cell: ({ state }: (typeof rows)[number]) => state },
       {
         title: 'maintenance',
-        cell: ({ hold }: (typeof rows)[number]) => (hold === undefined ? '-' : `${hold.by}: ${hold.reason}`),
+        cell: ({ hold }: (typeof rows)[number]) => hold,
       },
     ];
     context.out.write(renderTable(context.out, columns, rows));
   }
+}
+
+const ACTS = { 'dry-run': 'a dry run: it only says what it would do', observe: 'it only observes and asks no board' };
+/** A roster is told every 10 s. */
+const OLD_S = 40;
+
+function holdWords(hold: Maintenance | undefined, nowMs: number): string {
+  if (hold === undefined) return '-';
+  const leftS = Math.round((hold.untilMs - nowMs) / 1000);
+  return `${printable(hold.by)}: ${printable(hold.reason)}, ${leftS > 0 ? `${leftS} s left` : 'has run out'}`;
 }
 
 /** The open or last incident of every node. */
@@ -77,21 +93,24 @@ export async function monitorExplain(node: string, options: QuestionOptions, con
   const { rosters, incidents, holds } = await hear(options, context);
   const found = [...incidents.values()].filter(({ incident }) => incident.node === node);
   const states = [...rosters].flatMap(([monitor, roster]) => {
-    const state = roster.nodes[node];
-    return state === undefined ? [] : [{ monitor, state, mode: roster.mode }];
+    const state = roster.nodes[node] ?? roster.brokers?.[node];
+    return state === undefined ? [] : [{ monitor, state, mode: roster.mode, acts: roster.acts ?? 'act' }];
   });
   if (options.json) {
     context.out.writeJson({ node, states, incidents: found, maintenance: holds.get(node) ?? null });
     return;
   }
-  if (states.length === 0 && found.length === 0) throw notHeard(`no monitor has ${node} in its inventory`);
-  for (const { monitor, state, mode } of states) {
-    context.out.writeLine(`${node} is ${state} to monitor ${monitor}, which is ${mode}.`);
+  if (states.length === 0 && found.length === 0) throw unknownName(node, rosters);
+  for (const { monitor, state, mode, acts } of states) {
+    const restraint = acts === 'act' ? '' : ` It is ${acts === 'dry-run' ? ACTS[acts] : 'told to only observe'}.`;
+    context.out.writeLine(`${node} is ${state} to monitor ${monitor}, which is ${mode}: ${MODES[mode]}.${restraint}`);
   }
   const hold = holds.get(node);
   if (hold !== undefined) {
+    const isOver = hold.untilMs <= context.clock.nowMs();
+    const until = new Date(hold.untilMs).toISOString();
     context.out.writeLine(
-      `Maintenance by ${printable(hold.by)} until ${new Date(hold.untilMs).toISOString()}: ${printable(hold.reason)}`,
+      `Maintenance by ${printable(hold.by)} (${printable(hold.reason)}) ${isOver ? 'ran out at' : 'holds everything until'} ${until}.`,
     );
   }
   if (found.length === 0) context.out.writeLine('There was no incident: nothing had to be done.');
@@ -120,19 +139,74 @@ export async function monitorMaintenance(
     throw usageError('monitor maintenance', 'who are you?', '--user NAME --password-file FILE of an operator');
   }
   const untilMs = context.clock.nowMs() + (options.for ?? 7_200) * 1000;
+  const rosters = new Map<string, Roster>();
+  let taken = () => {};
+  const echo = new Promise<true>((resolve) => {
+    taken = () => resolve(true);
+  });
   await askFleet(
     options,
     context,
-    () => {},
+    (link) => {
+      link.subscribe(routes.roster, {}, ({ params, payload }) => rosters.set(params.monitor, payload));
+      const hold = (heard: string, payload?: Maintenance) => {
+        if (heard === node && payload?.untilMs === (what === 'on' ? untilMs : undefined)) taken();
+      };
+      link.subscribe(
+        routes.maintenance,
+        {},
+        ({ params, payload }) => hold(params.node, payload),
+        ({ params }) => hold(params.node),
+      );
+    },
     async (link) => {
+      if (rosters.size > 0 && whoKnows(node, rosters).length === 0) throw unknownName(node, rosters);
       const hold = { v: SCHEMA_MINOR, by: user, reason: options.reason ?? 'maintenance', untilMs };
       if (what === 'on') await link.publish(routes.maintenance, { node }, hold);
       else await link.publishEmpty(routes.maintenance, { node });
+      // A broker acknowledges what it does not pass on, too: only the echo shows that it was taken.
+      const late = context.clock.sleep(ECHO_MS, context.signal).then(() => false);
+      if (await Promise.race([echo, late])) return;
+      throw new OperationError({
+        code: 'credentials-invalid',
+        op: 'tell',
+        subject: `broker ${link.brokerUrl}`,
+        message: `${user} may not say that; allowed: operators`,
+        hint: 'vedette broker passwd FILE NAME --role operator',
+      });
     },
   );
   const until = what === 'on' ? ` until ${new Date(untilMs).toISOString()}` : '';
-  if (options.json) context.out.writeJson({ node, maintenance: what, ...(what === 'on' ? { untilMs } : {}) });
-  else context.out.writeLine(`maintenance of ${node} is ${what}${until}`);
+  const knowing = whoKnows(node, rosters);
+  const who = knowing.length === 0 ? 'no monitor is there to hear it' : `heard by ${knowing.join(', ')}`;
+  if (options.json)
+    context.out.writeJson({ node, maintenance: what, ...(what === 'on' ? { untilMs } : {}), monitors: knowing });
+  else context.out.writeLine(`maintenance of ${node} is ${what}${until}; ${who}`);
+}
+
+/** How long the broker may take to pass on what it was told. */
+const ECHO_MS = 3_000;
+
+const MODES: Readonly<Record<Roster['mode'], string>> = {
+  blind: 'its own link was down, it decides nothing',
+  settling: 'it could not see for a while and decides nothing yet',
+  mass: 'many fell silent at once, it holds back',
+  watching: 'it sees and decides',
+};
+
+function whoKnows(node: string, rosters: ReadonlyMap<string, Roster>): string[] {
+  return [...rosters].flatMap(([monitor, { nodes, brokers }]) =>
+    nodes[node] === undefined && brokers?.[node] === undefined ? [] : [monitor],
+  );
+}
+
+function unknownName(node: string, rosters: ReadonlyMap<string, Roster>): OperationError {
+  const known = [...rosters.values()].flatMap(({ nodes, brokers }) => [
+    ...Object.keys(nodes),
+    ...Object.keys(brokers ?? {}),
+  ]);
+  const names = [...new Set(known)].toSorted().slice(0, 40).join(', ');
+  return notHeard(`no monitor has ${node} in its inventory; there are: ${names || 'none, no monitor is heard'}`);
 }
 
 function notHeard(message: string): OperationError {

@@ -133,8 +133,13 @@ export function wait(book: CaseBook, node: string, why: string, untilMonoMs: num
 
 function askBoard(book: CaseBook, one: NodeCase, now: number): void {
   if (one.hold !== undefined) {
+    const { by, reason } = one.hold;
+    if (!one.told.includes('hold')) {
+      book.change(one.entry.node, { told: [...one.told, 'hold'] });
+      book.decide(one, '2.5', `maintenance by ${by} (${reason}): nothing is done until it is over`);
+    }
     const untilMonoMs = Math.min(one.hold.untilMonoMs, now + book.timings.personMs);
-    book.enter(one.entry.node, 'waiting', untilMonoMs, { why: `maintenance by ${one.hold.by}` });
+    book.enter(one.entry.node, 'waiting', untilMonoMs, { why: `maintenance by ${by}` });
     return;
   }
   const step = book.nextStep();
