@@ -100,6 +100,26 @@ describe('RecordLog', () => {
     expect(records[0]).toMatchObject({ prev: null, sw: '0.1.0', labels: ['person'], cameras: ['front'] });
   });
 
+  it('goes on behind a last segment that is rotten, under the next number, and says so', async () => {
+    let rot = 0;
+    const log = await openLog({ onRot: () => rot++ });
+    await appendMany(log, 300);
+    await log.flush();
+    const epoch = log.liveEpoch ?? '';
+    const [closed] = log.segmentsOf(epoch);
+    const [folder = ''] = await epochFolders();
+    const path = join(folder, '00000000.jsonl.gz');
+    const bytes = await readFile(path);
+    bytes[100] = (bytes[100] ?? 0) ^ 1;
+    await writeFile(path, bytes);
+    expect(await log.readSegment(epoch, 0)).toBeUndefined();
+    expect(rot).toBe(1);
+    expect(log.extents()[0]).toMatchObject({ segments: 1, hash: closed?.hash });
+    await appendMany(log, 300);
+    await log.flush();
+    expect(log.segmentsOf(epoch)).toMatchObject([{ n: 1, prev: closed?.hash }]);
+  });
+
   it('has a record in its file before the append resolves', async () => {
     const log = await openLog();
     await log.append(track(1));
