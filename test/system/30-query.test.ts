@@ -98,7 +98,7 @@ describe('vedette query over 100,000 records of two nodes', () => {
   afterAll(async () => {
     await fleet?.close();
     await site?.close();
-  });
+  }, 150_000);
 
   const ask = (...args: string[]) => askForJson(site, ...args);
   const run = (...args: string[]) => query(site, ...args);
@@ -223,7 +223,7 @@ describe('vedette query while the only holder of some records is away', () => {
   afterAll(async () => {
     await fleet?.close();
     await site?.close();
-  });
+  }, 150_000);
 
   it('names what is missing, and has it again afterwards', { timeout: TIMEOUT_MS }, async () => {
     const heads = site.listen();

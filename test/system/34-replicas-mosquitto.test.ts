@@ -19,7 +19,7 @@ const NODES = ['cam1', 'cam2', 'cam3'];
 const closers: (() => Promise<unknown>)[] = [];
 afterEach(async () => {
   for (const close of closers.splice(0).reverse()) await close();
-});
+}, 150_000);
 
 const sleep = (ms: number) => new Promise((done) => setTimeout(done, ms));
 
@@ -68,7 +68,7 @@ describeWithProgram('mosquitto', 'replicas that meet at Mosquitto', () => {
         await mosquitto.start();
       } else {
         const cut = withoutLost(fleet.appended(), held);
-        if (fault === 'disk') await fleet.converged(NODES, cut, 40_000);
+        if (fault === 'disk') await fleet.converged(NODES, cut, 60_000);
         await fleet.kill(node);
         if (fault === 'disk') {
           for (const [of, epoch, seq] of cut) if (of === node) held.set(`${of}/${epoch}`, seq);

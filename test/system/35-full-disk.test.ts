@@ -11,9 +11,7 @@ if (!isRoot) console.log('skipped: a full disk under copies: only root may mount
 const closers: (() => Promise<unknown>)[] = [];
 afterEach(async () => {
   for (const close of closers.splice(0).reverse()) await close();
-});
-
-const sleep = (ms: number) => new Promise((done) => setTimeout(done, ms));
+}, 150_000);
 
 /** Writes until the disk is full. */
 function fill(path: string): void {
@@ -52,14 +50,14 @@ function fill(path: string): void {
       },
       60_000,
     );
-    await sleep(3_000);
     // It records, and the others hold what it cannot.
+    await until('cam1 goes on recording', () => newestOf('cam1') > before + 60, 60_000);
     const cut = fleet.appended();
-    expect(newestOf('cam1')).toBeGreaterThan(before + 30);
     await fleet.converged(['cam2', 'cam3'], cut, 60_000);
     expect(programs.map(({ isOver }) => isOver)).toEqual([false, false, false]);
-    const short = await fleet.ask('cam1', cut);
-    if (short !== undefined) expect(short.missing).toBeGreaterThan(0);
+    // Now and then a closed segment makes room for a few: whatever it answers is the truth, or says what is missing.
+    const [short, whole] = [await fleet.ask('cam1', cut), await fleet.ask('cam2', cut)];
+    if (short?.missing === 0 && whole !== undefined) expect(short).toEqual(whole);
 
     writeFileSync(site.path('cam1', 'ballast'), '');
     await fleet.converged(NODES, fleet.appended(), 90_000);

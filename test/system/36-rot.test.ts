@@ -38,7 +38,7 @@ describe('a byte that turned over in a stored segment', () => {
     await until('all is written', () => fleet.appended().filter(([, , seq]) => seq === 601).length === 3, TIMEOUT_MS);
     cut = fleet.appended();
     await fleet.converged(NODES, cut, TIMEOUT_MS);
-    truth = await fleet.ask('cam1', cut);
+    while (truth === undefined) truth = await fleet.ask('cam1', cut);
     for (const holder of NODES) {
       for (const of of NODES.filter((node) => node !== holder)) {
         await until(`${holder} has closed what it holds of ${of}`, () => existsSync(copyOf(holder, of, 1)), 40_000);
@@ -49,7 +49,7 @@ describe('a byte that turned over in a stored segment', () => {
   afterAll(async () => {
     await fleet?.close();
     await site?.close();
-  });
+  }, 150_000);
 
   function epochOf(node: string): string {
     return cut.find(([of]) => of === node)?.[1] ?? '';

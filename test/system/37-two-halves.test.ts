@@ -7,7 +7,7 @@ import { TcpGate } from './tcp-gate.js';
 const closers: (() => Promise<unknown>)[] = [];
 afterEach(async () => {
   for (const close of closers.splice(0).reverse()) await close();
-});
+}, 150_000);
 
 const FIRST = ['cam1', 'cam2'];
 const SECOND = ['cam3', 'cam4'];
