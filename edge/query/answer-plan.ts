@@ -64,16 +64,18 @@ function lackOf(log: HeldLog, from: number, to: number, slice: LogSlice | undefi
   return lack;
 }
 
-/** Intervals of the seqs asked for that the slice does not cover. */
+/** Intervals of the seqs asked for that the slice does not cover. Lines lie between segments too, where rot was mended. */
 export function gapsOf(slice: LogSlice): [number, number][] {
   const gaps: [number, number][] = [];
   let next = slice.from;
-  const cover = (first: number, last: number) => {
+  const covered = [
+    ...slice.segments.map(({ first, count }): [number, number] => [first, first + count - 1]),
+    ...slice.lines.map(({ s }): [number, number] => [s, s]),
+  ];
+  for (const [first, last] of covered.sort((a, b) => a[0] - b[0])) {
     if (first > next) gaps.push([next, Math.min(first - 1, slice.to)]);
     next = Math.max(next, last + 1);
-  };
-  for (const { first, count } of slice.segments) cover(first, first + count - 1);
-  for (const { s } of slice.lines) cover(s, s);
+  }
   if (next <= slice.to) gaps.push([next, slice.to]);
   return gaps.filter(([from, to]) => from <= to);
 }
