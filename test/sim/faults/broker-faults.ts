@@ -36,8 +36,8 @@ const wiped = onBroker('broker-wiped', [200, 20_000], (broker) => {
 const replaced = onBroker('broker-replaced', [200, 20_000], (broker, random) => {
   broker.crash();
   broker.wipe();
-  const { queueMax, whenFull, willsAtStop, ...manners } = broker.manners;
-  broker.manners = {
+  const { queueMax, whenFull, willsAtStop, ...manners } = broker.ownManners;
+  broker.ownManners = {
     ...manners,
     queueMax: whenFull === 'drop' ? queueMax : 1_000,
     whenFull: random.pick(['drop', 'kick']),
@@ -65,18 +65,7 @@ const stall = onBroker('broker-stall', [500, 25_000], (broker, random) => {
 });
 
 function withManners(name: string, change: (random: Random) => Partial<BrokerManners>): FaultKind<unknown> {
-  return onBroker(name, [2_000, 60_000], (broker, random) => {
-    const before = broker.manners;
-    const changed = change(random);
-    broker.manners = { ...before, ...changed };
-    // Only what this fault changed is put back: others may be on.
-    const back = Object.fromEntries(Object.entries(before).filter(([key]) => key in changed));
-    return {
-      heal: () => {
-        broker.manners = { ...broker.manners, ...back };
-      },
-    };
-  });
+  return onBroker(name, [2_000, 60_000], (broker, random) => ({ heal: broker.changeManners(change(random)) }));
 }
 
 export const BROKER_FAULTS: readonly FaultKind<unknown>[] = [

@@ -289,6 +289,17 @@ describe('a simulated broker', () => {
     expect(payloads(slow.got)).toEqual(Array.from({ length: 61 }, (_, n) => n));
   });
 
+  it('has its own manners again when all that changed them is over, in whatever order that ends', () => {
+    const broker = openWorld(1).world.brokers.get('a');
+    const one = broker?.changeManners({ replayMax: 3 });
+    const other = broker?.changeManners({ replayMax: 10, lingerMs: 100 });
+    expect(broker?.manners).toMatchObject({ replayMax: 10, lingerMs: 100 });
+    one?.();
+    expect(broker?.manners).toMatchObject({ replayMax: 10, lingerMs: 100 });
+    other?.();
+    expect(broker?.manners).toEqual(PLAIN_MANNERS);
+  });
+
   it('holds everything while it stalls and goes on where it was', () => {
     const { world, start, run } = openWorld(9);
     const writer = start('writer', []);

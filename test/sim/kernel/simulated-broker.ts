@@ -10,10 +10,12 @@ export class SimulatedBroker implements SessionOwner {
   readonly name: string;
   readonly queue: EventQueue;
   readonly network: SimulatedNetwork;
-  manners: BrokerManners;
   /** Everybody who wants to know what passes, once per publish, whatever becomes of it. */
   readonly taps: ((message: SimulatedMessage, publisher: string) => void)[] = [];
   readonly counts: SessionOwner['counts'];
+  #ownManners: BrokerManners;
+  readonly #changes = new Set<Partial<BrokerManners>>();
+  #manners: BrokerManners;
   readonly #random: Random;
   readonly #onStart: (broker: SimulatedBroker) => void;
   readonly #retained = new Map<string, SimulatedMessage>();
@@ -36,7 +38,8 @@ export class SimulatedBroker implements SessionOwner {
     this.network = network;
     this.queue = network.queue;
     this.#random = random;
-    this.manners = manners;
+    this.#ownManners = manners;
+    this.#manners = manners;
     this.#onStart = onStart;
     this.counts = {
       published: 0,
@@ -49,6 +52,31 @@ export class SimulatedBroker implements SessionOwner {
       bytesOut: 0,
     };
     this.start();
+  }
+
+  get manners(): BrokerManners {
+    return this.#manners;
+  }
+
+  /** Its manners while nothing changes them. */
+  get ownManners(): BrokerManners {
+    return this.#ownManners;
+  }
+
+  set ownManners(manners: BrokerManners) {
+    this.#ownManners = manners;
+    this.#mixManners();
+  }
+
+  /** Changes manners for a time: until what is returned is called. Of several changes at a time the youngest counts. */
+  changeManners(change: Partial<BrokerManners>): () => void {
+    const own = { ...change };
+    this.#changes.add(own);
+    this.#mixManners();
+    return () => {
+      this.#changes.delete(own);
+      this.#mixManners();
+    };
   }
 
   get isUp(): boolean {
@@ -168,6 +196,11 @@ export class SimulatedBroker implements SessionOwner {
     if (!publishWill || will === undefined) return;
     this.counts.wills++;
     this.publish({ ...will, bytes: 0 }, clientId);
+  }
+
+  #mixManners(): void {
+    this.#manners = this.#ownManners;
+    for (const change of this.#changes) this.#manners = { ...this.#manners, ...change };
   }
 
   #end(withWills: boolean): void {
