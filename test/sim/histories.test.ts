@@ -35,6 +35,13 @@ describe('histories of the real core', () => {
     expect(broken(CORE_KIND, 20, 30)).toEqual([]);
   }, 240_000);
 
+  it('come right below a segment that rots while two halves are apart and nobody else has it', () => {
+    const options = { seed: 2001, steps: 60, nodes: 4, only: [2, 7, 13] };
+    const { faults, violations } = runHistory(recordScenario(CORE_KIND), options);
+    expect(violations).toEqual([]);
+    expect(faults.get('flipped-bit')).toBe(1);
+  }, 60_000);
+
   it('are the same for the same seed', () => {
     const run = () => runHistory(recordScenario(CORE_KIND), { seed: 7, steps: 20, nodes: 4 });
     const { events, figures, virtualMs } = run();

@@ -20,8 +20,11 @@ export type LinesTaken = {
 };
 export type EntryTaken = 'taken' | 'foreign-key' | 'fork';
 export type SegmentTaken = {
-  /** `unchained`: its records may be taken in one by one, as another holder's word. */
-  readonly verdict: 'kept' | 'known' | 'pending' | 'refused' | 'below-first' | 'unchained';
+  /**
+   * `unchained`: its records may be taken in one by one, as another holder's word. `pending`: it waits from now on for what
+   * confirms it; `waiting`: it did before, or there is no room to.
+   */
+  readonly verdict: 'kept' | 'known' | 'pending' | 'waiting' | 'refused' | 'below-first' | 'unchained';
   /** To be saved: the segment, and those that waited for it. */
   readonly keep: readonly SegmentToKeep[];
 };
@@ -289,25 +292,25 @@ export class Copy {
     const hash = this.hashOf(header.seg);
     // Of a forked log, and of an own one of which others have more, the records count and not how they were cut.
     const isBeyondFork = this.#forkSegment !== undefined && header.seg >= this.#forkSegment;
-    const isUncut = isBeyondFork || (this.own !== undefined && hash !== opened.hash);
+    const isBelowGone = hash === undefined && this.#isBelowGone(header);
+    const isDenied = isBelowGone && this.#contradictsLines(opened);
+    const isUncut = isBeyondFork || isDenied || (this.own !== undefined && hash !== opened.hash);
     // No signed head of this log is known at all: its writer died early, or was a clone. Its records are kept unverified.
     if (isUncut || (hash === undefined && this.publicKey === undefined)) return { verdict: 'unchained', keep: [] };
-    if (hash === undefined) {
-      this.#wait(opened);
-      return { verdict: 'pending', keep: [] };
-    }
-    if (hash !== opened.hash) return { verdict: 'refused', keep: [] };
+    if (hash === undefined && !isBelowGone) return { verdict: this.#wait(opened) ? 'pending' : 'waiting', keep: [] };
+    if (hash !== undefined && hash !== opened.hash) return { verdict: 'refused', keep: [] };
     return { verdict: 'kept', keep: this.#keep(this.#asKept(opened)) };
   }
 
-  /** Segments that waited and are confirmed by what a head said meanwhile. */
+  /** Segments that waited and are confirmed by what a head said meanwhile, or have nothing left to wait for. */
   releasePending(): readonly SegmentToKeep[] {
     const keep: SegmentToKeep[] = [];
     for (const [n, opened] of [...this.#pending].sort((a, b) => b[0] - a[0])) {
       const hash = this.hashOf(n);
-      if (hash === undefined) continue;
+      if (hash === undefined && !this.#isBelowGone(opened.header)) continue;
       this.#pending.delete(n);
-      if (hash === opened.hash && !this.#isClosed(n)) keep.push(...this.#keep(this.#asKept(opened)));
+      const isGood = hash === undefined ? !this.#contradictsLines(opened) : hash === opened.hash;
+      if (isGood && !this.#isClosed(n)) keep.push(...this.#keep(this.#asKept(opened)));
     }
     return keep;
   }
@@ -361,12 +364,13 @@ export class Copy {
     }
   }
 
-  /** Nobody has these any more. Should they turn up, they are taken in. */
+  /** Nobody has these any more, but for segments that wait below. Should they turn up, they are taken in. */
   noteGone(ranges: readonly Interval[]): number {
     let records = 0;
     for (const [from, to] of ranges) {
-      records += countOf(this.#have.missing(from, to, Number.POSITIVE_INFINITY));
-      this.#gone.add(from, to);
+      const start = Math.max(from, this.#endOfPending(to) + 1);
+      records += countOf(this.#have.missing(start, to, Number.POSITIVE_INFINITY));
+      this.#gone.add(start, to);
     }
     return records;
   }
@@ -504,9 +508,29 @@ export class Copy {
     return count;
   }
 
-  #wait(opened: OpenedSegment): void {
-    this.#pending.set(opened.header.seg, opened);
+  /** @returns whether it waits now and did not before. */
+  #wait(opened: OpenedSegment): boolean {
+    const { seg } = opened.header;
+    if (this.#pending.get(seg)?.hash === opened.hash) return false;
+    this.#pending.set(seg, opened);
     forgetLowest(this.#pending, this.#limits.pendingSegmentsMax);
+    return this.#pending.has(seg);
+  }
+
+  // The segment that has its hash is not to be had any more. A signed head covers it, so it is taken on the word of whoever
+  // has it; it confirms those below, and polls compare it.
+  #isBelowGone({ seg, first, count }: SegmentHeader): boolean {
+    return seg < (this.newestAnchor?.n ?? -1) && this.#gone.has(first + count);
+  }
+
+  #contradictsLines({ header, lines }: OpenedSegment): boolean {
+    return lines.some((text, i) => (this.#lines.get(header.first + i)?.text ?? text) !== text);
+  }
+
+  /** Last record up to a seq that lies in a segment that waits. */
+  #endOfPending(to: number): number {
+    const ends = [...this.#pending.values()].map(({ header }) => header.first + header.count - 1);
+    return Math.max(0, ...ends.filter((end) => end <= to));
   }
 
   #rebuild(): void {

@@ -746,6 +746,7 @@ export class ReplicaCore {
 
   #noteGone(copy: Copy, ranges: readonly (readonly [number, number])[]): void {
     const records = copy.noteGone(ranges);
+    this.#save(copy.releasePending());
     if (records === 0) return;
     this.#counters.add('gone', records);
     this.#tell('gone', copy.node, copy.epoch, `${records} records that neither their writer nor anybody else has`);
@@ -759,10 +760,11 @@ export class ReplicaCore {
     if (verdict === 'unchained') return this.#takeAsLines(copy, segment);
     this.#counters.add('segmentsFetched', keep.length);
     this.#save(keep);
-    if (verdict !== 'pending') return verdict === 'kept';
-    this.#counters.add('segmentsPending');
+    if (verdict !== 'pending' && verdict !== 'waiting') return verdict === 'kept';
+    const isNew = verdict === 'pending';
+    if (isNew) this.#counters.add('segmentsPending');
     const { n } = copy.newestAnchor ?? { n: -1 };
-    if (segment.header.seg < n) return true;
+    if (segment.header.seg < n) return isNew;
     // No head that is known will ever confirm it: its writer's card forgot it, or died before it signed. Kept as lines that
     // nobody vouches for, so that holders agree on what there is; a pending segment alone would be asked for without end.
     return this.#takeAsLines(copy, segment);

@@ -268,6 +268,46 @@ describe('what a replica asks', () => {
     // What nobody has is not waited for: a replica would never answer a query again.
     expect(test.core.state(test.now, 0)).toMatchObject({ missing: 0, state: 'active' });
   });
+
+  // Its segment 3 rotted at its writer before anybody had it, and with it the hash of segment 2.
+  function askUntilDone(test: CoreUnderTest): number {
+    let needs = 0;
+    for (let i = 0; i < 300; i++) {
+      test.pass(100);
+      for (const { to, need } of test.take('need')) {
+        needs++;
+        const isAsked = (n: number) => need.ranges.some(([from, end]) => from <= 10 * n + 10 && end > 10 * n);
+        const given = to === 'cam2' ? [5, 4, 2, 1, 0].filter(isAsked).map((n) => ({ segment: segmentAt(n) })) : [];
+        for (const [part, piece] of [...given, {}].entries()) {
+          const fill = { id: need.id, of: need.of, e: need.e, part, more: part < given.length, first: 1 };
+          test.hear({ type: 'fill', from: to, fill, lines: [], ...piece });
+        }
+      }
+    }
+    return needs;
+  }
+
+  it.each([64, 1])('takes what lies below a segment that nobody has any more: room for %i that wait', (room) => {
+    const test = online({ pendingSegmentsMax: room });
+    test.hear({ type: 'head', head: headOf(60) });
+    const needs = askUntilDone(test);
+    expect(test.core.copy('cam2', EPOCH)?.segments.map(({ n }) => n)).toEqual([0, 1, 2, 4, 5]);
+    expect(test.take('tell')).toMatchObject([{ trouble: 'gone', detail: expect.stringContaining('10 records') }]);
+    expect(test.core.positions()).toEqual([['cam2', EPOCH, 60]]);
+    expect(test.core.state(test.now, 0)).toMatchObject({ missing: 0, state: 'active' });
+    // A segment that waits is news once: after it, askers wait longer from round to round.
+    expect(needs).toBeLessThan(30);
+  });
+
+  it('keeps the word of the writer against a segment that nothing confirms', () => {
+    const test = online();
+    test.hear({ type: 'live', node: 'cam2', epoch: EPOCH, lines: [line(25, ',"x":1')] });
+    test.hear({ type: 'head', head: headOf(60) });
+    askUntilDone(test);
+    expect(test.core.copy('cam2', EPOCH)?.segments.map(({ n }) => n)).not.toContain(2);
+    expect(test.take('tell').map(({ trouble }) => trouble)).toContain('fork');
+    expect(test.core.copy('cam2', EPOCH)?.lines(25, 25)).toEqual([line(25, ',"x":1')]);
+  });
 });
 
 describe('its own log', () => {

@@ -9,6 +9,8 @@ type KnownLog = {
   /** Content by seq: what the writer appended, and it alone says what is true. */
   readonly texts: Map<number, string>;
   acknowledged: number;
+  /** Below it, what was lost already when another node had all that was left: it was never acknowledged. */
+  readonly goneBefore: Set<number>;
   /** Largest seq that its writer was seen to hold durably. */
   durable: number;
   first: number;
@@ -44,7 +46,7 @@ export class RecordOracle {
 
   get acknowledged(): number {
     let count = 0;
-    for (const log of this.#logs.values()) count += log.acknowledged;
+    for (const log of this.#logs.values()) count += log.acknowledged - log.goneBefore.size;
     return count;
   }
 
@@ -89,8 +91,10 @@ export class RecordOracle {
     );
   }
 
-  noteAcknowledged(node: string, epoch: string, seq: number): void {
+  /** @param isHeld whether its writer or anybody else has a record of that log now. */
+  noteAcknowledged(node: string, epoch: string, seq: number, isHeld: (seq: number) => boolean): void {
     const log = this.#logOf(node, epoch);
+    for (let s = log.acknowledged + 1; s <= seq; s++) if (!isHeld(s)) log.goneBefore.add(s);
     log.acknowledged = Math.max(log.acknowledged, seq);
   }
 
@@ -154,8 +158,9 @@ export class RecordOracle {
     this.#book.check('I3 holders end equal', difference === undefined, () => difference ?? '');
     for (const [board, replica] of replicas) this.#checkContent(board, replica, replicas);
     for (const log of this.#logs.values()) {
-      this.#checkKept('I1 no acknowledged record is lost', log, log.acknowledged, COPIES_PROMISED, replicas);
-      this.#checkKept('I15 nothing durable goes silently', log, log.durable, 1, replicas);
+      const acknowledged = range(log.first, log.acknowledged).filter((seq) => !log.goneBefore.has(seq));
+      this.#checkKept('I1 no acknowledged record is lost', log, acknowledged, COPIES_PROMISED, replicas);
+      this.#checkKept('I15 nothing durable goes silently', log, range(log.first, log.durable), 1, replicas);
       this.#checkTimes(log);
     }
   }
@@ -180,15 +185,15 @@ export class RecordOracle {
     }
   }
 
-  /** What was promised up to a seq is held by somebody, unless as many copies were destroyed as the promise allows. */
+  /** What was promised is held by somebody, unless as many copies were destroyed as the promise allows. */
   #checkKept(
     invariant: string,
     log: KnownLog,
-    to: number,
+    seqs: readonly number[],
     copiesMax: number,
     replicas: ReadonlyMap<string, ObservedReplica>,
   ): void {
-    for (let seq = log.first; seq <= to; seq++) {
+    for (const seq of seqs) {
       const failures = log.destroyed.filter((frontier) => frontier >= seq).length;
       if (failures >= copiesMax) continue;
       const truth = log.texts.get(seq);
@@ -215,10 +220,17 @@ export class RecordOracle {
     const key = keyOf(node, epoch);
     const known = this.#logs.get(key);
     if (known !== undefined) return known;
-    const log: KnownLog = { node, epoch, texts: new Map(), acknowledged: 0, durable: 0, first: 1, destroyed: [] };
+    const log: KnownLog = {
+      ...{ node, epoch, first: 1, durable: 0, acknowledged: 0 },
+      ...{ texts: new Map(), goneBefore: new Set(), destroyed: [] },
+    };
     this.#logs.set(key, log);
     return log;
   }
+}
+
+function range(from: number, to: number): number[] {
+  return Array.from({ length: Math.max(0, to - from + 1) }, (_, i) => from + i);
 }
 
 function keyOf(node: string, epoch: string): string {

@@ -226,8 +226,12 @@ class RecordRun implements ScenarioRun {
     const replica = replicaOf(board?.state);
     if (board === undefined || replica === undefined) return;
     this.#oracle.observe(name, replica);
-    if (replica.ownEpoch !== undefined) {
-      this.#oracle.noteAcknowledged(board.node, replica.ownEpoch, replica.acknowledged);
+    const { ownEpoch } = replica;
+    if (ownEpoch !== undefined) {
+      const isHeldBy = (each: ObservedReplica, seq: number) => each.textOf(board.node, ownEpoch, seq) !== undefined;
+      const isHeld = (seq: number) =>
+        isHeldBy(replica, seq) || [...this.#replicas().values()].some((each) => isHeldBy(each, seq));
+      this.#oracle.noteAcknowledged(board.node, ownEpoch, replica.acknowledged, isHeld);
     }
     for (const { lacked } of replica.takeAnswers?.() ?? []) {
       const isNear = lacked <= SYNCING_RECORDS;
