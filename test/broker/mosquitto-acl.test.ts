@@ -53,6 +53,8 @@ function addUser(role: string, name: string, folder: string): Promise<void> {
       [role, name, `${folder}/passwords`, `${folder}/acl`],
       (error, _out, err) => (error === null ? done() : fail(new Error(err))),
     );
+    // It refuses a bad name before it reads the password: then nobody takes it.
+    child.stdin?.on('error', () => {});
     child.stdin?.end(`${passwordOf(name)}\n`);
   });
 }
