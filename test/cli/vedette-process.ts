@@ -43,8 +43,6 @@ export function runVedette(args: readonly string[], options: RunOptions = {}): P
       done({ code, ...output });
     });
     child.stdin.on('error', () => {});
-    // A command that needs no input may be gone before it is written.
-    child.stdin.on('error', () => {});
     child.stdin.end(options.input ?? '');
   });
 }
