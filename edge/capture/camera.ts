@@ -2,6 +2,7 @@ import { crc32 } from 'node:zlib';
 import { type BackoffOptions, backoffDelayMs } from '../../base/backoff.js';
 import type { Clock } from '../../base/clock.js';
 import { Counters } from '../../base/counters.js';
+import { withDeadline } from '../../base/deadline.js';
 import { messageOf, OperationError } from '../../base/errors.js';
 import type { Log } from '../../base/log.js';
 import type { Random } from '../../base/random.js';
@@ -16,7 +17,6 @@ import {
   reduceCamera,
 } from './camera-state.js';
 import type { SourceTraits } from './config.js';
-import { withDeadline } from './deadline.js';
 import type { Frame } from './frame.js';
 import { FrameBuffers } from './frame-buffers.js';
 import type { FrameSource } from './frame-source.js';

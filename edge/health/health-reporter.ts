@@ -1,8 +1,8 @@
 import type { Clock } from '../../base/clock.js';
+import { withDeadline } from '../../base/deadline.js';
 import { messageOf, OperationError } from '../../base/errors.js';
 import type { Log } from '../../base/log.js';
 import { type Health, SCHEMA_MINOR } from '../../protocol/status.js';
-import { withDeadline } from '../capture/deadline.js';
 import { type BoardReading, probeBoard, UNKNOWN_BOARD } from './board-probe.js';
 import { decideLoad, type Load } from './load.js';
 

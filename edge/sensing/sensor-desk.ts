@@ -1,10 +1,10 @@
 import type { Clock } from '../../base/clock.js';
 import type { DeepReadonly } from '../../base/config.js';
 import { Counters } from '../../base/counters.js';
+import { withDeadline } from '../../base/deadline.js';
 import { messageOf } from '../../base/errors.js';
 import type { Log } from '../../base/log.js';
 import { SCHEMA_MINOR, type SensorReading } from '../../protocol/status.js';
-import { withDeadline } from '../capture/deadline.js';
 import type { SensorConfig } from './config.js';
 import type { SensorSource } from './sensor-source.js';
 import { NEW_SENSOR, type SensorVerdict, takeSample } from './sensor-state.js';

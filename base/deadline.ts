@@ -1,4 +1,4 @@
-import type { Clock } from '../../base/clock.js';
+import type { Clock } from './clock.js';
 
 /**
  * What `work` gives; rejects with what `late` makes after `limitMs`, and with the signal's reason when it aborts. The
