@@ -18,6 +18,7 @@ export class Cooling {
   readonly #options: CoolingOptions;
   #share = 1;
   #isReading = false;
+  #isClosed = false;
   #cancel: () => void = () => {};
 
   constructor(options: CoolingOptions) {
@@ -34,6 +35,7 @@ export class Cooling {
   }
 
   close(): void {
+    this.#isClosed = true;
     this.#cancel();
   }
 
@@ -45,6 +47,7 @@ export class Cooling {
     const reading = await read().finally(() => {
       this.#isReading = false;
     });
+    if (this.#isClosed) return;
     const share = decideShare(this.#share, reading, limits);
     if (share === this.#share) return;
     if (this.#share === 1 || share === 1)

@@ -26,10 +26,10 @@ const HYSTERESIS_C = 5;
 export function decideShare(previous: number, reading: ThermalReading, limits: CoolingLimits): number {
   const { temperatureC, throttled } = reading;
   if (throttled === true) return atLeast(previous * THROTTLED_FACTOR, limits.shareMin);
-  if (temperatureC === null) return 1;
-  if (temperatureC > limits.temperatureMaxC) return atLeast(previous - STEP_DOWN, limits.shareMin);
-  if (temperatureC < limits.temperatureMaxC - HYSTERESIS_C) return Math.min(1, hundredths(previous + STEP_UP));
-  return previous;
+  // A sensor that is not read for once must not set a hot board to full work at a stroke.
+  const isCool = temperatureC === null || temperatureC < limits.temperatureMaxC - HYSTERESIS_C;
+  if (isCool) return Math.min(1, hundredths(previous + STEP_UP));
+  return temperatureC > limits.temperatureMaxC ? atLeast(previous - STEP_DOWN, limits.shareMin) : previous;
 }
 
 function atLeast(share: number, min: number): number {

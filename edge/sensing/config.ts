@@ -1,7 +1,7 @@
 import { z } from 'zod';
 import type { DeepReadonly } from '../../base/config.js';
 
-/** What a simulated sensor can be. */
+/** What a simulated sensor can be: what `vedette sim sensors --print` takes. */
 export const SIM_KINDS = ['temperature', 'humidity', 'light', 'air-quality'] as const;
 
 // Parts of a path below /sys: no separators, so that a configuration cannot read elsewhere by them.

@@ -13,12 +13,17 @@ const LIMITS = { temperatureMaxC: 75, shareMin: 0.25 };
 describe('the share of the time the detectors may work', () => {
   it('is all of it on a board that is cool, or that cannot tell', () => {
     expect(decideShare(1, { temperatureC: 60, throttled: false }, LIMITS)).toBe(1);
-    expect(decideShare(0.5, UNKNOWN_THERMAL, LIMITS)).toBe(1);
+    expect(decideShare(1, UNKNOWN_THERMAL, LIMITS)).toBe(1);
   });
 
   it('falls above the limit, stays as it is a little below, rises further below', () => {
     const at = (temperatureC: number) => decideShare(0.6, { temperatureC, throttled: false }, LIMITS);
     expect([at(76), at(74), at(70.5), at(69)]).toEqual([0.5, 0.6, 0.6, 0.65]);
+  });
+
+  it('rises step by step where the sensor cannot be read for once, or where the firmware alone tells', () => {
+    expect(decideShare(0.5, UNKNOWN_THERMAL, LIMITS)).toBe(0.55);
+    expect(decideShare(0.7, { temperatureC: null, throttled: false }, LIMITS)).toBe(0.75);
   });
 
   it('falls fastest when the board throttles itself, whatever its temperature, and never below its least', () => {
@@ -70,6 +75,23 @@ describe('the share of the time the detectors may work', () => {
     cooling.close();
     expect(told).toEqual([0.9, 0.8, 0.85, 0.9, 0.95, 1]);
     expect(cooling.share).toBe(1);
+  });
+
+  it('is not told any more by a reading that comes after the end', async () => {
+    const clock = new SimulatedClock();
+    const told: number[] = [];
+    let answer = (_: { temperatureC: number; throttled: boolean }) => {};
+    const read = () =>
+      new Promise<{ temperatureC: number; throttled: boolean }>((resolve) => {
+        answer = resolve;
+      });
+    const cooling = new Cooling({ clock, log: silentLog, limits: LIMITS, onShare: (share) => told.push(share), read });
+    cooling.open();
+    await clock.advance(COOLING_PERIOD_MS);
+    cooling.close();
+    answer({ temperatureC: 90, throttled: true });
+    await clock.advance(1);
+    expect(told).toEqual([]);
   });
 
   it('asks a sensor that does not answer once', async () => {

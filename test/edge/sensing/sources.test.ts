@@ -2,9 +2,11 @@ import { mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
-import { SensorConfig, type SensorSourceConfig } from '../../../edge/sensing/config.js';
+import { SensorConfig, type SensorSourceConfig, SIM_KINDS } from '../../../edge/sensing/config.js';
 import { ProgramSource } from '../../../edge/sensing/program-source.js';
+import { sourceUnit } from '../../../edge/sensing/source-factory.js';
 import { SystemFileSource } from '../../../edge/sensing/system-file.js';
+import { SENSOR_KINDS, SENSOR_TRAITS } from '../../../firmware-sim/sensor/sensor-kind.js';
 
 let sys: string;
 beforeEach(async () => {
@@ -114,6 +116,11 @@ describe('the configuration of a sensor', () => {
     expect(SensorConfig.parse({ source: 'sim:light' }).source).toEqual({ driver: 'sim', kind: 'light', seed: '1' });
     expect(faults({ source: 'i2c:0x76' })[0]).toContain('iio:NAME/CHANNEL');
     expect(faults({ source: 'iio:bme280' })[0]).toContain('iio:NAME/CHANNEL');
+  });
+
+  it('knows the simulated parts as they are: the rooms meet on the wire only', () => {
+    expect(SIM_KINDS).toEqual(SENSOR_KINDS);
+    for (const kind of SIM_KINDS) expect(sourceUnit({ driver: 'sim', kind, seed: '1' })).toBe(SENSOR_TRAITS[kind].unit);
   });
 
   it('lets no path of the system through, and no range upside down', () => {
