@@ -1,16 +1,18 @@
 import { writeFileSync } from 'node:fs';
 
-/** Of -1000 to 1000, where 1000 is the whole memory: with half of it added, no main process is ever the larger one. */
-const SCORE = '500';
+/** The most there is: as if the process held the whole memory besides its own, so that no other one is ever the larger. */
+const SCORE = '1000';
 
 /**
  * Where memory runs out, the kernel ends the largest process, and while a model is being loaded that may be the node's
- * main process. This one, and what it starts, goes first from now on. Raising one's own score needs no right.
+ * main process. From now on this child of ours goes first, and what it starts. To be called right after the start: a
+ * young process that is still to raise its own score is small, and its parent would be taken in its place. Raising the
+ * score of another process of the same user needs no right.
  */
-export function goFirstWithoutMemory(): void {
+export function letGoFirstWithoutMemory(pid: number): void {
   try {
-    writeFileSync('/proc/self/oom_score_adj', SCORE);
+    writeFileSync(`/proc/${pid}/oom_score_adj`, SCORE);
   } catch {
-    // No Linux, or no /proc here: the kernel chooses by size alone.
+    // No Linux, no /proc here, or it has ended already: the kernel chooses by size alone.
   }
 }

@@ -6,7 +6,6 @@ import { CameraConfig } from '../config.js';
 import { loadDetector } from '../vision/detect/load-detector.js';
 import { CameraLoop } from './camera-loop.js';
 import { DetectorPool } from './detector-pool.js';
-import { goFirstWithoutMemory } from './oom-choice.js';
 import { guardAgainstOrphanhood } from './orphan-guard.js';
 import { SerialDetector } from './serial-detector.js';
 import { Turns } from './turns.js';
@@ -121,7 +120,6 @@ function fail(error: unknown): void {
   process.exitCode = 1;
 }
 
-goFirstWithoutMemory();
 guardAgainstOrphanhood();
 process.on('message', (message) => {
   const command = VisionCommand.parse(message);

@@ -6,6 +6,7 @@ import { messageOf } from '../../base/errors.js';
 import type { Log } from '../../base/log.js';
 import type { Random } from '../../base/random.js';
 import { describeIssues } from '../../protocol/codec.js';
+import { letGoFirstWithoutMemory } from './oom-choice.js';
 import { type StartVision, TICK_MS, type VisionCommand, VisionReport } from './vision-message.js';
 import { judgeVision, type VisionLimits, type VisionWatch } from './vision-watch.js';
 
@@ -128,6 +129,7 @@ export class VisionHost {
       stdio: ['ignore', 'ignore', 'inherit', 'ipc'],
       execArgv: [...CHILD_FLAGS],
     });
+    if (child.pid !== undefined) letGoFirstWithoutMemory(child.pid);
     this.#child = child;
     const ended = new Promise<string>((resolve) => {
       child.on('error', (error) => resolve(`could not start: ${error.message}`));

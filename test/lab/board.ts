@@ -97,9 +97,10 @@ export class Board {
     await this.console('timeout', '120', 'sh', '-c', loop);
   }
 
-  /** Forgets what other chapters did: full token buckets, no maintenance, no failure. */
+  /** Forgets what other chapters did: full token buckets, no maintenance, no failure; the unit runs or is started. */
   async forget(unit: string): Promise<void> {
     await this.console('sh', '-c', 'rm -f /run/vedette-boardctl/* /var/lib/vedette-boardctl/{reboots,maintenance.*}');
     await this.tried('systemctl', 'reset-failed', unit);
+    await this.console('systemctl', 'start', '--no-block', unit);
   }
 }

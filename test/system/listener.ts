@@ -77,9 +77,14 @@ export class Listener {
 
   waitFor<T>(what: string, look: () => T | undefined | false, timeoutMs = 60_000): Promise<T> {
     const told = () => {
-      const last = this.messages.slice(-12).map(({ topic, payload }) => `${topic} ${payload}`.slice(0, 300));
+      const last = this.messages.slice(-12).map(({ topic, payload }) => `${topic} ${printable(payload)}`);
       return `${what}; heard ${this.messages.length} messages, the last:\n${last.join('\n')}\n${this.program.errors.join('\n')}\n${this.#said()}`;
     };
     return until(told, look, timeoutMs);
   }
+}
+
+/** The start of a payload for a message: pictures and packed segments as dots. */
+function printable(payload: Buffer): string {
+  return payload.toString('latin1', 0, 300).replace(/[^\x20-\x7e]+/g, '.');
 }
