@@ -21,6 +21,7 @@ export function registerQuery(program: Command, context: CommandContext): void {
     .option('--to <time>', 'not after, in the same ways')
     .option('--replicas <n>', 'replicas that are to agree, or all', replicaCount, 2)
     .option('--token <file>', 'what you have seen so far, read and written: no later answer shows less')
+    .option('--verify', 'have the replicas read their files again, and mend what is rotten, before they answer')
     .option('--fast', 'no newer than the token, and nobody waits for a replica that is behind')
     .option('--broker <url...>', 'brokers in order of preference (default: of the demo, else mqtt://127.0.0.1:1883)')
     .option('--config <file>', 'take brokers, root and authority from the section site of this file')
@@ -32,8 +33,9 @@ export function registerQuery(program: Command, context: CommandContext): void {
     .addHelpText(
       'after',
       `
-An answer is confirmed (two replicas say the same), majority (most of all copies, against others), single (one replica
-alone) or in conflict; and it is complete, or names what is missing and why. Standard output has the answer alone.
+An answer is verified (they read their files again for it, and agree), confirmed (two replicas say the same), majority (most
+of all copies, against others), single (one replica alone) or in conflict; and it is complete, or names what is missing and
+why. Where replicas differ, those in doubt read their files again by themselves. Standard output has the answer alone.
 
 Examples:
   vedette query --count
@@ -41,6 +43,7 @@ Examples:
   vedette query --histogram hour --camera front --from -1d
   vedette query --count --token seen.token        never less than the last time
   vedette query --replicas all --json | jq .confidence
+  vedette query --count --replicas all --verify   is every copy on disk what it was?
 
 Exit codes: 0 the answer is complete, 75 it is not (or nobody answered), 69 no broker, 64 wrong call, 78 credentials.`,
     )

@@ -56,6 +56,12 @@ export const Query = z.object({
   ),
   want: z.enum(['full', 'digest']),
   waitMs: z.int().min(0).max(30_000).describe('how long a replica that is behind may fetch first'),
+  verify: z
+    .boolean()
+    .optional()
+    .describe(
+      'true: forget what is in memory of closed segments, read their files again, mend what is rotten, then answer',
+    ),
 });
 export type Query = z.infer<typeof Query>;
 
@@ -72,6 +78,17 @@ export type Missing = z.infer<typeof Missing>;
 /** A log a replica holds and the cut of a query does not name: node, epoch, smallest and largest seq. */
 export const UnaskedLog = z.tuple([Id, Epoch, z.int().min(1), z.int().min(0)]);
 export type UnaskedLog = z.infer<typeof UnaskedLog>;
+
+/** What a replica found that read closed segments from its disk again for an answer. */
+export const Checked = z.object({
+  segments: z
+    .int()
+    .min(0)
+    .describe('read, and checked against their hashes; those that signed heads cover against these'),
+  rotten: z.int().min(0).describe('of these not as they were written, and put aside'),
+  mended: z.int().min(0).describe('of these fetched again from others before the answer'),
+});
+export type Checked = z.infer<typeof Checked>;
 
 /** A row of a list: the record, and whose it is. */
 export const QueryRow = z.object({
@@ -106,6 +123,7 @@ export const Answer = z.object({
     .describe(
       'logs of the nodes asked about that it holds and the cut does not name: heads list the newest epochs only',
     ),
+  checked: Checked.optional().describe('in the first part of an answer that was asked for with `verify` and got it'),
   tookMs: z.number().min(0),
 });
 export type Answer = z.infer<typeof Answer>;

@@ -1,5 +1,6 @@
 import {
   type Answer,
+  type Checked,
   type Missing,
   QUERY_BARS_MAX,
   type QueryRow,
@@ -15,6 +16,8 @@ export type ReplicaAnswer = {
   readonly content?: AnswerContent;
   readonly missing: readonly Missing[];
   readonly also: readonly UnaskedLog[];
+  /** What it found on its disk; absent where it was not asked to look, or did not. */
+  readonly checked?: Checked;
   readonly tookMs: number;
 };
 
@@ -59,8 +62,10 @@ export class AnswerParts {
     if (content !== undefined && answerDigest(content) !== digest) {
       return { kind: 'damaged', message: 'its digest is not that of its content' };
     }
+    const checked = parts.find((part) => part.checked !== undefined)?.checked;
     const answer = {
       digest,
+      ...(checked === undefined ? {} : { checked }),
       missing: parts.flatMap((part) => part.missing),
       also: parts.flatMap((part) => part.also ?? []),
       tookMs: Math.max(...parts.map((part) => part.tookMs)),

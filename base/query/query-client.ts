@@ -29,6 +29,8 @@ export type QueryRequest = {
   readonly mode?: QueryMode;
   /** Replicas that are to agree; 2 unless told. */
   readonly replicas?: number | 'all';
+  /** Replicas are to read their files again before they answer; only where they differ unless told. */
+  readonly verify?: boolean;
   /** What the reader has seen; nothing unless told. */
   readonly token?: SessionToken;
   readonly onProgress?: (progress: { readonly done: number; readonly total: number }) => void;
@@ -114,6 +116,7 @@ export class QueryClient {
         token: request.token ?? new SessionToken(),
         knowledge: this.#knowledge,
         limits: this.#limits,
+        verify: request.verify ?? false,
         random: () => random.next(),
         makeId: () => randomBytes(9).toString('base64url'),
       },

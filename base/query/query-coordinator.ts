@@ -8,6 +8,7 @@ import {
   type Ask,
   CONFIDENCES,
   type Confidence,
+  type Finding,
   type GroupOutcome,
   QueryGroup,
   type ReplicaNote,
@@ -42,8 +43,12 @@ export type QueryResult = {
   /** Replicas that answered exactly so. */
   readonly replicas: readonly string[];
   readonly absent: readonly Absence[];
-  /** Where answers differed: the digests and who gave them. */
+  /** Where answers differed at first: the digests and who gave them. */
   readonly digests: GroupOutcome['digests'];
+  /** Replicas whose first answer was not this one, where it is settled that this one holds. */
+  readonly lost: readonly string[];
+  /** What replicas found that read their files again: because answers differed, or because that was asked for. */
+  readonly findings: readonly Finding[];
   readonly cut: readonly LogBounds[];
   /** When the head of each node was made that the cut follows, by that node's wall clock. */
   readonly asOf: readonly { readonly node: string; readonly headAtMs: number }[];
@@ -58,6 +63,8 @@ export type QueryCoordinatorOptions = {
   readonly token: SessionToken;
   readonly knowledge: FleetKnowledge;
   readonly limits: AskLimits;
+  /** Replicas are to read their files again before they answer. */
+  readonly verify?: boolean;
   /** Draws in [0, 1). */
   readonly random: () => number;
   /** Makes the id of a query message, never the same twice. */
@@ -95,7 +102,7 @@ export class QueryCoordinator {
   }
 
   begin(nowMonoMs: number): QueryToSend[] {
-    const { knowledge, random, limits } = this.#options;
+    const { knowledge, random, limits, verify = false } = this.#options;
     this.#outstanding.clear();
     this.#parts = groupsOf(this.#cut, knowledge.keepers()).map((group) => {
       const { candidates: ranked, passedOver } = rankCandidates(
@@ -110,7 +117,7 @@ export class QueryCoordinator {
       return {
         ...group,
         passedOver,
-        machine: new QueryGroup(candidates, group.assigned.length, wanted, limits.hedgeMs),
+        machine: new QueryGroup(candidates, group.assigned.length, wanted, { ...limits, isVerifying: verify }),
       };
     });
     return this.#parts.flatMap((part) => this.#send(part, part.machine.begin(nowMonoMs)));
@@ -191,6 +198,8 @@ export class QueryCoordinator {
       replicas: unique(outcomes.flatMap(({ outcome }) => outcome.agreeing)),
       absent: absences(outcomes.flatMap(({ part, outcome }) => [...part.passedOver, ...outcome.notes])),
       digests: outcomes.flatMap(({ outcome }) => (outcome.digests.length > 1 ? outcome.digests : [])),
+      lost: unique(outcomes.flatMap(({ outcome }) => outcome.lost)),
+      findings: mergedFindings(outcomes.flatMap(({ outcome }) => outcome.findings)),
       cut: this.#cut,
       asOf: this.#asOf(),
       token: token.advance(this.#seen(lacks), expired),
@@ -230,10 +239,11 @@ export class QueryCoordinator {
   }
 
   #send(part: Part, asks: readonly Ask[]): QueryToSend[] {
-    return asks.map(({ replica, want }) => {
+    return asks.map(({ replica, want, verify }) => {
       const id = this.#options.makeId();
       this.#outstanding.set(id, { part, replica, parts: new AnswerParts(this.#options.spec, want) });
-      return { replica, query: this.#query(id, part, want) };
+      const query = this.#query(id, part, want);
+      return { replica, query: verify === true ? { ...query, verify } : query };
     });
   }
 
@@ -308,6 +318,16 @@ function mergedBars(bars: readonly (readonly [number, number])[]): [number, numb
   const merged = new Map<number, number>();
   for (const [startMs, count] of bars) merged.set(startMs, (merged.get(startMs) ?? 0) + count);
   return [...merged].sort(([a], [b]) => a - b);
+}
+
+function mergedFindings(findings: readonly Finding[]): Finding[] {
+  const merged = new Map<string, Finding>();
+  for (const { node, segments, rotten, mended } of findings) {
+    const known = merged.get(node) ?? { segments: 0, rotten: 0, mended: 0 };
+    const sum = { segments: known.segments + segments, rotten: known.rotten + rotten, mended: known.mended + mended };
+    merged.set(node, { node, ...sum });
+  }
+  return [...merged.values()].sort((a, b) => (a.node < b.node ? -1 : 1));
 }
 
 function unique(names: readonly string[]): string[] {

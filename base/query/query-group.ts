@@ -1,14 +1,19 @@
+import type { Checked } from '../../protocol/query.js';
 import { strictMajority } from '../holders.js';
 import type { ReplicaAnswer } from './answer-parts.js';
+import { type VerifyState, type Vote, verifiersOf } from './dispute.js';
 
 export type Want = 'full' | 'digest';
 
-/** One replica to ask for the whole answer or its digest. */
-export type Ask = { readonly replica: string; readonly want: Want };
+/** One replica to ask for the whole answer or its digest, and whether it is to read its files again for it. */
+export type Ask = { readonly replica: string; readonly want: Want; readonly verify?: true };
 
 /** How sure an answer is: see `docs/queries.md`. The later, the surer. */
-export const CONFIDENCES = ['conflict', 'single', 'majority', 'confirmed'] as const;
+export const CONFIDENCES = ['conflict', 'single', 'majority', 'confirmed', 'verified'] as const;
 export type Confidence = (typeof CONFIDENCES)[number];
+
+/** What a replica found that read its files again. */
+export type Finding = Checked & { readonly node: string };
 
 /** What became of one replica that was asked. */
 export type ReplicaNote = {
@@ -24,28 +29,46 @@ export type GroupOutcome = {
   /** Replicas that gave exactly this answer. */
   readonly agreeing: readonly string[];
   readonly notes: readonly ReplicaNote[];
-  /** Every digest of a complete answer and who gave it; more than one: they differed. */
-  readonly digests: readonly { readonly digest: string; readonly replicas: readonly string[] }[];
+  /** Every digest of a first complete answer and who gave it; more than one: they differed. */
+  readonly digests: readonly Vote[];
+  /** Replicas whose first answer was another one, where it is settled which one holds. */
+  readonly lost: readonly string[];
+  /** What those found that read their files again. */
+  readonly findings: readonly Finding[];
 };
 
 type Asked = {
   pending: Want | undefined;
   sentMonoMs: number;
-  isHedged: boolean;
+  /** It is not waited for alone any more. */
+  isLate: boolean;
+  verify: VerifyState | undefined;
   answer: ReplicaAnswer | undefined;
+  /** Digest of its first complete answer. */
+  firstDigest: string | undefined;
   failure: ReplicaNote | undefined;
+};
+
+export type QueryGroupOptions = {
+  /** A replica that has not answered within this gets company. */
+  readonly hedgeMs: number;
+  /** The same for one that reads its files again. */
+  readonly verifyMs: number;
+  /** All that are asked are to read their files again, whether they differ or not. */
+  readonly isVerifying?: boolean;
 };
 
 /**
  * One question to the holders of one set of logs. Pure: says whom to ask next, hears what came. One replica gives the
  * whole answer and others its digest; one that is slow, refuses or is behind costs only that another is asked; where
- * digests differ, all are asked and a strict majority of those assigned decides, or nobody does.
+ * digests differ, all are asked and a strict majority of those assigned decides, or nobody does; and those in doubt are
+ * asked once more, to read their files again.
  */
 export class QueryGroup {
   readonly #assigned: number;
   readonly #candidates: readonly string[];
   readonly #wanted: number;
-  readonly #hedgeMs: number;
+  readonly #options: QueryGroupOptions;
   readonly #asked = new Map<string, Asked>();
 
   /**
@@ -53,11 +76,11 @@ export class QueryGroup {
    * @param assigned how many nodes should hold these logs, whether or not they can be asked.
    * @param wanted replicas that are to agree.
    */
-  constructor(candidates: readonly string[], assigned: number, wanted: number, hedgeMs: number) {
+  constructor(candidates: readonly string[], assigned: number, wanted: number, options: QueryGroupOptions) {
     this.#candidates = candidates;
     this.#assigned = assigned;
     this.#wanted = Math.max(1, Math.min(wanted, candidates.length));
-    this.#hedgeMs = hedgeMs;
+    this.#options = options;
   }
 
   begin(nowMonoMs: number): Ask[] {
@@ -71,8 +94,10 @@ export class QueryGroup {
     if (asked === undefined) return [];
     asked.pending = undefined;
     asked.failure = undefined;
-    // A digest does not replace the whole answer that said the same.
-    if (asked.answer?.content === undefined || asked.answer.digest !== answer.digest) asked.answer = answer;
+    if (asked.verify === 'asked') asked.verify = 'answered';
+    if (answer.missing.length === 0) asked.firstDigest ??= answer.digest;
+    // A digest does not take away the whole answer that said the same, nor a second one what was found for the first.
+    asked.answer = asked.answer?.digest === answer.digest ? { ...asked.answer, ...answer } : answer;
     return this.#next(nowMonoMs);
   }
 
@@ -81,6 +106,7 @@ export class QueryGroup {
     if (asked === undefined) return [];
     asked.pending = undefined;
     asked.failure = { node: replica, why, message };
+    if (asked.verify === 'asked') asked.verify = 'answered';
     return this.#next(nowMonoMs);
   }
 
@@ -88,40 +114,67 @@ export class QueryGroup {
   tick(nowMonoMs: number): Ask[] {
     const asks: Ask[] = [];
     for (const asked of [...this.#asked.values()]) {
-      if (asked.pending === undefined || asked.isHedged || nowMonoMs - asked.sentMonoMs < this.#hedgeMs) continue;
-      asked.isHedged = true;
-      asks.push(...this.#askAnother(nowMonoMs), ...this.#askForContent(nowMonoMs));
+      if (asked.pending === undefined || asked.isLate || nowMonoMs - asked.sentMonoMs < this.#patienceMs(asked))
+        continue;
+      asked.isLate = true;
+      // Of one that has answered before, an answer is at hand.
+      if (asked.answer === undefined) asks.push(...this.#askAnother(nowMonoMs));
+      asks.push(...this.#askForContent(nowMonoMs));
     }
-    return asks;
+    return [...asks, ...this.#settle(nowMonoMs)];
   }
 
   /** True when nothing that could still come would change the answer, or nothing can come. */
   get isDone(): boolean {
-    const isWaiting = [...this.#asked.values()].some(({ pending }) => pending !== undefined);
-    if (!isWaiting) return true;
+    const waiting = [...this.#asked.values()].filter(({ pending }) => pending !== undefined);
+    if (waiting.length === 0) return true;
+    if (waiting.some(({ verify, isLate }) => verify === 'asked' && !isLate)) return false;
     const [best] = this.#votes();
     if (best === undefined || !best.hasContent) return false;
-    return this.#isDisputed
-      ? best.replicas.length >= strictMajority(this.#assigned)
-      : best.replicas.length >= this.#wanted;
+    return best.replicas.length >= this.#enough;
   }
 
   outcome(): GroupOutcome {
-    const votes = this.#votes();
-    const digests = votes.map(({ digest, replicas }) => ({ digest, replicas }));
     const chosen = this.#choose();
     const agreeing = chosen === undefined ? [] : this.#agreeingWith(chosen);
+    const confidence = this.#confidence(chosen, agreeing);
+    const first = this.#firstVotes();
+    const isSettled = confidence !== 'conflict' && chosen?.missing.length === 0;
     return {
       ...(chosen === undefined ? {} : { answer: chosen }),
-      confidence: this.#confidence(chosen, agreeing.length),
+      confidence,
       agreeing,
       notes: this.#notes(chosen),
-      digests,
+      digests: first,
+      lost: isSettled ? first.flatMap(({ digest, replicas }) => (digest === chosen.digest ? [] : replicas)) : [],
+      findings: [...this.#asked].flatMap(([node, { answer }]) => {
+        return answer?.checked === undefined ? [] : [{ node, ...answer.checked }];
+      }),
     };
   }
 
   get #isDisputed(): boolean {
     return this.#votes().length > 1;
+  }
+
+  /** Replicas that have to agree as things stand. */
+  get #enough(): number {
+    return this.#isDisputed ? strictMajority(this.#assigned) : this.#wanted;
+  }
+
+  #patienceMs({ verify }: Asked): number {
+    return verify === 'asked' ? this.#options.verifyMs : this.#options.hedgeMs;
+  }
+
+  /** Digests that complete answers had at first, the most frequent first. */
+  #firstVotes(): Vote[] {
+    const votes = new Map<string, string[]>();
+    for (const [replica, { firstDigest }] of this.#asked) {
+      if (firstDigest !== undefined) votes.set(firstDigest, [...(votes.get(firstDigest) ?? []), replica]);
+    }
+    return [...votes]
+      .map(([digest, replicas]) => ({ digest, replicas }))
+      .sort((a, b) => b.replicas.length - a.replicas.length || (a.digest < b.digest ? -1 : 1));
   }
 
   /** Digests of complete answers, the most frequent first; among equals one whose content is here, then the smaller. */
@@ -143,8 +196,8 @@ export class QueryGroup {
   }
 
   #next(nowMonoMs: number): Ask[] {
-    if (this.isDone && this.#hasUsefulAnswer()) return [];
-    const asks: Ask[] = [];
+    const asks = this.#settle(nowMonoMs);
+    if (this.#hasUsefulAnswer()) return asks;
     while (this.#isShort()) {
       const more = this.#askAnother(nowMonoMs);
       if (more.length === 0) break;
@@ -153,11 +206,24 @@ export class QueryGroup {
     return [...asks, ...this.#askForContent(nowMonoMs)];
   }
 
-  // Done by the rules and with an answer in hand: enough agree.
+  // Enough agree, and what they say is at hand.
   #hasUsefulAnswer(): boolean {
     const [best] = this.#votes();
-    const enough = this.#isDisputed ? strictMajority(this.#assigned) : this.#wanted;
-    return best?.hasContent === true && best.replicas.length >= enough;
+    return best?.hasContent === true && best.replicas.length >= this.#enough;
+  }
+
+  // Without a majority nobody is doubted before everybody was heard who does not take too long.
+  #settle(nowMonoMs: number): Ask[] {
+    const votes = this.#votes();
+    const majority = strictMajority(this.#assigned);
+    const isHearing = [...this.#asked.values()].some(
+      ({ pending, isLate, answer }) => pending !== undefined && !isLate && answer === undefined,
+    );
+    const isDecided = (votes[0]?.replicas.length ?? 0) >= majority;
+    if (!isDecided && (isHearing || this.#unasked() !== undefined)) return [];
+    return verifiersOf(votes, majority, (replica) => this.#asked.get(replica)?.verify)
+      .filter((replica) => this.#asked.get(replica)?.pending === undefined)
+      .map((replica) => this.#ask(replica, 'digest', nowMonoMs, true));
   }
 
   // Answers that may still agree, with those that do, are fewer than are to agree.
@@ -167,24 +233,22 @@ export class QueryGroup {
     const pending = [...this.#asked.values()].filter(
       (asked) => asked.pending !== undefined && asked.answer === undefined,
     );
-    return (
-      agreeing + pending.filter(({ isHedged }) => !isHedged).length < this.#wanted && this.#unasked() !== undefined
-    );
+    return agreeing + pending.filter(({ isLate }) => !isLate).length < this.#wanted && this.#unasked() !== undefined;
   }
 
   #askAnother(nowMonoMs: number): Ask[] {
     const replica = this.#unasked();
     if (replica === undefined) return [];
     const contentComes = [...this.#asked.values()].some(
-      ({ pending, isHedged, answer }) =>
-        (pending === 'full' && !isHedged) || (answer?.content !== undefined && answer.missing.length === 0),
+      ({ pending, isLate, answer }) =>
+        (pending === 'full' && !isLate) || (answer?.content !== undefined && answer.missing.length === 0),
     );
     return [this.#ask(replica, contentComes ? 'digest' : 'full', nowMonoMs)];
   }
 
   // The answer is settled by digests and nobody has said what it is: one of those who know is asked.
   #askForContent(nowMonoMs: number): Ask[] {
-    if ([...this.#asked.values()].some(({ pending, isHedged }) => pending === 'full' && !isHedged)) return [];
+    if ([...this.#asked.values()].some(({ pending, isLate }) => pending === 'full' && !isLate)) return [];
     const [best] = this.#votes();
     const from =
       best === undefined ? this.#partialWithoutContent() : best.hasContent ? undefined : this.#ableOf(best.replicas);
@@ -209,16 +273,19 @@ export class QueryGroup {
     return this.#candidates.find((replica) => !this.#asked.has(replica));
   }
 
-  #ask(replica: string, want: Want, nowMonoMs: number): Ask {
+  #ask(replica: string, want: Want, nowMonoMs: number, isDoubted = false): Ask {
     const known = this.#asked.get(replica);
+    const isToVerify = isDoubted || (this.#options.isVerifying === true && known?.verify === undefined);
     this.#asked.set(replica, {
       pending: want,
       sentMonoMs: nowMonoMs,
-      isHedged: false,
+      isLate: false,
+      verify: isToVerify ? 'asked' : known?.verify,
       answer: known?.answer,
+      firstDigest: known?.firstDigest,
       failure: undefined,
     });
-    return { replica, want };
+    return { replica, want, ...(isToVerify ? { verify: true as const } : {}) };
   }
 
   // A complete answer before a partial one; of partial ones the one that lacks least.
@@ -241,13 +308,20 @@ export class QueryGroup {
       .map(([replica]) => replica);
   }
 
-  #confidence(chosen: ReplicaAnswer | undefined, agreeing: number): Confidence {
+  #confidence(chosen: ReplicaAnswer | undefined, agreeing: readonly string[]): Confidence {
     const votes = this.#votes();
     if (votes.length > 1) {
-      const isDecided = agreeing >= strictMajority(this.#assigned) && votes[0]?.digest === chosen?.digest;
+      const isDecided = agreeing.length >= strictMajority(this.#assigned) && votes[0]?.digest === chosen?.digest;
       return isDecided ? 'majority' : 'conflict';
     }
-    return agreeing >= 2 ? 'confirmed' : 'single';
+    if (agreeing.length < 2) return 'single';
+    return this.#isVerified(agreeing) ? 'verified' : 'confirmed';
+  }
+
+  // All have read again; or they differed, some have read again, and now they agree.
+  #isVerified(agreeing: readonly string[]): boolean {
+    const checked = agreeing.filter((replica) => this.#asked.get(replica)?.answer?.checked !== undefined);
+    return checked.length === agreeing.length || (checked.length > 0 && this.#firstVotes().length > 1);
   }
 
   #notes(chosen: ReplicaAnswer | undefined): ReplicaNote[] {

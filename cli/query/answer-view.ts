@@ -83,6 +83,10 @@ export function renderTrust(result: QueryResult, nowMs: number, tookMs: number):
   if (result.absent.length > 0) {
     lines.push(`  without: ${result.absent.map(({ node, why }) => `${node} (${why})`).join(', ')}`);
   }
+  for (const { node, segments, rotten, mended } of result.findings) {
+    if (rotten > 0) lines.push(`  ${node} read ${segments} segments again: ${rotten} rotten, ${mended} of them mended`);
+  }
+  if (result.lost.length > 0) lines.push(`  said something else at first: ${result.lost.join(', ')}`);
   for (const { digest, replicas } of result.digests) lines.push(`  ${digest.slice(0, 12)} says ${replicas.join(', ')}`);
   return `${lines.map(printable).join('\n')}\n`;
 }
@@ -91,6 +95,7 @@ function sureness({ confidence, replicas }: QueryResult): string {
   const who = replicas.length > 4 ? `${replicas.length} replicas` : replicas.join(', ');
   if (confidence === 'conflict') return `CONFLICT: replicas differ and no majority decides (this is of ${who})`;
   if (confidence === 'majority') return `majority, against others: ${who}`;
+  if (confidence === 'verified') return `verified, read again from disk: ${who}`;
   if (confidence === 'confirmed') return `confirmed by ${who}`;
   return replicas.length === 1 ? `single, by ${who} alone` : `single, each log by one of ${who}`;
 }
@@ -113,8 +118,7 @@ function lackText(lack: QueryResult['missing'][number]): string {
 
 /** The same for a program. */
 export function answerForPrograms(result: QueryResult, spec: QuerySpec, nowMs: number, tookMs: number): object {
-  const { shape, count, rows, bars, confidence, complete, missing, replicas, absent, digests, cut, asOf, token } =
-    result;
+  const { shape, count, rows, bars, confidence, complete, missing, replicas, absent, digests, lost, findings } = result;
   return {
     shape,
     filter: spec.filter,
@@ -129,9 +133,11 @@ export function answerForPrograms(result: QueryResult, spec: QuerySpec, nowMs: n
     replicas,
     absent,
     digests,
-    asOf: asOf.map(({ node, headAtMs }) => ({ node, headAgeMs: Math.max(0, nowMs - headAtMs) })),
-    cut,
-    token: token.encode(),
+    lost,
+    checked: findings,
+    asOf: result.asOf.map(({ node, headAtMs }) => ({ node, headAgeMs: Math.max(0, nowMs - headAtMs) })),
+    cut: result.cut,
+    token: result.token.encode(),
     tookMs,
   };
 }

@@ -32,6 +32,7 @@ export type QueryCommandOptions = ConnectionOptions & {
   readonly replicas: number | 'all';
   readonly token?: string;
   readonly fast?: boolean;
+  readonly verify?: boolean;
   readonly timeout: number;
   readonly json?: boolean;
 };
@@ -94,6 +95,7 @@ async function ask(
         spec,
         replicas: options.replicas,
         mode: options.fast === true ? 'fast' : 'normal',
+        verify: options.verify === true,
         ...(token === undefined ? {} : { token }),
         onProgress: (progress) => {
           if (context.clock.monoMs() >= fromMonoMs) bar.update({ ...progress, note: 'replicas have answered' });

@@ -1,5 +1,5 @@
 import { type AnswerContent, answerDigest } from '../../base/query/answer-digest.js';
-import type { Answer, Missing, Query, QueryRow, UnaskedLog } from '../../protocol/query.js';
+import type { Answer, Checked, Missing, Query, QueryRow, UnaskedLog } from '../../protocol/query.js';
 import { SCHEMA_MINOR } from '../../protocol/status.js';
 
 /** What an answer says beside its content. */
@@ -8,6 +8,7 @@ export type AnswerHeader = {
   readonly want: Query['want'];
   readonly missing: readonly Missing[];
   readonly also: readonly UnaskedLog[];
+  readonly checked?: Checked;
   readonly tookMs: number;
 };
 
@@ -21,7 +22,7 @@ type Part = Pick<Answer, 'rows' | 'buckets'>;
 /** The payloads of an answer, in order; one without rows where only the digest is wanted. */
 export function encodeAnswer(content: AnswerContent, header: AnswerHeader, partBytes: number): Uint8Array[] {
   const digest = answerDigest(content);
-  const { id, missing, also, tookMs } = header;
+  const { id, missing, also, checked, tookMs } = header;
   const parts = header.want === 'digest' ? [{}] : partsOf(content, partBytes, sizeOf({ missing, also }));
   return parts.map((part, i) =>
     encode({
@@ -35,6 +36,7 @@ export function encodeAnswer(content: AnswerContent, header: AnswerHeader, partB
       ...part,
       missing: i === 0 ? [...missing] : [],
       ...(i === 0 && also.length > 0 ? { also: [...also] } : {}),
+      ...(i === 0 && checked !== undefined ? { checked } : {}),
       tookMs,
     }),
   );

@@ -7,7 +7,7 @@ export type CachedColumns = { readonly columns: RecordColumns; readonly words: W
 
 /**
  * Columns of closed segments, the longest unused thrown out first. A segment is checked against its hash when it is read;
- * its columns are of what was checked, whatever becomes of the file.
+ * its columns are of what was checked, whatever becomes of the file until it is read again.
  */
 export class ColumnCache {
   readonly #recordsMax: number;
@@ -26,6 +26,12 @@ export class ColumnCache {
 
   get words(): WordTable {
     return this.#words;
+  }
+
+  /** The same, read from the file whatever is known of it. @throws RottenSegmentError, or what the disk throws. */
+  readAgain(file: SegmentFile): CachedColumns {
+    this.#forget(file.hash);
+    return this.columnsOf(file);
   }
 
   /** @throws RottenSegmentError, or what the disk throws. */
@@ -55,6 +61,11 @@ export class ColumnCache {
     const again = buildColumns(lines, this.#words);
     if (again === undefined) throw new RangeError(`${lines.length} records with too many words`);
     return again;
+  }
+
+  #forget(hash: string): void {
+    this.#records -= this.#entries.get(hash)?.count ?? 0;
+    this.#entries.delete(hash);
   }
 
   #keep(hash: string, columns: RecordColumns): void {

@@ -42,4 +42,6 @@ export interface LogReader {
   catchUp(cut: Cut, waitMs: number, signal: AbortSignal): Promise<void>;
   /** A segment is not what was written: it is to be fetched again. Resolves when it is put aside. */
   noteRot(node: string, epoch: string, n: number, reason: string): Promise<void>;
+  /** Others answer otherwise, and no file is rotten: what is held of these logs is to be compared with what they hold. */
+  noteDoubt(cut: Cut): void;
 }

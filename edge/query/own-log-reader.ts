@@ -50,6 +50,9 @@ export class OwnLogReader implements LogReader {
     if (node === this.#node) await this.#records.readSegment(epoch, n);
   }
 
+  /** Nobody knows a node's own log better. */
+  noteDoubt(): void {}
+
   #isGrowing(epoch: string): boolean {
     return epoch === this.#records.liveEpoch || this.#records.isEnding(epoch);
   }

@@ -4,7 +4,7 @@ import { messageOf } from '../../base/errors.js';
 import type { Link } from '../../base/link/link.js';
 import type { Log } from '../../base/log.js';
 import { describeIssues } from '../../protocol/codec.js';
-import { type Answer, type Query, QuerySpec } from '../../protocol/query.js';
+import { type Answer, type Checked, type Missing, type Query, QuerySpec } from '../../protocol/query.js';
 import type { ReplicaState } from '../../protocol/replica.js';
 import { routes } from '../../protocol/routes.js';
 import { encodeRefusal } from './answer-encoding.js';
@@ -13,6 +13,7 @@ import type { LogReader } from './log-reader.js';
 import { DEFAULT_QUERY_LIMITS, type QueryLimits } from './query-limits.js';
 import type { ScanReply } from './scan-message.js';
 import { ScanThread } from './scan-thread.js';
+import { VerifyBudget } from './verify-budget.js';
 
 export type QueryServerOptions = {
   readonly link: Link;
@@ -28,7 +29,11 @@ export type QueryServerOptions = {
 };
 
 type Asked = { readonly asker: string; readonly query: Query; readonly receivedMonoMs: number };
-type Unread = Extract<ScanReply, { kind: 'done' }>['unread'];
+type Done = Extract<ScanReply, { kind: 'done' }>;
+type Unread = Done['unread'];
+type Refused = Exclude<ScanReply, Done>;
+/** Whether files are read again, and what is known of them by then. */
+type Care = { readonly isFresh: boolean; readonly checked: Checked | undefined };
 type Refusal = { readonly code: NonNullable<Answer['code']>; readonly message: string };
 
 const COUNTER_NAMES = [
@@ -39,6 +44,8 @@ const COUNTER_NAMES = [
   'partial',
   'caughtUp',
   'mended',
+  'verified',
+  'verifyDelayed',
   'stale',
   'failures',
 ] as const;
@@ -58,6 +65,7 @@ export class QueryServer {
   readonly #limits: QueryLimits;
   readonly #counters = new Counters(COUNTER_NAMES);
   readonly #scan: ScanThread;
+  readonly #verifying = new VerifyBudget();
   readonly #underWay = new Map<string, Asked>();
   readonly #stop = new AbortController();
   #unsubscribe: (() => void) | undefined;
@@ -165,13 +173,10 @@ export class QueryServer {
         return;
       }
     }
-    let reply = await this.#look(asked, spec, plan);
-    // Rot, which others have whole; and files that went while we looked: retention, or a segment that was fetched anew.
-    if (reply.kind === 'done' && reply.unread.length > 0) {
-      await this.#mend(query, reply.unread);
-      plan = planAnswer(query, spec, reader);
-      reply = await this.#look(asked, spec, plan);
-    }
+    const isVerifying = query.verify === true && this.#mayVerify();
+    const reply = await this.#search(asked, spec, plan, isVerifying).finally(() => {
+      if (isVerifying) this.#verifying.end(this.#options.clock.monoMs());
+    });
     if (reply.kind === 'refused') {
       this.#counters.add(reply.code === 'bad-query' ? 'bad' : 'failures');
       await this.#refuse(asked, reply);
@@ -180,29 +185,62 @@ export class QueryServer {
     for (const { node, epoch, n, reason } of reply.unread) await reader.noteRot(node, epoch, n, reason);
     await this.#send(asked, reply.parts);
     this.#counters.add('answered');
-    if (plan.missing.length + reply.unread.length > 0) this.#counters.add('partial');
+    if (reply.isPartial) this.#counters.add('partial');
+  }
+
+  #mayVerify(): boolean {
+    const mayBegin = this.#verifying.begin(this.#options.clock.monoMs());
+    this.#counters.add(mayBegin ? 'verified' : 'verifyDelayed');
+    return mayBegin;
+  }
+
+  async #search(
+    asked: Asked,
+    spec: QuerySpec,
+    plan: AnswerPlan,
+    isVerifying: boolean,
+  ): Promise<Refused | (Done & { readonly isPartial: boolean })> {
+    const { reader } = this.#options;
+    const { query } = asked;
+    const segments = plan.slices.reduce((sum, slice) => sum + slice.segments.length, 0);
+    const clean = isVerifying ? { segments, rotten: 0, mended: 0 } : undefined;
+    const first = await this.#look(asked, spec, plan, { isFresh: isVerifying, checked: clean });
+    if (first.kind === 'refused') return first;
+    if (first.unread.length === 0) {
+      if (isVerifying) reader.noteDoubt(query.cut);
+      return { ...first, isPartial: plan.missing.length > 0 };
+    }
+    // Rot, which others have whole; and files that went while we looked: retention, or a segment that was fetched anew.
+    const rotten = first.unread.filter(({ isGone }) => !isGone);
+    await this.#mend(query, rotten);
+    const now = planAnswer(query, spec, reader);
+    const mended = rotten.filter((segment) => !now.missing.some((lack) => overlaps(lack, segment))).length;
+    const checked = isVerifying ? { segments, rotten: rotten.length, mended } : undefined;
+    const second = await this.#look(asked, spec, now, { isFresh: false, checked });
+    return second.kind === 'refused' ? second : { ...second, isPartial: now.missing.length + second.unread.length > 0 };
   }
 
   // Put aside at once; the asker says how long it waits for what others have of it.
-  async #mend({ cut, waitMs }: Query, unread: Unread): Promise<void> {
+  async #mend({ cut, waitMs }: Query, rotten: Unread): Promise<void> {
     const { reader } = this.#options;
-    const rotten = unread.filter(({ isGone }) => !isGone);
     if (rotten.length === 0) return;
     await Promise.all(rotten.map(({ node, epoch, n, reason }) => reader.noteRot(node, epoch, n, reason)));
     if (waitMs > 0) await reader.catchUp(cut, waitMs, this.#stop.signal);
     this.#counters.add('mended');
   }
 
-  async #look(asked: Asked, spec: QuerySpec, plan: AnswerPlan): Promise<ScanReply> {
+  #look(asked: Asked, spec: QuerySpec, plan: AnswerPlan, { isFresh, checked }: Care): Promise<ScanReply> {
     const { id, want } = asked.query;
-    return this.#scan.scan(spec, plan.slices, () => {
+    const header = () => {
       const tookMs = this.#ageOf(asked);
       if (tookMs > this.#limits.staleMs) {
         this.#counters.add('stale');
         throw new Error(`it waited ${Math.round(tookMs)} ms for its turn`);
       }
-      return { id, want, missing: plan.missing, also: plan.also, tookMs };
-    });
+      const found = checked === undefined ? {} : { checked };
+      return { id, want, missing: plan.missing, also: plan.also, ...found, tookMs };
+    };
+    return this.#scan.scan({ spec, slices: plan.slices, isFresh, header });
   }
 
   async #refuse(asked: Asked, { code, message }: Refusal): Promise<void> {
@@ -224,6 +262,10 @@ export class QueryServer {
   #ageOf({ receivedMonoMs }: Asked): number {
     return this.#options.clock.monoMs() - receivedMonoMs;
   }
+}
+
+function overlaps({ n, e, from, to }: Missing, { node, epoch, first, last }: Unread[number]): boolean {
+  return n === node && e === epoch && from <= last && to >= first;
 }
 
 function faultOf({ filter: { fromMs, toMs } }: QuerySpec): string | undefined {

@@ -7,7 +7,9 @@ import type { CachedColumns, ColumnCache } from './column-cache.js';
 import { Evaluation, TooManyBarsError, type WantedRow } from './evaluation.js';
 import type { LogSlice, SegmentFile } from './log-reader.js';
 import { parseObject } from './record-fields.js';
-import type { ScanReply, UnreadSegment } from './scan-message.js';
+import type { ScanReply, ScanRequest, UnreadSegment } from './scan-message.js';
+
+type ScanBegin = Extract<ScanRequest, { kind: 'begin' }>;
 
 /** One query on the scan thread: looks through slices and builds the payloads of the answer. */
 export class ScanJob {
@@ -16,13 +18,15 @@ export class ScanJob {
   readonly #spec: QuerySpec;
   readonly #cache: ColumnCache;
   readonly #partBytes: number;
+  readonly #isFresh: boolean;
   readonly #unread: UnreadSegment[] = [];
   readonly #startedMonoMs = performance.now();
   readonly #segmentsReadBefore: number;
   #recordsScanned = 0;
 
-  constructor(id: number, spec: QuerySpec, cache: ColumnCache, partBytes: number) {
-    this.#id = id;
+  constructor({ job, spec, isFresh }: ScanBegin, cache: ColumnCache, partBytes: number) {
+    this.#id = job;
+    this.#isFresh = isFresh;
     this.#spec = spec;
     this.#evaluation = new Evaluation(spec);
     this.#cache = cache;
@@ -68,7 +72,7 @@ export class ScanJob {
 
   #open(slice: LogSlice, file: SegmentFile): CachedColumns | undefined {
     try {
-      return this.#cache.columnsOf(file);
+      return this.#isFresh ? this.#cache.readAgain(file) : this.#cache.columnsOf(file);
     } catch (error) {
       this.#unread.push({
         node: slice.node,

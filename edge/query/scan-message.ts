@@ -2,9 +2,12 @@ import type { QuerySpec } from '../../protocol/query.js';
 import type { AnswerHeader } from './answer-encoding.js';
 import type { LogSlice, SegmentFile } from './log-reader.js';
 
-/** What the scan thread is told: a query begins, what it is to look through comes in chunks, and then what to answer. */
+/**
+ * What the scan thread is told: a query begins, what it is to look through comes in chunks, and then what to answer. A fresh
+ * one forgets what it knows of the segments and reads their files.
+ */
 export type ScanRequest =
-  | { readonly kind: 'begin'; readonly job: number; readonly spec: QuerySpec }
+  | { readonly kind: 'begin'; readonly job: number; readonly spec: QuerySpec; readonly isFresh: boolean }
   | { readonly kind: 'slices'; readonly job: number; readonly slices: readonly LogSlice[] }
   | { readonly kind: 'end'; readonly job: number; readonly header: AnswerHeader }
   /** Segments to read ahead, in this order, when nobody asks. */

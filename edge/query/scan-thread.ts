@@ -9,6 +9,16 @@ import type { LogSlice, SegmentFile } from './log-reader.js';
 import type { QueryLimits } from './query-limits.js';
 import type { ScanLimits, ScanReply, ScanRequest } from './scan-message.js';
 
+/** What to look through for one query. */
+export type Scan = {
+  readonly spec: QuerySpec;
+  readonly slices: readonly LogSlice[];
+  /** Files are read again, whatever is known of them. */
+  readonly isFresh: boolean;
+  /** Asked for when the turn comes; what it throws ends the query. */
+  readonly header: () => AnswerHeader;
+};
+
 export type ScanThreadOptions = {
   readonly clock: Clock;
   readonly log: Log;
@@ -47,12 +57,9 @@ export class ScanThread {
     return this.#counters.snapshot();
   }
 
-  /**
-   * Looks through slices for one query. @param header asked for when the turn comes; what it throws ends the query.
-   * @throws OperationError try-again if the thread ended, timeout after `scanMs`
-   */
-  scan(spec: QuerySpec, slices: readonly LogSlice[], header: () => AnswerHeader): Promise<ScanReply> {
-    const turn = this.#turn.then(() => this.#scan(spec, slices, header));
+  /** Looks through slices for one query. @throws OperationError try-again if the thread ended, timeout after `scanMs` */
+  scan(scan: Scan): Promise<ScanReply> {
+    const turn = this.#turn.then(() => this.#scan(scan));
     this.#turn = turn.catch(() => {});
     return turn;
   }
@@ -63,14 +70,14 @@ export class ScanThread {
     await this.#worker?.terminate();
   }
 
-  async #scan(spec: QuerySpec, slices: readonly LogSlice[], makeHeader: () => AnswerHeader): Promise<ScanReply> {
+  async #scan({ spec, slices, isFresh, header: makeHeader }: Scan): Promise<ScanReply> {
     if (this.#isClosed) throw this.#unavailable('the node stops');
     const header = makeHeader();
     this.open();
     const job = ++this.#lastJob;
     const reply = this.#reply(job);
     this.#counters.add('scans');
-    this.#post({ kind: 'begin', job, spec });
+    this.#post({ kind: 'begin', job, spec, isFresh });
     for (const chunk of chunksOf(slices, this.#options.limits.chunkSegments)) {
       this.#post({ kind: 'slices', job, slices: chunk });
       // Naming a month of segments in one go would keep the link waiting.

@@ -21,7 +21,7 @@ function perform(request: ScanRequest): ScanReply | undefined {
     return undefined;
   }
   if (request.kind === 'begin') {
-    jobs.set(request.job, new ScanJob(request.job, request.spec, cache, limits.partBytes));
+    jobs.set(request.job, new ScanJob(request, cache, limits.partBytes));
     return undefined;
   }
   const job = jobs.get(request.job);

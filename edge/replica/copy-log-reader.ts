@@ -70,6 +70,10 @@ export class CopyLogReader implements LogReader {
     return this.#replica.noteRot(node, epoch, n, reason);
   }
 
+  noteDoubt(cut: Cut): void {
+    this.#replica.noteDoubt(cut);
+  }
+
   // Largest seq up to a cut that the own log lacks, for rot or because the disk has lost the epoch as a whole; 0: none.
   #lackedTo(epoch: string, to: number): number {
     const log = this.#own.logs().find((own) => own.epoch === epoch);

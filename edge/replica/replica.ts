@@ -162,6 +162,11 @@ export class Replica {
     this.#hear({ type: 'rot', node, epoch, n, reason });
   }
 
+  /** Others answer otherwise: the next poll compares these logs. */
+  noteDoubt(cut: Cut): void {
+    this.#hear({ type: 'doubt', cut });
+  }
+
   queues(): Record<string, number> {
     const { core, hands, ears } = this.#open();
     return { ...core.queues, copyWrites: hands.writesUnderWay, segmentsOpening: ears.opening };

@@ -91,7 +91,8 @@ async function answer(scan: ScanThread, records: RecordLog, asked: unknown): Pro
   const startedMonoMs = performance.now();
   const cpuBefore = process.cpuUsage();
   const { slices, missing } = planAnswer({ cut: [['cam1', epoch, records.publishableSeq(epoch)]] }, spec, reader);
-  const reply = await scan.scan(spec, slices, () => ({ id: 'q', want: 'full', missing, also: [], tookMs: 0 }));
+  const header = () => ({ id: 'q', want: 'full' as const, missing, also: [], tookMs: 0 });
+  const reply = await scan.scan({ spec, slices, isFresh: false, header });
   if (reply.kind !== 'done' || reply.unread.length + missing.length > 0)
     throw new Error(`no answer to ${JSON.stringify(asked)}`);
   const { user, system } = process.cpuUsage(cpuBefore);

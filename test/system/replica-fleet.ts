@@ -19,6 +19,8 @@ type NodeOptions = {
   readonly stateDir?: string;
   /** File of records to begin with, a JSON object with its time as `t` on each line. */
   readonly script?: string;
+  /** Mean time between two polls; 2 s unless given. */
+  readonly pollMs?: number;
 };
 
 /** Where the nodes and the reader meet, and where their passwords lie. */
@@ -70,10 +72,10 @@ export class ReplicaFleet {
   }
 
   start(node: string, options: NodeOptions = {}): Program {
-    const { recordsPerS = 0, wallOffsetMs = 0, brokers = [this.#broker.url], script = '' } = options;
+    const { recordsPerS = 0, wallOffsetMs = 0, brokers = [this.#broker.url], script = '', pollMs = 2_000 } = options;
     const stateDir = options.stateDir ?? this.#site.folder(node);
     const args = [brokers.join(','), node, this.#broker.passwordFile(node), stateDir, this.#sideFile];
-    const all = [HARNESS, ...args, `${recordsPerS}`, `${wallOffsetMs}`, script];
+    const all = [HARNESS, ...args, `${recordsPerS}`, `${wallOffsetMs}`, script, `${pollMs}`];
     const program = this.#site.keep(node, new Program(process.execPath, all));
     this.#programs.set(node, program);
     return program;

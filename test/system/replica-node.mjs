@@ -1,6 +1,6 @@
 // A node without cameras, to be killed at random: its log, its replica, its answers. Appends records and writes into a side
 // file which ones it has appended, so that a test can say what everybody must hold: those of a script, JSON lines with the
-// time of each as `t`, and so many a second. Runs from dist.
+// time of each as `t`, and so many a second. Polls others that often. Runs from dist.
 import { appendFileSync, readFileSync } from 'node:fs';
 import { SystemClock } from '../../dist/base/clock.js';
 import { Link } from '../../dist/base/link/link.js';
@@ -13,7 +13,7 @@ import { EdgeConfig } from '../../dist/edge/config.js';
 import { NodeRecords } from '../../dist/edge/node-records.js';
 import { routes } from '../../dist/protocol/routes.js';
 
-const [urls, node, passwordFile, stateDir, sideFile, recordsPerS, wallOffsetMs = '0', script = ''] =
+const [urls, node, passwordFile, stateDir, sideFile, recordsPerS, wallOffsetMs = '0', script = '', pollMs = '2000'] =
   process.argv.slice(2);
 
 /** A board whose wall clock is wrong. */
@@ -47,7 +47,12 @@ const presence = new Presence({
 });
 const documents = new RetainedDocuments(link, clock, log);
 await presence.open();
-const config = EdgeConfig.parse({ node, cameras: {}, records: { fsyncRefillMs: 0 }, replica: { pollMs: 2_000 } });
+const config = EdgeConfig.parse({
+  node,
+  cameras: {},
+  records: { fsyncRefillMs: 0 },
+  replica: { pollMs: Number(pollMs) },
+});
 const records = new NodeRecords({
   ...{ stateDir, node, link, bulk, sides, clock, random, log, records: config.records, replica: config.replica },
   opening: () => ({ sw: '0.1.0', model: null, labels: ['person'], cameras: ['front'] }),

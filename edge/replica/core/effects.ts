@@ -72,6 +72,8 @@ export type ReplicaEvent =
       readonly reason: string;
     }
   | { readonly type: 'want'; readonly cut: readonly (readonly [string, string, number])[] }
+  /** Others answered a query over these logs otherwise. */
+  | { readonly type: 'doubt'; readonly cut: readonly (readonly [string, string, number])[] }
   | { readonly type: 'load'; readonly isOverloaded: boolean };
 
 /** One thing of an answer: a closed segment whole, or records. */

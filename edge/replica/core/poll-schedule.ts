@@ -7,6 +7,10 @@ import { PollRound } from './poll.js';
 
 type Tile = { readonly node: string; readonly epoch: string; readonly segs: readonly number[] };
 
+/** Of `pollMs`: the pause between two polls. */
+const DELAY_MIN = 0.5;
+const DELAY_MAX = 1.5;
+
 export type PollScheduleOptions = {
   readonly pollMs: number;
   readonly voteTimeoutMs: number;
@@ -20,6 +24,7 @@ export class PollSchedule {
   #tiles: Tile[] = [];
   #round: PollRound | undefined;
   #dueMonoMs: number | undefined;
+  #begunMonoMs = Number.NEGATIVE_INFINITY;
 
   constructor(options: PollScheduleOptions) {
     this.#options = options;
@@ -34,6 +39,7 @@ export class PollSchedule {
     this.#dueMonoMs ??= nowMonoMs + this.#delayMs();
     if (this.#round !== undefined || nowMonoMs < this.#dueMonoMs) return [];
     this.#dueMonoMs = nowMonoMs + this.#delayMs();
+    this.#begunMonoMs = nowMonoMs;
     const tile = this.#nextTile(copies);
     if (tile === undefined) return [];
     const { voters, assigned } = votersOf(tile.node);
@@ -42,6 +48,16 @@ export class PollSchedule {
     const poll: Poll = { v: SCHEMA_MINOR, id: makeId(), of: tile.node, e: tile.epoch, segs: [...tile.segs], nonce };
     this.#round = new PollRound(poll, voters, assigned, nowMonoMs + voteTimeoutMs);
     return [{ type: 'hash', poll }, ...voters.map((to): ReplicaEffect => ({ type: 'poll', to, poll }))];
+  }
+
+  /** The next polls are about these logs, and the first of them comes as early as a poll can, and no earlier. */
+  hurry(copies: readonly Copy[]): void {
+    const doubted = shuffled(tilesOf(copies), this.#options.random);
+    if (doubted.length === 0) return;
+    const isDoubted = new Set(doubted.map(keyOf));
+    this.#tiles = [...this.#tiles.filter((tile) => !isDoubted.has(keyOf(tile))), ...doubted];
+    const earliestMonoMs = this.#begunMonoMs + this.#options.pollMs * DELAY_MIN;
+    this.#dueMonoMs = Math.min(this.#dueMonoMs ?? earliestMonoMs, earliestMonoMs);
   }
 
   /** False for a vote nobody asked for. */
@@ -62,7 +78,7 @@ export class PollSchedule {
   }
 
   #delayMs(): number {
-    return this.#options.pollMs * this.#options.random.range(0.5, 1.5);
+    return this.#options.pollMs * this.#options.random.range(DELAY_MIN, DELAY_MAX);
   }
 
   #nextTile(copies: Iterable<Copy>): Tile | undefined {
@@ -80,6 +96,10 @@ function tilesOf(copies: Iterable<Copy>): Tile[] {
     }
   }
   return tiles;
+}
+
+function keyOf({ node, epoch, segs }: Tile): string {
+  return `${node}/${epoch}/${segs.join()}`;
 }
 
 function shuffled<T>(list: readonly T[], random: Random): T[] {

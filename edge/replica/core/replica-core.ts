@@ -287,6 +287,9 @@ export class ReplicaCore {
       case 'want':
         this.#onWant(event.cut);
         return;
+      case 'doubt':
+        this.#polls.hurry(event.cut.flatMap(([node, epoch]) => this.copy(node, epoch) ?? []));
+        return;
       case 'load':
         this.#isOverloaded = event.isOverloaded;
         return;

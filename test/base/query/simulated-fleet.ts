@@ -9,7 +9,7 @@ import { encodeAnswer, encodeRefusal } from '../../../edge/query/answer-encoding
 import { planAnswer } from '../../../edge/query/answer-plan.js';
 import type { HeldLog, LogReader, LogSlice } from '../../../edge/query/log-reader.js';
 import { decodePayload } from '../../../protocol/codec.js';
-import type { Answer, Query, QuerySpec } from '../../../protocol/query.js';
+import type { Answer, Checked, Query, QuerySpec } from '../../../protocol/query.js';
 import { routes } from '../../../protocol/routes.js';
 import { evaluatedAnswer, type TestRecord } from '../../edge/query/record-lines.js';
 
@@ -29,6 +29,8 @@ export type Manners = {
   /** Neither its answers arrive nor the questions to it. */
   isCutOff: boolean;
   isLiar: boolean;
+  /** Says what never was until it reads its files again; then it has mended them, or knows what it lacks. */
+  rot: 'none' | 'mendable' | 'lost';
   state: 'active' | 'syncing' | 'overloaded' | 'quarantined';
   /** How long an answer takes, ms. */
   delayMs: number;
@@ -38,7 +40,10 @@ export type Manners = {
 
 export class SimulatedReplica implements LogReader {
   readonly name: string;
-  readonly manners: Manners = { isUp: true, isCutOff: false, isLiar: false, state: 'active', delayMs: 5, fetchMs: 50 };
+  readonly manners: Manners = {
+    ...{ isUp: true, isCutOff: false, isLiar: false, rot: 'none' },
+    ...{ state: 'active', delayMs: 5, fetchMs: 50 },
+  };
   /** Largest seq held, by log. */
   readonly held = new Map<string, number>();
   readonly #logs: () => readonly TrueLog[];
@@ -73,6 +78,8 @@ export class SimulatedReplica implements LogReader {
 
   async noteRot(): Promise<void> {}
 
+  noteDoubt(): void {}
+
   /** Takes in all that is there up to a cut. */
   fetch(cut: Query['cut']): void {
     for (const log of this.#logs()) {
@@ -88,16 +95,27 @@ export class SimulatedReplica implements LogReader {
 
   /** The payloads of its answer, as they would travel. */
   answer(query: Query, spec: QuerySpec): Uint8Array[] {
-    if (this.manners.state !== 'active') return [encodeRefusal(query.id, this.manners.state, 'not now', 0)];
+    const { manners } = this;
+    if (manners.state !== 'active') return [encodeRefusal(query.id, manners.state, 'not now', 0)];
+    const checked = query.verify === true ? this.#readAgain() : undefined;
     const { slices, missing, also } = planAnswer(query, spec, this);
     const runs = slices.flatMap(({ node, epoch, lines }) => {
       const first = lines[0]?.s;
       return first === undefined ? [] : [{ node, epoch, first, lines: lines.map(({ text }) => text) }];
     });
     const truth = evaluatedAnswer(runs, spec);
-    const content = this.manners.isLiar ? lieOf(this.name, truth) : truth;
+    const content = manners.isLiar || manners.rot !== 'none' ? lieOf(this.name, truth) : truth;
+    const header = { id: query.id, want: query.want, missing, also, tookMs: 1 };
     // Small parts, so that answers have several.
-    return encodeAnswer(content, { id: query.id, want: query.want, missing, also, tookMs: 1 }, 600);
+    return encodeAnswer(content, checked === undefined ? header : { ...header, checked }, 600);
+  }
+
+  #readAgain(): Checked {
+    const { rot } = this.manners;
+    this.manners.rot = 'none';
+    // What nobody can give is missing from now on.
+    if (rot === 'lost') for (const [key, seq] of this.held) this.held.set(key, seq >> 1);
+    return { segments: 1, rotten: rot === 'none' ? 0 : 1, mended: rot === 'mendable' ? 1 : 0 };
   }
 }
 
@@ -148,12 +166,18 @@ export class SimulatedFleet {
   }
 
   /** Runs one query to its end. */
-  ask(spec: QuerySpec, token: SessionToken, replicas: number | 'all', mode: 'normal' | 'fast' = 'normal'): QueryResult {
+  ask(
+    spec: QuerySpec,
+    token: SessionToken,
+    replicas: number | 'all',
+    mode: 'normal' | 'fast' = 'normal',
+    verify = false,
+  ): QueryResult {
     this.#events = [];
     const makeId = () => `q${++this.#ids}`;
     const random = () => this.#random.next();
     const limits = DEFAULT_ASK_LIMITS;
-    const options = { spec, mode, replicas, token, knowledge: this.knowledge(), limits, random, makeId };
+    const options = { spec, mode, replicas, token, knowledge: this.knowledge(), limits, verify, random, makeId };
     const startedMs = this.#nowMs;
     const coordinator = new QueryCoordinator(options, startedMs);
     const send = (queries: readonly QueryToSend[]) => {

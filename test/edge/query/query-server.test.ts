@@ -1,3 +1,4 @@
+import { existsSync } from 'node:fs';
 import { mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -235,5 +236,55 @@ describe('QueryServer', () => {
     const lacked = answer?.missing.map(({ from, to, why }) => ({ n: to - from + 1, why })) ?? [];
     expect(lacked).toEqual([{ n: 701 - (answer?.count ?? 0), why: 'behind' }]);
     await eventually(async () => (await readdir(folder)).includes('00000001.jsonl.gz.rot'), 'put aside');
+  });
+
+  describe('asked to read its files again', () => {
+    async function rot(n: number): Promise<string> {
+      const folder = join(dir, (await readdir(dir)).find((name) => name.includes('-')) ?? '');
+      const path = join(folder, `0000000${n}.jsonl.gz`);
+      const bytes = await readFile(path);
+      bytes[bytes.length >> 1] = (bytes[bytes.length >> 1] ?? 0) ^ 4;
+      await writeFile(path, bytes);
+      return `${path}.rot`;
+    }
+
+    it('says how many it read, and others are asked what they hold of these logs', async () => {
+      await append(700);
+      await records.flush();
+      const doubts: Cut[] = [];
+      const reader = new OwnLogReader(records, 'cam1', clock);
+      reader.noteDoubt = (cut?: Cut) => void doubts.push(cut ?? []);
+      const server = await serve({ reader });
+      const [plain] = await ask({ shape: 'count' });
+      const [checked] = await ask({ shape: 'count' }, { verify: true });
+      expect(plain?.checked).toBeUndefined();
+      expect(checked).toMatchObject({ ...plain, id: checked?.id, tookMs: checked?.tookMs });
+      expect(checked?.checked).toEqual({ segments: 2, rotten: 0, mended: 0 });
+      expect(server.counters()).toMatchObject({ verified: 1, segmentsRead: 4 });
+      expect(doubts).toEqual([cutAt(701)]);
+    });
+
+    it('finds what rotted since it read it last, which an answer from memory does not', async () => {
+      await append(700);
+      await records.flush();
+      await serve();
+      const [before] = await ask({ shape: 'count' });
+      const aside = await rot(1);
+      expect((await ask({ shape: 'count' }))[0]).toMatchObject({ count: 701, digest: before?.digest, missing: [] });
+      const [checked] = await ask({ shape: 'count' }, { verify: true });
+      expect(checked?.checked).toEqual({ segments: 2, rotten: 1, mended: 0 });
+      expect(checked?.missing.map(({ why }) => why)).toEqual(['behind']);
+      expect(existsSync(aside)).toBe(true);
+    });
+
+    it('does not let that take all its time: it says then that it did not look', async () => {
+      await append(700);
+      await records.flush();
+      const server = await serve();
+      const both = await Promise.all([1, 2].map(() => ask({ shape: 'count' }, { verify: true })));
+      expect(both.map(([answer]) => answer?.checked !== undefined).sort()).toEqual([false, true]);
+      expect(both.map(([answer]) => answer?.count)).toEqual([701, 701]);
+      expect(server.counters()).toMatchObject({ verified: 1, verifyDelayed: 1 });
+    });
   });
 });
