@@ -5,6 +5,8 @@ const V = z.int().min(0);
 
 /** Logs one frontier message names at most: 512 entries of about 60 bytes are 30 KiB. */
 export const FRONTIER_LOGS_MAX = 512;
+/** Ranges given up that it names at most: about 12 KiB more. */
+export const FRONTIER_GONE_MAX = 256;
 
 /** What a node holds durably. Changes since the last message, or all of it with `full`. */
 export const Frontier = z.object({
@@ -16,6 +18,13 @@ export const Frontier = z.object({
     .array(z.tuple([Id, Epoch, z.int().min(0)]))
     .max(FRONTIER_LOGS_MAX)
     .describe('node, epoch, and the largest seq up to which nothing that is still kept is missing on its disk'),
+  gone: z
+    .array(z.tuple([Id, Epoch, z.int().min(1), z.int().min(1)]))
+    .max(FRONTIER_GONE_MAX)
+    .optional()
+    .describe(
+      'node, epoch, from, to: below these seqs, and yet not held: given up, as nobody had it. Whoever has it may be asked, and is not acknowledged',
+    ),
 });
 export type Frontier = z.infer<typeof Frontier>;
 

@@ -3,6 +3,7 @@ import type { Fill, Need } from '../../../protocol/record.js';
 import { SCHEMA_MINOR } from '../../../protocol/status.js';
 import type { Copy } from './copy.js';
 import { countOf } from './effects.js';
+import { common } from './intervals.js';
 
 export type AskLimits = {
   readonly gapPatienceMs: number;
@@ -37,10 +38,12 @@ type LogAsks = {
   /** Place in the list of targets, and rounds through it that brought nothing. */
   turn: number;
   rounds: number;
-  /** In this round: the writer answered with nothing; somebody did not answer. */
-  hasWriterNothing: boolean;
+  /** In this round: what the writer answered with nothing to; somebody did not answer. */
+  deniedNow: readonly Interval[];
   hasSilence: boolean;
+  /** Rounds in which everybody had nothing, and what the writer denied in each of them. */
   emptyRounds: number;
+  denied: readonly Interval[];
   isUrgent: boolean;
 };
 
@@ -115,11 +118,11 @@ export class AskPlan {
       return [];
     }
     this.counts.empty++;
-    if (isWriter) log.hasWriterNothing = true;
+    if (isWriter) log.deniedNow = ask.ranges;
     this.#nextTarget(log, nowMonoMs);
     if (log.emptyRounds < this.#limits.emptyRoundsMax) return [];
     log.emptyRounds = 0;
-    return ask.ranges;
+    return common(ask.ranges, log.denied);
   }
 
   /** The need could not be sent. */
@@ -177,9 +180,10 @@ export class AskPlan {
       notBeforeMonoMs: 0,
       turn: 0,
       rounds: 0,
-      hasWriterNothing: false,
+      deniedNow: [],
       hasSilence: false,
       emptyRounds: 0,
+      denied: [],
       isUrgent: false,
     };
     this.#logs.set(copy, log);
@@ -269,10 +273,12 @@ export class AskPlan {
 
   #endRound(log: LogAsks, nowMonoMs: number): void {
     // A round counts as empty only if its writer, who must know, had nothing and nobody was silent.
-    if (log.hasWriterNothing && !log.hasSilence) log.emptyRounds++;
-    else log.emptyRounds = 0;
+    if (log.deniedNow.length > 0 && !log.hasSilence) {
+      log.denied = log.emptyRounds === 0 ? log.deniedNow : common(log.denied, log.deniedNow);
+      log.emptyRounds++;
+    } else log.emptyRounds = 0;
     log.turn = 0;
-    log.hasWriterNothing = false;
+    log.deniedNow = [];
     log.hasSilence = false;
     this.#backOff(log, nowMonoMs);
   }

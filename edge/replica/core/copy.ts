@@ -4,6 +4,7 @@ import type { SegmentHeader } from '../../../protocol/segment.js';
 import { type OpenedSegment, type SegmentMeta, segmentHash } from '../../records/segment.js';
 import type { CopyLine, CopyOnDisk, SegmentToKeep } from '../store/copy-store.js';
 import { countOf, type Line, type OwnExtent } from './effects.js';
+import { setOf, without } from './intervals.js';
 
 /** Whose word a line is: its writer's own, or that of another holder, which counts once a signed head covers it. */
 export type Source = 'writer' | 'peer';
@@ -64,6 +65,9 @@ export class Copy {
   #sealed = new IntervalSet();
   #durable = new IntervalSet();
   #gone = new IntervalSet();
+  /** Of these, what somebody says after all to have; and the rest, which nobody is asked for. */
+  #sought: readonly Interval[] = [];
+  #givenUp = new IntervalSet();
 
   constructor(node: string, epoch: string, limits: CopyLimits) {
     this.node = node;
@@ -167,6 +171,19 @@ export class Copy {
   get missingRecords(): number {
     const gaps = this.#have.missing(this.first, this.known, Number.POSITIVE_INFINITY);
     return gaps.reduce((sum, [from, to]) => sum + countOf(this.#gone.missing(from, to, Number.POSITIVE_INFINITY)), 0);
+  }
+
+  /** What of some ranges is not held, in no way. */
+  lacked(ranges: readonly Interval[]): Interval[] {
+    return ranges.flatMap(([from, to]) => this.#have.missing(from, to, Number.POSITIVE_INFINITY));
+  }
+
+  /** What was given up, as nobody had it any more, and has not turned up. */
+  get gone(): Interval[] {
+    if (this.#gone.intervals.length === 0) return [];
+    return this.#gone.intervals.flatMap(([from, to]) =>
+      this.#have.missing(Math.max(from, this.first), to, Number.POSITIVE_INFINITY),
+    );
   }
 
   /** Two signed heads contradict each other. */
@@ -372,7 +389,18 @@ export class Copy {
       records += countOf(this.#have.missing(start, to, Number.POSITIVE_INFINITY));
       this.#gone.add(start, to);
     }
+    this.#sought = without(this.#sought, ranges);
+    this.#givenUp = setOf(without(this.#gone.intervals, this.#sought));
     return records;
+  }
+
+  /** Somebody says to have some of what was given up: it is asked for again. @returns false where nothing of it was. */
+  seek(ranges: readonly Interval[]): boolean {
+    const all = setOf([...this.#sought, ...ranges]).intervals;
+    const isNews = countOf(all) > countOf(this.#sought);
+    this.#sought = all;
+    if (isNews) this.#givenUp = setOf(without(this.#gone.intervals, all));
+    return isNews;
   }
 
   /** What is still to be fetched: at most `max` ranges, newest first. Closed segments count only as such. */
@@ -386,7 +414,7 @@ export class Copy {
     ranges.unshift(...this.#sealed.missing(this.first, sealedTop, Number.POSITIVE_INFINITY));
     const newestFirst = ranges.reverse();
     if (this.#gone.intervals.length === 0) return newestFirst.slice(0, max);
-    return newestFirst.flatMap(([from, to]) => this.#gone.missing(from, to, max).reverse()).slice(0, max);
+    return newestFirst.flatMap(([from, to]) => this.#givenUp.missing(from, to, max).reverse()).slice(0, max);
   }
 
   /** Lines held outside closed segments with seq in a range, in order. */

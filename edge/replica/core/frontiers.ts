@@ -1,8 +1,21 @@
-import { FRONTIER_LOGS_MAX, type Frontier } from '../../../protocol/replica.js';
+import type { Interval } from '../../../base/listener/interval-set.js';
+import { FRONTIER_GONE_MAX, FRONTIER_LOGS_MAX, type Frontier } from '../../../protocol/replica.js';
 import { SCHEMA_MINOR } from '../../../protocol/status.js';
+import { without } from './intervals.js';
 
-/** Position of one log: node, epoch, seq. */
-export type Position = readonly [node: string, epoch: string, seq: number];
+/** How far one log is held durably, and what below that is not: given up, because nobody had it any more. */
+export type Position = {
+  readonly node: string;
+  readonly epoch: string;
+  readonly seq: number;
+  readonly gone: readonly Interval[];
+};
+
+/** What another node says of one log; `first`: it told, when asked, that it has nothing below. */
+type Claim = { readonly seq: number; readonly gone: readonly Interval[]; first: number };
+
+/** Ranges of one log that a message names at most; what has no room in it is not claimed. */
+const GONE_PER_LOG_MAX = 16;
 
 export function logKey(node: string, epoch: string): string {
   return `${node}/${epoch}`;
@@ -10,9 +23,9 @@ export function logKey(node: string, epoch: string): string {
 
 /** What the others say they hold durably, and what was last said to them. */
 export class Frontiers {
-  readonly #heard = new Map<string, Map<string, number>>();
+  readonly #heard = new Map<string, Map<string, Claim>>();
   readonly #parts = new Map<string, Set<string>>();
-  readonly #told = new Map<string, number>();
+  readonly #told = new Map<string, string>();
   readonly #nodesMax: number;
   #lastFullMonoMs = Number.NEGATIVE_INFINITY;
   #lastMonoMs = Number.NEGATIVE_INFINITY;
@@ -29,26 +42,50 @@ export class Frontiers {
       logs = new Map();
       this.#heard.set(from, logs);
     }
-    for (const [node, epoch, seq] of frontier.f) logs.set(logKey(node, epoch), seq);
+    const gone = goneByLog(frontier.gone ?? []);
+    for (const [node, epoch, seq] of frontier.f) {
+      const key = logKey(node, epoch);
+      const first = logs.get(key)?.first ?? 1;
+      // It has the log again that it once had nothing of.
+      logs.set(key, { seq, gone: gone.get(key) ?? [], first: first > seq ? 1 : first });
+    }
     if (frontier.full) this.#noteFull(from, frontier, logs);
   }
 
-  /** The node holds nothing that we could count on: it began again. */
-  forget(node: string): void {
-    this.#heard.delete(node);
-    this.#parts.delete(node);
+  /** It was asked, and has nothing of a log below `first`. */
+  noteFirst(holder: string, node: string, epoch: string, first: number): void {
+    const claim = this.#heard.get(holder)?.get(logKey(node, epoch));
+    if (claim !== undefined) claim.first = first;
   }
 
-  of(holder: string, node: string, epoch: string): number {
-    return this.#heard.get(holder)?.get(logKey(node, epoch)) ?? 0;
+  /** What of some ranges of a log a node says it holds durably. */
+  claimed(holder: string, node: string, epoch: string, ranges: readonly Interval[]): Interval[] {
+    const claim = this.#heard.get(holder)?.get(logKey(node, epoch));
+    if (claim === undefined) return [];
+    const inside = ranges
+      .map(([from, to]): Interval => [Math.max(from, claim.first), Math.min(to, claim.seq)])
+      .filter(([from, to]) => from <= to);
+    return without(inside, claim.gone);
   }
 
-  /** Largest seq that any of some holders has. */
-  largest(node: string, epoch: string, isCounted: (holder: string) => boolean): number {
+  /** Largest seq up to which a node holds durably all that is held here of a log; what both gave up does not count. */
+  reach(
+    holder: string,
+    node: string,
+    epoch: string,
+    heldHere: (from: number, to: number) => readonly Interval[],
+  ): number {
+    const claim = this.#heard.get(holder)?.get(logKey(node, epoch));
+    return claim === undefined ? 0 : reachOf(claim, heldHere);
+  }
+
+  /** The same of whichever other node holds most. */
+  largestReach(node: string, epoch: string, heldHere: (from: number, to: number) => readonly Interval[]): number {
     const key = logKey(node, epoch);
     let largest = 0;
     for (const [holder, logs] of this.#heard) {
-      if (isCounted(holder)) largest = Math.max(largest, logs.get(key) ?? 0);
+      const claim = holder === node ? undefined : logs.get(key);
+      if (claim !== undefined) largest = Math.max(largest, reachOf(claim, heldHere));
     }
     return largest;
   }
@@ -58,7 +95,7 @@ export class Frontiers {
     const key = logKey(node, epoch);
     const holders: [string, number][] = [];
     for (const [holder, logs] of this.#heard) {
-      const seq = logs.get(key) ?? 0;
+      const seq = logs.get(key)?.seq ?? 0;
       if (seq > 0) holders.push([holder, seq]);
     }
     return holders.sort((a, b) => b[1] - a[1] || (a[0] < b[0] ? -1 : 1)).map(([holder]) => holder);
@@ -76,17 +113,17 @@ export class Frontiers {
     this.#lastMonoMs = nowMonoMs;
     const all = positions();
     const isFull = nowMonoMs - this.#lastFullMonoMs >= fullMs;
-    const f = isFull ? all : all.filter(([node, epoch, seq]) => this.#told.get(logKey(node, epoch)) !== seq);
+    const due = isFull ? all : all.filter((each) => this.#told.get(logKey(each.node, each.epoch)) !== textOf(each));
     if (isFull) {
       this.#lastFullMonoMs = nowMonoMs;
       this.#told.clear();
     }
-    for (const [node, epoch, seq] of f) this.#told.set(logKey(node, epoch), seq);
-    return splitFrontier(f, isFull);
+    for (const each of due) this.#told.set(logKey(each.node, each.epoch), textOf(each));
+    return splitFrontier(due, isFull);
   }
 
   // Parts may be lost: then the next full one settles it.
-  #noteFull(from: string, { part, parts, f }: Frontier, logs: Map<string, number>): void {
+  #noteFull(from: string, { part, parts, f }: Frontier, logs: Map<string, Claim>): void {
     if (part === 0) this.#parts.set(from, new Set());
     const named = this.#parts.get(from);
     if (named === undefined) return;
@@ -97,16 +134,45 @@ export class Frontiers {
   }
 }
 
+function reachOf({ seq, gone }: Claim, heldHere: (from: number, to: number) => readonly Interval[]): number {
+  for (const [from, to] of gone) {
+    const [lacked] = heldHere(from, to);
+    if (lacked !== undefined) return Math.min(seq, lacked[0] - 1);
+  }
+  return seq;
+}
+
+function goneByLog(gone: NonNullable<Frontier['gone']>): Map<string, Interval[]> {
+  const byLog = new Map<string, Interval[]>();
+  for (const [node, epoch, from, to] of gone) {
+    const key = logKey(node, epoch);
+    byLog.set(key, [...(byLog.get(key) ?? []), [from, to]]);
+  }
+  for (const ranges of byLog.values()) ranges.sort((a, b) => a[0] - b[0]);
+  return byLog;
+}
+
+function textOf({ seq, gone }: Position): string {
+  return gone.length === 0 ? String(seq) : `${seq} ${gone.join(' ')}`;
+}
+
 function splitFrontier(positions: readonly Position[], full: boolean): Frontier[] {
   if (positions.length === 0 && !full) return [];
   const parts = Math.max(1, Math.ceil(positions.length / FRONTIER_LOGS_MAX));
-  return Array.from({ length: parts }, (_, part) => ({
-    v: SCHEMA_MINOR,
-    full,
-    part,
-    parts,
-    f: positions
-      .slice(part * FRONTIER_LOGS_MAX, (part + 1) * FRONTIER_LOGS_MAX)
-      .map(([node, epoch, seq]): [string, string, number] => [node, epoch, seq]),
-  }));
+  return Array.from({ length: parts }, (_, part) => {
+    const named = positions.slice(part * FRONTIER_LOGS_MAX, (part + 1) * FRONTIER_LOGS_MAX);
+    return { v: SCHEMA_MINOR, full, part, parts, ...partOf(named) };
+  });
+}
+
+function partOf(positions: readonly Position[]): Pick<Frontier, 'f' | 'gone'> {
+  const f: Frontier['f'] = [];
+  const gone: NonNullable<Frontier['gone']> = [];
+  for (const { node, epoch, seq, gone: ranges } of positions) {
+    const room = Math.min(GONE_PER_LOG_MAX, FRONTIER_GONE_MAX - gone.length);
+    const unnamed = ranges[room];
+    f.push([node, epoch, unnamed === undefined ? seq : unnamed[0] - 1]);
+    for (const [from, to] of ranges.slice(0, room)) gone.push([node, epoch, from, to]);
+  }
+  return gone.length === 0 ? { f } : { f, gone };
 }

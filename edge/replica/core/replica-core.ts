@@ -1,7 +1,8 @@
 import { Counters } from '../../../base/counters.js';
+import type { Interval } from '../../../base/listener/interval-set.js';
 import type { Random } from '../../../base/random.js';
 import type { Head } from '../../../protocol/record.js';
-import type { ReplicaState } from '../../../protocol/replica.js';
+import type { Frontier, ReplicaState } from '../../../protocol/replica.js';
 import { SCHEMA_MINOR } from '../../../protocol/status.js';
 import type { OpenedSegment } from '../../records/segment.js';
 import type { CopyLine, CopyStoreContent, KeptHead, SegmentToKeep } from '../store/copy-store.js';
@@ -11,6 +12,7 @@ import { Copy, type LogEntry, type Source } from './copy.js';
 import { type Instant, type Line, NO_EFFECTS, type ReplicaEffect, type ReplicaEvent, type Trouble } from './effects.js';
 import { Frontiers, logKey, type Position } from './frontiers.js';
 import { InboxSync } from './inbox-sync.js';
+import { without } from './intervals.js';
 import { KeptHeads } from './kept-heads.js';
 import { OwnAcks } from './own-acks.js';
 import { Pager } from './pager.js';
@@ -144,8 +146,9 @@ export class ReplicaCore {
   /** How far every log is held durably. */
   positions(): Position[] {
     const positions: Position[] = [];
-    for (const { node, epoch, frontier } of this.#copies.values())
-      if (frontier > 0) positions.push([node, epoch, frontier]);
+    for (const { node, epoch, frontier: seq, gone } of this.#copies.values()) {
+      if (seq > 0) positions.push({ node, epoch, seq, gone: gone.filter(([from]) => from <= seq) });
+    }
     return positions;
   }
 
@@ -178,7 +181,8 @@ export class ReplicaCore {
     const copy = this.copy(node, epoch);
     if (copy === undefined || !copy.isOver) return false;
     const others = this.#peers.holders(node).slice(1);
-    return others.length > 0 && others.every((holder) => this.#frontiers.of(holder, node, epoch) >= copy.headSeq);
+    const hasAll = (holder: string) => this.#frontiers.reach(holder, node, epoch, held(copy)) >= copy.headSeq;
+    return others.length > 0 && others.every(hasAll);
   }
 
   state(now: Instant, storeBytes: number): ReplicaState {
@@ -393,6 +397,11 @@ export class ReplicaCore {
   // The writer, then co-holders by what they say they have, then those that should have it, then the broker's window. A log
   // that is new here begins with the window: it spares the others.
   #targets(copy: Copy, isNew: boolean): Target[] {
+    const nodes = this.#onlineHolders(copy);
+    return isNew ? ['page', ...nodes] : [...nodes, 'page'];
+  }
+
+  #onlineHolders(copy: Copy): Exclude<Target, 'page'>[] {
     const { node } = this.#options;
     const known = this.#frontiers.holdersOf(copy.node, copy.epoch);
     const assigned = this.#peers.holders(copy.node);
@@ -401,8 +410,7 @@ export class ReplicaCore {
     );
     const trusted = names.filter((name) => this.#peers.isVoter(name));
     const others = names.filter((name) => !this.#peers.isVoter(name));
-    const nodes = [...trusted, ...others].map((name): Target => ({ node: name }));
-    return isNew ? ['page', ...nodes] : [...nodes, 'page'];
+    return [...trusted, ...others].map((name) => ({ node: name }));
   }
 
   #page(): void {
@@ -540,7 +548,10 @@ export class ReplicaCore {
     this.#keepers.clear();
     this.#peers.restartClocks(this.#now.monoMs);
     this.#frontiers.tellAll();
-    for (const copy of this.#copies.values()) this.#asks.nudge(copy);
+    for (const copy of this.#copies.values()) {
+      this.#asks.nudge(copy);
+      for (const { node } of this.#onlineHolders(copy)) this.#seek(copy, node);
+    }
   }
 
   #onDown(): void {
@@ -568,7 +579,10 @@ export class ReplicaCore {
     if (!isOnline) return;
     // It may have come with an empty disk: what it holds it says itself, and it has to hear what we hold.
     this.#frontiers.tellAll();
-    for (const copy of this.#copies.values()) this.#asks.nudge(copy);
+    for (const copy of this.#copies.values()) {
+      this.#asks.nudge(copy);
+      this.#seek(copy, node);
+    }
   }
 
   #onOwn({ extents }: Extract<ReplicaEvent, { type: 'own' }>): void {
@@ -579,10 +593,7 @@ export class ReplicaCore {
       if (copy.setOwn(extent)) this.#noteOwnRot(copy);
       copy.publicKey ??= this.#options.publicKey;
       this.#acks.noteOwn(extent.epoch, extent.seq, extent.first, this.#now.monoMs);
-      this.#acks.noteFrontier(
-        extent.epoch,
-        this.#frontiers.largest(node, extent.epoch, (holder) => holder !== node),
-      );
+      this.#acks.noteFrontier(extent.epoch, this.#frontiers.largestReach(node, extent.epoch, held(copy)));
     }
     const current = new Set(extents.map(({ epoch }) => epoch));
     for (const copy of [...this.#copies.values()]) {
@@ -605,14 +616,40 @@ export class ReplicaCore {
   #onFrontier({ from, frontier }: Extract<ReplicaEvent, { type: 'frontier' }>): void {
     const self = this.#options.node;
     if (from === self || !this.#peers.note(from, this.#now.monoMs)) return;
+    const before = this.#claimsOfGone(from, frontier);
     this.#frontiers.hear(from, frontier);
+    for (const [copy, claimed] of before) this.#seek(copy, from, claimed);
     for (const [node, epoch, seq] of frontier.f) {
-      if (node === self) this.#acks.noteFrontier(epoch, seq);
       const copy = this.#heldBy(node, epoch);
+      if (node === self && copy !== undefined) {
+        this.#acks.noteFrontier(epoch, this.#frontiers.reach(from, node, epoch, held(copy)));
+      }
       if (copy === undefined || copy.own?.isLive === true || seq <= copy.known) continue;
       copy.known = seq;
       this.#asks.nudge(copy);
     }
+  }
+
+  // What a node said before of what was given up here.
+  #claimsOfGone(from: string, { f }: Frontier): Map<Copy, readonly Interval[]> {
+    const claims = new Map<Copy, readonly Interval[]>();
+    for (const [node, epoch] of f) {
+      const copy = this.copy(node, epoch);
+      if (copy !== undefined && copy.gone.length > 0) claims.set(copy, this.#claimed(copy, from));
+    }
+    return claims;
+  }
+
+  #claimed(copy: Copy, holder: string): readonly Interval[] {
+    return this.#frontiers.claimed(holder, copy.node, copy.epoch, copy.gone);
+  }
+
+  // What was given up is asked for again when there is news of somebody who has it: one that was away, or a writer whose
+  // name another board went by.
+  #seek(copy: Copy, holder: string, known: readonly Interval[] = []): void {
+    const { gone } = copy;
+    if (gone.length === 0) return;
+    if (copy.seek(without(this.#claimed(copy, holder), known))) this.#asks.nudge(copy);
   }
 
   // ---- records
@@ -737,6 +774,7 @@ export class ReplicaCore {
     const copy = this.copy(fill.of, fill.e);
     if (copy === undefined) return;
     const isWriter = from === copy.node;
+    this.#frontiers.noteFirst(from, fill.of, fill.e, fill.first);
     if (isWriter && copy.own === undefined && fill.first <= copy.known) this.#raiseFirst(copy, fill.first);
     let fresh = this.#takeLines(copy, lines, isWriter ? 'writer' : 'peer') > 0;
     if (segment !== undefined && this.#takeSegment(copy, segment)) fresh = true;
@@ -747,7 +785,16 @@ export class ReplicaCore {
     if (gone.length > 0) this.#noteGone(copy, gone);
   }
 
-  #noteGone(copy: Copy, ranges: readonly (readonly [number, number])[]): void {
+  // Whoever is there and says to hold it durably may have been unable to read it, or not be the one who answered: two boards
+  // can go by one name. Only what is held here one by one, and not to be had as a segment, is not asked for any more.
+  #noteGone(copy: Copy, denied: readonly Interval[]): void {
+    let lacked: readonly Interval[] = copy.lacked(denied);
+    const isHeld = without(denied, lacked);
+    for (const { node } of this.#onlineHolders(copy)) {
+      lacked = without(lacked, this.#frontiers.claimed(node, copy.node, copy.epoch, lacked));
+    }
+    const ranges = [...isHeld, ...lacked];
+    if (ranges.length === 0) return;
     const records = copy.noteGone(ranges);
     this.#save(copy.releasePending());
     if (records === 0) return;
@@ -913,6 +960,10 @@ export class ReplicaCore {
   #tell(trouble: Trouble, node: string, epoch: string, detail: string): void {
     this.#effects.push({ type: 'tell', trouble, node, epoch, detail });
   }
+}
+
+function held(copy: Copy): (from: number, to: number) => readonly Interval[] {
+  return (from, to) => copy.held(from, to);
 }
 
 type ResultType =

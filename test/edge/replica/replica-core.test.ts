@@ -1,6 +1,7 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import type { ReplicaEvent } from '../../../edge/replica/core/effects.js';
+import type { Frontier } from '../../../protocol/replica.js';
 import { CoreUnderTest, EPOCH, isSigned, line, linesOf, NO_CONTENT, signed, WrittenLog } from './replica-fixture.js';
 
 const other = new WrittenLog('cam2', EPOCH, 6);
@@ -11,6 +12,13 @@ const live = (from: number, to: number): ReplicaEvent => ({
   node: 'cam2',
   epoch: EPOCH,
   lines: linesOf(from, to),
+});
+
+const ownLog = new WrittenLog('cam1', EPOCH, 6);
+const extent = (without?: number) => ({
+  ...{ epoch: EPOCH, isLive: true, first: 1, seq: 65, publishableSeq: 65, openFrom: 61, closed: 6 },
+  segments: [0, 1, 2, 3, 4, 5].filter((n) => n !== without).map((n) => ownLog.meta(n)),
+  hash: ownLog.meta(5).hash,
 });
 
 function online(limits = {}): CoreUnderTest {
@@ -31,7 +39,7 @@ describe('what a replica takes in', () => {
     expect(saved?.segment).toEqual(other.segments[0]);
     expect(more).toEqual([]);
     expect(test.take('need')).toEqual([]);
-    expect(test.core.positions()).toEqual([['cam2', EPOCH, 12]]);
+    expect(test.core.positions()).toEqual([{ node: 'cam2', epoch: EPOCH, seq: 12, gone: [] }]);
   });
 
   it('asks for the segment when its lines do not give the signed hash, and trusts the segment', () => {
@@ -249,24 +257,79 @@ describe('what a replica asks', () => {
     for (const epoch of asks) expect(asks.filter((name) => name === epoch)).toHaveLength(2);
   });
 
+  // Everybody answers every ask at once, with nothing.
+  function answerNothing(test: CoreUnderTest, ms: number): string[] {
+    const asked: string[] = [];
+    for (let i = 0; i < ms / 100; i++) {
+      test.pass(100);
+      for (const { to, need } of test.take('need')) {
+        asked.push(to);
+        const fill = { id: need.id, of: need.of, e: need.e, part: 0, more: false, first: 1 };
+        test.hear({ type: 'fill', from: to, fill, lines: [] });
+      }
+      if (test.take('page').length > 0) test.pass(1_200);
+    }
+    return asked;
+  }
+
   it('takes for gone what neither the writer nor anybody else has, and says so', () => {
     const test = online();
     test.hear(live(1, 3));
     test.hear(live(5, 9));
-    for (let i = 0; i < 700; i++) {
-      test.pass(100);
-      for (const { to, need } of test.take('need')) {
-        const fill = { id: need.id, of: need.of, e: need.e, part: 0, more: false, first: 1 };
-        test.hear({ type: 'fill', from: to, fill, lines: [] });
-      }
-      const page = test.take('page');
-      if (page.length > 0) test.pass(1_200);
-    }
+    answerNothing(test, 70_000);
     expect(test.core.counters().gone).toBe(1);
-    expect(test.core.positions()).toEqual([['cam2', EPOCH, 9]]);
+    expect(test.core.positions()).toEqual([{ node: 'cam2', epoch: EPOCH, seq: 9, gone: [[4, 4]] }]);
     expect(test.take('tell')).toMatchObject([{ trouble: 'gone' }]);
     // What nobody has is not waited for: a replica would never answer a query again.
     expect(test.core.state(test.now, 0)).toMatchObject({ missing: 0, state: 'active' });
+  });
+
+  it('takes nothing for gone that somebody who is there says to hold: it may be unable to read it now', () => {
+    const test = online();
+    test.hear(live(1, 3));
+    test.hear(live(5, 9));
+    test.hear({ type: 'frontier', from: 'cam3', frontier: frontier([['cam2', EPOCH, 9]]) });
+    const asked = answerNothing(test, 120_000);
+    expect(test.core.counters().gone).toBe(0);
+    expect(test.core.positions()).toMatchObject([{ seq: 3, gone: [] }]);
+    // And asks ever less often for it.
+    expect(asked.length).toBeGreaterThan(10);
+    expect(asked.length).toBeLessThan(40);
+  });
+
+  it.each([
+    ['names none of it as given up', frontier([['cam2', EPOCH, 9]]), ['cam2']],
+    ['has given it up too', frontier([['cam2', EPOCH, 9]], [['cam2', EPOCH, 4, 4]]), []],
+  ] satisfies [string, Frontier, string[]][])('asks again for what was gone when a frontier %s', (_, told, asked) => {
+    const test = online();
+    test.hear(live(1, 3));
+    test.hear(live(5, 9));
+    answerNothing(test, 70_000);
+    expect(test.core.counters().gone).toBe(1);
+    test.hear({ type: 'frontier', from: 'cam2', frontier: told });
+    test.pass(1_000);
+    const needs = test.take('need');
+    expect(needs.map(({ to }) => to)).toEqual(asked);
+    for (const { need } of needs) {
+      const fill = { id: need.id, of: need.of, e: need.e, part: 0, more: false, first: 1 };
+      test.hear({ type: 'fill', from: 'cam2', fill, lines: linesOf(4, 4) });
+    }
+    test.pass(3_000);
+    expect(test.core.positions()).toMatchObject([{ seq: 9, gone: asked.length > 0 ? [] : [[4, 4]] }]);
+  });
+
+  it('asks whoever comes back for what was gone and it said to hold before it went away', () => {
+    const test = online();
+    test.hear({ type: 'peer', node: 'cam4', state: 'online' });
+    test.hear({ type: 'frontier', from: 'cam4', frontier: frontier([['cam2', EPOCH, 9]]) });
+    test.hear({ type: 'peer', node: 'cam4', state: 'away' });
+    test.hear(live(1, 3));
+    test.hear(live(5, 9));
+    answerNothing(test, 70_000);
+    expect(test.core.counters().gone).toBe(1);
+    test.hear({ type: 'peer', node: 'cam4', state: 'online' });
+    const asked = answerNothing(test, 2_000);
+    expect(asked).toContain('cam4');
   });
 
   // Its segment 3 rotted at its writer before anybody had it, and with it the hash of segment 2.
@@ -293,7 +356,7 @@ describe('what a replica asks', () => {
     const needs = askUntilDone(test);
     expect(test.core.copy('cam2', EPOCH)?.segments.map(({ n }) => n)).toEqual([0, 1, 2, 4, 5]);
     expect(test.take('tell')).toMatchObject([{ trouble: 'gone', detail: expect.stringContaining('10 records') }]);
-    expect(test.core.positions()).toEqual([['cam2', EPOCH, 60]]);
+    expect(test.core.positions()).toEqual([{ node: 'cam2', epoch: EPOCH, seq: 60, gone: [[31, 40]] }]);
     expect(test.core.state(test.now, 0)).toMatchObject({ missing: 0, state: 'active' });
     // A segment that waits is news once: after it, askers wait longer from round to round.
     expect(needs).toBeLessThan(30);
@@ -311,13 +374,6 @@ describe('what a replica asks', () => {
 });
 
 describe('its own log', () => {
-  const mine = new WrittenLog('cam1', EPOCH, 6);
-  const extent = (without?: number) => ({
-    ...{ epoch: EPOCH, isLive: true, first: 1, seq: 65, publishableSeq: 65, openFrom: 61, closed: 6 },
-    segments: [0, 1, 2, 3, 4, 5].filter((n) => n !== without).map((n) => mine.meta(n)),
-    hash: mine.meta(5).hash,
-  });
-
   it.each([2, 5])('is mended from others while it is written: segment %i is rotten', (n) => {
     const test = online();
     test.hear({ type: 'frontier', from: 'cam3', frontier: frontier([['cam1', EPOCH, 60]]) });
@@ -331,10 +387,10 @@ describe('its own log', () => {
     const [ask] = test.take('need');
     expect(ask).toMatchObject({ to: 'cam3', need: { ranges: [[10 * n + 1, 10 * n + 10]] } });
     const fill = { id: ask?.need.id ?? '', of: 'cam1', e: EPOCH, part: 0, more: false, first: 1 };
-    const forged = { ...segmentOf(mine, n), lines: linesOf(1, 10).map(({ text }) => text), hash: 'f'.repeat(64) };
+    const forged = { ...segmentOf(ownLog, n), lines: linesOf(1, 10).map(({ text }) => text), hash: 'f'.repeat(64) };
     test.hear({ type: 'fill', from: 'cam3', fill: { ...fill, more: true }, lines: [], segment: forged });
     expect(test.take('saveSegment')).toEqual([]);
-    test.hear({ type: 'fill', from: 'cam3', fill: { ...fill, part: 1 }, lines: [], segment: segmentOf(mine, n) });
+    test.hear({ type: 'fill', from: 'cam3', fill: { ...fill, part: 1 }, lines: [], segment: segmentOf(ownLog, n) });
     expect(test.take('saveSegment')).toHaveLength(1);
     expect(test.core.state(test.now, 0)).toMatchObject({ missing: 0, mended: 1 });
     expect(test.core.copy('cam1', EPOCH)?.answerable).toBe(65);
@@ -413,6 +469,19 @@ describe('what a replica says', () => {
     test.hear({ type: 'frontier', from: 'cam3', frontier: frontier([['cam1', EPOCH, 4]]) });
     expect(test.core.acked(EPOCH)).toBe(4);
     expect(test.core.state(test.now, 0)).toMatchObject({ unacked: 1 });
+  });
+
+  it('is not acknowledged by a holder that gave up what is held here, and is by one that gave up what is not', () => {
+    const test = online();
+    test.hear({ type: 'own', extents: [extent()] });
+    const gone = frontier([['cam1', EPOCH, 65]], [['cam1', EPOCH, 33, 40]]);
+    test.hear({ type: 'frontier', from: 'cam3', frontier: gone });
+    expect(test.core.acked(EPOCH)).toBe(32);
+    expect(test.core.isSealed(EPOCH)).toBe(false);
+    const rotten = online();
+    rotten.hear({ type: 'own', extents: [extent(3)] });
+    rotten.hear({ type: 'frontier', from: 'cam3', frontier: gone });
+    expect(rotten.core.acked(EPOCH)).toBe(65);
   });
 
   it('gives closed segments whole, newest first, and the open end as records', () => {
@@ -555,6 +624,6 @@ function segmentOf(log: WrittenLog, n: number) {
   return segment;
 }
 
-function frontier(f: [string, string, number][]) {
-  return { v: 1, full: false, part: 0, parts: 1, f };
+function frontier(f: Frontier['f'], gone: Frontier['gone'] = []): Frontier {
+  return { v: 1, full: false, part: 0, parts: 1, f, gone };
 }

@@ -22,8 +22,8 @@ export type QueryAnswersOptions = {
   readonly without: ReadonlySet<string>;
 };
 
-/** Records of its cut that the one who answered did not hold. */
-export type AnswerSeen = { readonly lacked: number };
+/** Records of its cut that the one who answered did not hold, and which those were. */
+export type AnswerSeen = { readonly lacked: number; readonly ranges: readonly string[] };
 
 const LOOK_MS = 100;
 const PART_BYTES = 30_000;
@@ -64,7 +64,10 @@ export class QueryAnswers {
       const missing = this.#options.without.has('what is lacking is named') ? [] : [...plan.missing, ...unread];
       // What nobody vouches for yet, and what its disk cannot read at the moment, it has.
       const lacked = plan.missing.filter(({ why }) => why === 'behind' || why === 'unknown');
-      this.#seen.push({ lacked: lacked.reduce((sum, lack) => sum + this.#options.countLacked(lack), 0) });
+      this.#seen.push({
+        lacked: lacked.reduce((sum, lack) => sum + this.#options.countLacked(lack), 0),
+        ranges: lacked.map(({ n, e, from, to, why }) => `${n}/${e} ${from} to ${to} (${why})`),
+      });
       const header = { id: query.id, want: query.want, missing, also: plan.also, tookMs: 1 };
       for (const part of encodeAnswer(content, header, PART_BYTES)) this.#options.send(asker, part);
     };

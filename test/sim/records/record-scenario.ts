@@ -233,9 +233,11 @@ class RecordRun implements ScenarioRun {
         isHeldBy(replica, seq) || [...this.#replicas().values()].some((each) => isHeldBy(each, seq));
       this.#oracle.noteAcknowledged(board.node, ownEpoch, replica.acknowledged, isHeld);
     }
-    for (const { lacked } of replica.takeAnswers?.() ?? []) {
+    for (const { lacked, ranges } of replica.takeAnswers?.() ?? []) {
       const isNear = lacked <= SYNCING_RECORDS;
-      this.#stage.book.check('I20 who lacks much answers nothing', isNear, () => `${name} lacked ${lacked} records`);
+      this.#stage.book.check('I20 who lacks much answers nothing', isNear, () => {
+        return `${name} lacked ${lacked} records: ${ranges.join(', ')}`;
+      });
     }
     for (const seen of replica.takeAside?.() ?? []) this.#oracle.noteAside(name, seen);
     for (const { name: gauge, value, limit } of replica.gauges()) {
