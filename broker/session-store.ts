@@ -4,7 +4,8 @@ import type { Counters } from '../base/counters.js';
 import type { BrokerLimits } from './config.js';
 import type { BrokerCounter } from './counter-names.js';
 import { DONE, Immediate, ImmediateFailure } from './immediate.js';
-import type { RetainedStore } from './retained-store.js';
+import { RetainedReplay } from './retained-replay.js';
+import type { Retained, RetainedStore } from './retained-store.js';
 import { SubscriptionTree } from './subscription-tree.js';
 
 type Queued = AedesPublishPacket;
@@ -65,14 +66,12 @@ export class SessionStore {
     return DONE;
   }
 
-  createRetainedStreamCombi(filters: readonly string[]): Readable {
-    return Readable.from(this.#retainedPackets(filters), { objectMode: true, highWaterMark: 1 });
+  createRetainedStreamCombi(filters: readonly string[]): RetainedReplay {
+    return new RetainedReplay(this.#retainedMessages(filters));
   }
 
-  *#retainedPackets(filters: readonly string[]) {
-    for (const filter of filters) {
-      for (const message of this.#options.retained.match(filter)) yield { ...message, cmd: 'publish', retain: true };
-    }
+  *#retainedMessages(filters: readonly string[]): Generator<Retained> {
+    for (const filter of filters) yield* this.#options.retained.match(filter);
   }
 
   addSubscriptions({ id }: HasId, subscriptions: readonly Subscription[]): Immediate<undefined> {
