@@ -12,10 +12,11 @@ export function registerQuery(program: Command, context: CommandContext): void {
     .option('--limit <n>', 'rows of a list, newest first', wholeNumber(1, 10_000), 50)
     .option('--node <node>', 'records of this node only')
     .option('--camera <camera>', 'of this camera')
-    .option('--kind <kind>', 'of this kind: track, open, loss ...')
-    .option('--event <event>', 'of a track: new, update or end')
+    .option('--kind <kind>', 'of this kind: track, alert, open, loss ...')
+    .option('--event <event>', 'of a track: new, update or end; of an alert: raise or clear')
     .option('--label <label>', 'of this label: person, car ...')
     .option('--zone <zone>', 'in this zone')
+    .option('--rule <rule>', 'alerts of this rule')
     .option('--score-min <score>', 'with at least this score', numberBetween(0, 1))
     .option('--from <time>', 'not before: 2026-03-01, 2026-03-01T08:30, -2h, -90s')
     .option('--to <time>', 'not after, in the same ways')
@@ -40,6 +41,7 @@ why. Where replicas differ, those in doubt read their files again by themselves.
 Examples:
   vedette query --count
   vedette query --label person --event new --from -1h
+  vedette query --kind alert --from -1d
   vedette query --histogram hour --camera front --from -1d
   vedette query --count --token seen.token        never less than the last time
   vedette query --replicas all --json | jq .confidence

@@ -21,6 +21,7 @@ import { HealthFile, type NodePulse } from './health/health-file.js';
 import { HealthReporter } from './health/health-reporter.js';
 import { WatchdogFeed } from './health/watchdog-feed.js';
 import { NodeRecords } from './node-records.js';
+import { NodeRules } from './node-rules.js';
 import { detectorCount } from './process/detector-count.js';
 import { TrackLedger } from './process/track-ledger.js';
 import { VisionHost, visionRepairMs } from './process/vision-host.js';
@@ -68,6 +69,7 @@ export class EdgeNode {
   readonly #health: HealthReporter;
   readonly #cooling: Cooling;
   readonly #sensors: SensorDesk;
+  readonly #rules: NodeRules;
   readonly #commands: NodeCommands;
   readonly #commandServer: CommandServer;
   readonly #healthFile: HealthFile | undefined;
@@ -125,7 +127,14 @@ export class EdgeNode {
       makeSource: ({ source }) => makeSensorSource(source, options.simSensorCommand),
       clock,
       log,
-      tell: (sensor, reading) => this.#documents.set(routes.sensor, { node: config.node, sensor }, reading),
+      tell: (sensor, reading) => {
+        this.#documents.set(routes.sensor, { node: config.node, sensor }, reading);
+        this.#rules.onReading(sensor, reading);
+      },
+    });
+    this.#rules = new NodeRules({
+      ...{ config, stateDir, documents: this.#documents, clock, log },
+      append: (fields, atMs) => this.#records.append(fields, atMs),
     });
     this.#cooling = new Cooling({
       clock,
@@ -177,6 +186,7 @@ export class EdgeNode {
   /** Opens the log. @throws OperationError `state-unwritable`, `state-locked`. */
   async open(): Promise<void> {
     await this.#records.open();
+    await this.#rules.open();
     this.#showInfo();
     for (const board of this.#boards.values()) {
       const { clock } = this.#options;
@@ -207,6 +217,7 @@ export class EdgeNode {
     this.#cooling.close();
     await this.#sensors.close();
     this.#watchdog.close();
+    await this.#rules.close();
     this.#endOpenTracks();
     await this.#records.close();
     this.#documents.close();
@@ -290,6 +301,7 @@ export class EdgeNode {
     const board = this.#boards.get(report.camera);
     if (board === undefined) return;
     const { clock, log } = this.#options;
+    if (report.type === 'camera' || report.type === 'motion') this.#rules.onCamera(report);
     if (report.type === 'camera') board.showState(report.state, clock.nowMs(), clock.monoMs());
     else if (report.type === 'count') board.showCount(report.label, report.count);
     else if (report.type === 'motion') board.showMotion(report.on);
@@ -300,6 +312,7 @@ export class EdgeNode {
 
   #onTrack(report: TrackReport): void {
     this.#ledger.note(report);
+    this.#rules.onTrack(report);
     const { camera, capturedAtMs, ev, id, l, p, b, z, st } = report;
     const optional = { ...(z === undefined ? {} : { z }), ...(st === undefined ? {} : { st }) };
     this.#records.append({ k: 'track', c: camera, ev, id, l, p, b, ...optional }, capturedAtMs).then(
@@ -347,6 +360,8 @@ export class EdgeNode {
   #onVisionLost(cause: string): void {
     const { clock } = this.#options;
     this.#tick = undefined;
+    // First: what is out of sight has not left.
+    this.#rules.onBlind();
     this.#endOpenTracks();
     for (const board of this.#boards.values()) {
       board.clear('detector', `the vision process ended (${cause})`, clock.nowMs(), clock.monoMs());
@@ -399,6 +414,7 @@ export class EdgeNode {
         ...this.#options.presence.counters(),
         ...this.#commandServer.counters(),
         ...sensorDrops(this.#sensors.counters()),
+        ...this.#rules.drops(),
       }),
     };
   }

@@ -18,7 +18,8 @@ export const QueryFilter = z.strictObject({
   kind: z.string().min(1).max(16).optional().describe('kind of record: track, alert, ...'),
   label: z.string().max(64).optional(),
   zone: Id.optional(),
-  event: z.string().max(16).optional().describe('of a track: new, update, end'),
+  event: z.string().max(16).optional().describe('of a track: new, update, end; of an alert: raise, clear'),
+  rule: Id.optional().describe('of an alert'),
   fromMs: TimeMs.optional().describe('wall clock, inclusive'),
   toMs: TimeMs.optional().describe('wall clock, inclusive'),
   scoreMin: z.number().min(0).max(1).optional(),
@@ -47,7 +48,7 @@ export const Query = z.object({
   q: z
     .record(z.string(), z.unknown())
     .describe(
-      '{shape: count, list or histogram, filter: {node, camera, kind, label, zone, event, fromMs, toMs, scoreMin}, ' +
+      '{shape: count, list or histogram, filter: {node, camera, kind, label, zone, event, rule, fromMs, toMs, scoreMin}, ' +
         'limit, bucketMs}; checked by who answers, so that a wrong one gets an answer that says what is wrong',
     ),
   cut: Cut,

@@ -41,6 +41,34 @@ export const TrackRecord = z.looseObject({
 });
 export type TrackRecord = z.infer<typeof TrackRecord>;
 
+/** How much an alert matters to a person. */
+export const SEVERITIES = ['info', 'warning', 'critical'] as const;
+export const Severity = z.enum(SEVERITIES);
+export type Severity = z.infer<typeof Severity>;
+
+/** Numbers a rule looked at, by how its expression names them: `temperature`, `count("person", "gate")`. */
+export const AlertValues = z.record(z.string().max(80), z.number());
+export type AlertValues = z.infer<typeof AlertValues>;
+
+/** A rule's alert was raised, or cleared. One clear for each raise, unless the log ends before it. */
+export const AlertRecord = z.looseObject({
+  s: Seq,
+  t: TimeMs,
+  k: z.literal('alert'),
+  r: Id.describe('rule'),
+  ev: z.enum(['raise', 'clear']),
+  sev: Severity,
+  x: z.string().max(400).describe('text for people'),
+  v: AlertValues.optional().describe('what the rule looked at, at that moment; absent when none was a known number'),
+  from: z.int().min(0).optional().describe('of a clear: when it was raised, wall clock ms'),
+  why: z
+    .enum(['over', 'schedule', 'removed'])
+    .optional()
+    .describe('of a clear: the condition is over; outside the hours of the rule; the configuration has it no more'),
+  u: z.literal(1).optional().describe('the clock was not synchronised'),
+});
+export type AlertRecord = z.infer<typeof AlertRecord>;
+
 /** Records that are gone for good: loss is always a record. */
 export const LossRecord = z.looseObject({
   s: Seq,
@@ -59,9 +87,10 @@ export type AnyRecord = z.infer<typeof AnyRecord>;
 export const LogRecord = z.union([
   // The commonest first: alternatives are tried in order, and a track behind `open` cost a broker half as much again.
   TrackRecord,
+  AlertRecord,
   OpenRecord,
   LossRecord,
-  AnyRecord.refine((record) => !['open', 'track', 'loss'].includes(record.k), 'malformed record of a known kind'),
+  AnyRecord.refine(({ k }) => !['open', 'track', 'loss', 'alert'].includes(k), 'malformed record of a known kind'),
 ]);
 export type LogRecord = z.infer<typeof LogRecord>;
 

@@ -4,6 +4,7 @@ import { Answer, Query } from './query.js';
 import { CameraEvent, Command, CommandResult, Fill, Head, Live, Need } from './record.js';
 import { Frontier, Poll, ReplicaState, Vote } from './replica.js';
 import {
+  Alert,
   Beat,
   BrokerEpoch,
   BrokerStall,
@@ -112,6 +113,7 @@ export const routes = {
   count: text('node/<node>/camera/<camera>/count/<label>', z.string().regex(/^\d{1,6}$/, 'allowed: a bare integer')),
   snapshot: bytes('node/<node>/camera/<camera>/snapshot/<label>', 'node', { retain: true, payloadBytesMax: 256 * KIB }),
   sensor: json('node/<node>/sensor/<sensor>', 'node', SensorReading, { retain: true }),
+  alert: json('node/<node>/alert/<rule>', 'node', Alert, { retain: true }),
   monitorStatus: json('monitor/<monitor>/status', 'monitor', Status, { retain: true }),
   roster: json('monitor/<monitor>/roster', 'monitor', Roster, { retain: true, payloadBytesMax: 64 * KIB }),
   incident: json('monitor/<monitor>/incident/<node>', 'monitor', Incident, { retain: true, payloadBytesMax: 64 * KIB }),

@@ -1,5 +1,6 @@
 import { z } from 'zod';
 import { Id } from './ids.js';
+import { AlertValues, Severity } from './record.js';
 
 /** Schema minor of the payloads this build writes. The major is a level of every topic. */
 export const SCHEMA_MINOR = 1;
@@ -130,6 +131,21 @@ export const SensorReading = z.object({
   reason: z.string().max(100).optional().describe('why not ok: missing, stuck, range'),
 });
 export type SensorReading = z.infer<typeof SensorReading>;
+
+/** An open alert of one rule. The topic is emptied when it clears. */
+export const Alert = z.object({
+  v: V,
+  severity: Severity,
+  text: z.string().max(400).describe('for people'),
+  raisedAtMs: WallMs,
+  values: AlertValues.optional().describe('what the rule looked at when it was raised'),
+  unknown: z
+    .string()
+    .max(200)
+    .optional()
+    .describe('why the rule cannot tell at present whether it still holds; absent while it can'),
+});
+export type Alert = z.infer<typeof Alert>;
 
 export const BrokerEpoch = z.object({
   v: V,

@@ -6,7 +6,7 @@ import type { ConfigPath } from '../../base/config-document.js';
 import { messageOf } from '../../base/errors.js';
 
 /**
- * Something outside the file that does not fit it. A `fault` would end the service at its start; a `warning` may be right
+ * Something outside the file that does not fit it. A `fault` would end the service at its start, or switch a rule off; a `warning` may be right
  * on the machine the file is for.
  */
 export type Finding = {

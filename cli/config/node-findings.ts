@@ -8,19 +8,25 @@ import { BUILT_IN_MODEL } from '../../edge/main.js';
 import { DEFAULT_LABELS, labelsTracked } from '../../edge/vision/config.js';
 import { resolveModel } from '../../edge/vision/model/resolve-model.js';
 import { type Finding, missing, type Surroundings } from './file-findings.js';
+import { ruleFindings, ruleLabelFindings } from './rule-findings.js';
 
 /** Longest list of labels in one line: eighty names of COCO would hide the one that is wrong. */
 const LABELS_SHOWN = 12;
 
-/** What is wrong with the model and the sources of a node, and with labels that its model does not know. */
+/** What is wrong with the model, the sources and the rules of a node, and with labels that its model does not know. */
 export async function nodeFindings(edge: DeepReadonly<EdgeConfig>, where: Surroundings): Promise<Finding[]> {
   const found = Object.entries(edge.cameras).flatMap(([camera, { source }]) =>
     source.driver === 'file' ? (missing(['edge', 'cameras', camera, 'source'], source.path, where) ?? []) : [],
   );
+  found.push(...ruleFindings(edge));
   const model = await readLabels(edge.model.path, where);
   if (!('labels' in model)) return [...found, model.finding];
   const cameras = Object.entries(edge.cameras);
-  return [...found, ...cameras.flatMap(([camera, config]) => labelFindings(camera, config, model.labels))];
+  return [
+    ...found,
+    ...cameras.flatMap(([camera, config]) => labelFindings(camera, config, model.labels)),
+    ...ruleLabelFindings(edge, model.labels),
+  ];
 }
 
 async function readLabels(

@@ -26,14 +26,19 @@ const COLUMNS: readonly Column<QueryRow>[] = [
   { title: 'kind', cell: ({ r }) => r.k },
   { title: 'event', cell: ({ r }) => textOf(r.ev) },
   { title: 'track', cell: ({ r }) => (r.k === 'track' ? textOf(r.id) : '-'), align: 'right' },
-  { title: 'label', cell: ({ r }) => textOf(r.l) },
+  { title: 'label', cell: ({ r }) => textOf(r.k === 'alert' ? r.r : r.l) },
   { title: 'score', cell: ({ r }) => (typeof r.p === 'number' ? (r.p / 1000).toFixed(2) : '-'), align: 'right' },
   { title: 'zones', cell: ({ r }) => (Array.isArray(r.z) ? r.z.map(String).join(' ') : '-') },
-  { title: 'more', cell: ({ r }) => (r.k === 'track' ? '' : restOf(r)) },
+  { title: 'more', cell: ({ r }) => moreOf(r) },
 ];
 
 function textOf(value: unknown): string {
   return typeof value === 'string' || typeof value === 'number' ? String(value) : '-';
+}
+
+function moreOf(record: QueryRow['r']): string {
+  if (record.k === 'track') return '';
+  return record.k === 'alert' && typeof record.x === 'string' ? printable(record.x) : restOf(record);
 }
 
 function restOf(record: QueryRow['r']): string {

@@ -26,6 +26,7 @@ export type QueryCommandOptions = ConnectionOptions & {
   readonly event?: string;
   readonly label?: string;
   readonly zone?: string;
+  readonly rule?: string;
   readonly scoreMin?: number;
   readonly from?: string;
   readonly to?: string;
@@ -109,13 +110,13 @@ async function ask(
 }
 
 function buildSpec(options: QueryCommandOptions, nowMs: number): QuerySpec {
-  const { node, camera, kind, event, label, zone, scoreMin } = options;
+  const { node, camera, kind, event, label, zone, rule, scoreMin } = options;
   const fromMs = timeOption('--from', options.from, nowMs);
   const toMs = timeOption('--to', options.to, nowMs);
   if (fromMs !== undefined && toMs !== undefined && fromMs > toMs) {
     throw usageError('query', `--from ${options.from} is later than --to ${options.to}`);
   }
-  const given = { node, camera, kind, event, label, zone, scoreMin, fromMs, toMs };
+  const given = { node, camera, kind, event, label, zone, rule, scoreMin, fromMs, toMs };
   const filter = Object.fromEntries(Object.entries(given).filter(([, value]) => value !== undefined));
   const shape = options.count === true ? 'count' : options.histogram === undefined ? 'list' : 'histogram';
   const bucketMs = options.histogram === undefined ? undefined : widthOption(options.histogram);

@@ -7,7 +7,7 @@ export type QueryLimits = {
   readonly staleMs: number;
   /** Longest that one query may be looked through before its thread is ended. */
   readonly scanMs: number;
-  /** Records whose columns the scan thread keeps, about 20 bytes each. */
+  /** Records whose columns the scan thread keeps, about 22 bytes each. */
   readonly columnsRecords: number;
   /** After a start: when segments are read ahead, and the pause between two of them. */
   readonly warmAfterMs: number;

@@ -1,7 +1,7 @@
 import type { QueryFilter } from '../../protocol/query.js';
 import { type RecordFields, readFields } from './record-fields.js';
 
-/** Texts as small numbers. Kinds, cameras, labels, events and sets of zones are few, however many records there are. */
+/** Texts as small numbers. Kinds, cameras, labels, events, rules and sets of zones are few, however many records there are. */
 export class WordTable {
   readonly #codes = new Map<string, number>();
   readonly #words: string[] = [];
@@ -36,7 +36,7 @@ const WORDS_MAX = 65_535;
 const ZONE_PARTER = ' ';
 const NO_SCORE = -1;
 
-/** What queries ask about, of one run of record lines, as columns: 20 bytes a record instead of a parsed object. */
+/** What queries ask about, of one run of record lines, as columns: 22 bytes a record instead of a parsed object. */
 export type RecordColumns = {
   readonly count: number;
   /** Wall clock ms; NaN for a line that is no record. */
@@ -45,6 +45,7 @@ export type RecordColumns = {
   readonly camera: Uint16Array;
   readonly label: Uint16Array;
   readonly event: Uint16Array;
+  readonly rule: Uint16Array;
   readonly zones: Uint16Array;
   readonly score: Float32Array;
 };
@@ -60,6 +61,7 @@ export function buildColumns(lines: readonly string[], words: WordTable): Record
     camera: codes(),
     label: codes(),
     event: codes(),
+    rule: codes(),
     zones: codes(),
     score: new Float32Array(count),
   };
@@ -77,13 +79,15 @@ function writeRow(columns: RecordColumns, i: number, fields: RecordFields, words
   const camera = codeOf(words, fields.camera);
   const label = codeOf(words, fields.label);
   const event = codeOf(words, fields.event);
+  const rule = codeOf(words, fields.rule);
   const zoneSet = codeOf(words, zones);
-  if ([kind, camera, label, event, zoneSet].includes(undefined)) return false;
+  if ([kind, camera, label, event, rule, zoneSet].includes(undefined)) return false;
   columns.t[i] = fields.t;
   columns.kind[i] = kind ?? 0;
   columns.camera[i] = camera ?? 0;
   columns.label[i] = label ?? 0;
   columns.event[i] = event ?? 0;
+  columns.rule[i] = rule ?? 0;
   columns.zones[i] = zoneSet ?? 0;
   columns.score[i] = fields.score ?? NO_SCORE;
   return true;
@@ -102,7 +106,7 @@ export function compileFilter(filter: QueryFilter, words: WordTable): RowTest | 
   const { fromMs = 0, toMs = Number.POSITIVE_INFINITY, scoreMin, zone } = filter;
   // A line that is no record has no time, and NaN meets nothing.
   tests.push(({ t }, i) => within(t[i], fromMs, toMs));
-  for (const name of ['kind', 'camera', 'label', 'event'] as const) {
+  for (const name of ['kind', 'camera', 'label', 'event', 'rule'] as const) {
     const wanted = filter[name];
     if (wanted === undefined) continue;
     const code = words.find(wanted);

@@ -7,6 +7,7 @@ export type RecordFields = {
   readonly camera: string | null;
   readonly label: string | null;
   readonly event: string | null;
+  readonly rule: string | null;
   /** Score in thousandths. */
   readonly score: number | null;
   readonly zones: readonly string[];
@@ -19,7 +20,7 @@ export type RecordFields = {
 export function readFields(line: string): RecordFields | undefined {
   const record = parseObject(line);
   if (record === undefined) return undefined;
-  const { t, k, c, l, ev, p, z } = record;
+  const { t, k, c, l, ev, r, p, z } = record;
   if (typeof t !== 'number' || !Number.isFinite(t) || typeof k !== 'string') return undefined;
   return {
     t,
@@ -27,6 +28,7 @@ export function readFields(line: string): RecordFields | undefined {
     camera: textOf(c),
     label: textOf(l),
     event: textOf(ev),
+    rule: textOf(r),
     score: typeof p === 'number' ? p : null,
     zones: Array.isArray(z) ? z.filter((zone) => typeof zone === 'string') : [],
   };

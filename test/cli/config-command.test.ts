@@ -152,4 +152,42 @@ describe('vedette config check', () => {
     expect(code).toBe(78);
     expect(stderr).toContain('VEDETTE_BROKER_TCP_PORT broker.tcp.port: got 99999');
   });
+
+  it('finds what is wrong with rules, with place and hint, and warns of labels that nobody tracks', async () => {
+    await writeFile(
+      join(dir, 'rules.yaml'),
+      `edge:
+  node: cam1
+  cameras:
+    front:
+      source: sim:7
+      zones: {gate: {polygon: [[0, 0], [1, 0], [1, 1]]}}
+  sensors: {temperature: {source: "sim:temperature"}, air-quality: {source: "sim:air-quality"}}
+  rules:
+    fine: {when: 'temperature > 30.0 && count("person", "gate") > 0', for: 60s}
+    hot: {when: temprature > 30.0}
+    bad-air: {when: 'air-quality > 800.0', text: "{air_quality} ppm, {humidity} %"}
+    gate:
+      when: count("person", "gaet") > 0
+    dog: {when: count("dgo") > 0}
+`,
+    );
+    const { code, stderr } = await check(['rules.yaml']);
+    expect(code).toBe(78);
+    expect(stderr.trimEnd().split('\n').slice(1)).toEqual([
+      expect.stringMatching(
+        /^ {2}10:17 edge\.rules\.hot\.when: at character 1: there is no variable temprature; did you mean temperature\?/,
+      ),
+      expect.stringMatching(
+        /^ {2}11:21 edge\.rules\.bad-air\.when: at character 1: write air_quality: a minus subtracts$/,
+      ),
+      expect.stringMatching(/^ {2}11:50 edge\.rules\.bad-air\.text: at character 21: there is no variable humidity;/),
+      expect.stringMatching(
+        /^ {2}13:13 edge\.rules\.gate\.when: at character 17: there is no zone or camera "gaet"; did you mean gate\?/,
+      ),
+      expect.stringMatching(
+        /^ {2}14:17 .*rules\.dog\.when: warning: at character 7: no camera tracks "dgo"; tracked: person/,
+      ),
+    ]);
+  });
 });

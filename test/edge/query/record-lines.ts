@@ -18,10 +18,11 @@ export const filters = fc.record(
   {
     node: fc.constantFrom('cam1', 'cam2', 'none'),
     camera: fc.constantFrom('front', 'back', 'none'),
-    kind: fc.constantFrom('track', 'sensor', 'open'),
+    kind: fc.constantFrom('track', 'alert', 'open'),
     label: fc.constantFrom('person', 'car', 'a "cat"', 'ghost'),
     zone: fc.constantFrom('gate', 'yard', 'none'),
     event: fc.constantFrom('new', 'update', 'end'),
+    rule: fc.constantFrom('too-hot', 'none'),
     fromMs: fc.nat(3_000),
     toMs: fc.nat(3_000),
     scoreMin: fc.constantFrom(0, 0.29, 0.5, 0.57, 1),
@@ -31,7 +32,8 @@ export const filters = fc.record(
 
 const bodies = fc.record(
   {
-    k: fc.constantFrom('track', 'sensor', 'open'),
+    k: fc.constantFrom('track', 'alert', 'open'),
+    r: fc.constantFrom('too-hot', 'too-cold'),
     c: fc.constantFrom('front', 'back'),
     ev: fc.constantFrom('new', 'update', 'end'),
     l: fc.constantFrom('person', 'car', 'a "cat"'),
@@ -95,6 +97,7 @@ function meets(node: string, record: TestRecord, filter: QueryFilter): boolean {
     (filter.camera === undefined || filter.camera === record.c) &&
     (filter.label === undefined || filter.label === record.l) &&
     (filter.event === undefined || filter.event === record.ev) &&
+    (filter.rule === undefined || filter.rule === record.r) &&
     (filter.zone === undefined || (Array.isArray(z) && z.includes(filter.zone))) &&
     (filter.scoreMin === undefined || (typeof p === 'number' && p >= Math.round(filter.scoreMin * 1000))) &&
     record.t >= (filter.fromMs ?? 0) &&

@@ -1,0 +1,88 @@
+import type { Clock } from '../base/clock.js';
+import type { DeepReadonly } from '../base/config.js';
+import type { RetainedDocuments } from '../base/link/retained-documents.js';
+import type { Log } from '../base/log.js';
+import { routes } from '../protocol/routes.js';
+import type { SensorReading } from '../protocol/status.js';
+import type { EdgeConfig } from './config.js';
+import type { TrackReport, VisionReport } from './process/vision-message.js';
+import type { RecordFields } from './records/record-log.js';
+import type { ExpressionScope } from './rules/expression/expression-scope.js';
+import { type AlertNews, RuleDesk } from './rules/rule-desk.js';
+
+export type NodeRulesOptions = {
+  readonly config: DeepReadonly<EdgeConfig>;
+  readonly stateDir: string;
+  readonly documents: RetainedDocuments;
+  readonly append: (fields: RecordFields, atMs: number) => Promise<unknown>;
+  readonly clock: Clock;
+  readonly log: Log;
+};
+
+/** Names that the rules of a node may use. */
+export function ruleScopeOf({ sensors, cameras }: DeepReadonly<EdgeConfig>): ExpressionScope {
+  const zones = Object.entries(cameras).map(([camera, config]) => [camera, Object.keys(config.zones)]);
+  return { sensors: Object.keys(sensors), cameras: Object.fromEntries(zones) };
+}
+
+/** The rules of a node, fed with what its vision process and its sensors say. */
+export class NodeRules {
+  readonly #desk: RuleDesk;
+
+  constructor({ config, stateDir, documents, append, clock, log }: NodeRulesOptions) {
+    const { node } = config;
+    this.#desk = new RuleDesk({
+      ...{ rules: config.rules, scope: ruleScopeOf(config), timeZone: config.timeZone, stateDir, clock, log },
+      show: (rule, alert) => {
+        if (alert === undefined) documents.clear(routes.alert, { node, rule });
+        else documents.set(routes.alert, { node, rule }, alert);
+      },
+      record: (news, atMs) => append(recordOf(news), atMs),
+      tell: () => {},
+    });
+  }
+
+  open(): Promise<void> {
+    return this.#desk.open();
+  }
+
+  close(): Promise<void> {
+    return this.#desk.close();
+  }
+
+  /** What went wrong, by cause. */
+  drops(): Record<string, number> {
+    return this.#desk.drops();
+  }
+
+  onReading(sensor: string, reading: SensorReading): void {
+    this.#desk.facts.setReading(sensor, reading);
+    this.#desk.wake();
+  }
+
+  onTrack({ camera, capturedAtMs, ev, id, l, p, z, st }: TrackReport): void {
+    const news = { camera, ev, id, label: l, score: p / 1000, zones: z ?? [], stationary: st !== undefined };
+    this.#desk.facts.applyTrack(news, capturedAtMs);
+    this.#desk.wake();
+  }
+
+  onCamera(report: Extract<VisionReport, { type: 'camera' | 'motion' }>): void {
+    if (report.type === 'motion') this.#desk.facts.setMotion(report.camera, report.on);
+    else this.#desk.facts.setCamera(report.camera, report.state);
+    this.#desk.wake();
+  }
+
+  /** Nobody watches any camera. */
+  onBlind(): void {
+    this.#desk.facts.setBlind('detector');
+    this.#desk.wake();
+  }
+}
+
+function recordOf(news: AlertNews): RecordFields {
+  const { kind, rule, alert } = news;
+  const { severity, text, values, raisedAtMs } = alert;
+  const common = { k: 'alert', r: rule, ev: kind, sev: severity, x: text };
+  if (kind === 'clear') return { ...common, from: raisedAtMs, why: news.why };
+  return { ...common, ...(Object.keys(values).length === 0 ? {} : { v: values }) };
+}

@@ -1,0 +1,114 @@
+import type { SensorReading } from '../../protocol/status.js';
+import { TRACKS_SEEN_MAX } from './expression/expression-limits.js';
+import { type LocalTime, type RuleView, type TrackView, UnknownValueError } from './expression/rule-view.js';
+
+type CameraFacts = { isOk: boolean; reason: string; fps: number; isMoving: boolean | undefined };
+type OpenTrack = Omit<TrackView, 'seconds'> & { readonly sinceMs: number };
+
+/** What of a track event rules look at. Times are capture times, wall clock ms. */
+export type TrackNews = {
+  readonly camera: string;
+  readonly ev: 'new' | 'update' | 'end';
+  readonly id: number;
+  readonly label: string;
+  /** 0..1 */
+  readonly score: number;
+  readonly zones: readonly string[];
+  readonly stationary: boolean;
+};
+
+export type CameraNews = { readonly ok: boolean; readonly fps: number; readonly reason?: string | undefined };
+
+/** What a node knows at present, as its rules see it: told by events, at the node as they happen, in a test as recorded. */
+export class RuleFacts implements RuleView {
+  readonly #readings = new Map<string, SensorReading>();
+  readonly #cameras = new Map<string, CameraFacts>();
+  readonly #tracks = new Map<string, Map<number, OpenTrack>>();
+  #nowMs = 0;
+  time: LocalTime = { hour: 0, minute: 0, weekday: 1 };
+
+  /** @param cameras those of the node; what others say is passed over. */
+  constructor(cameras: readonly string[]) {
+    for (const camera of cameras) {
+      this.#cameras.set(camera, { isOk: false, reason: 'starting', fps: 0, isMoving: undefined });
+      this.#tracks.set(camera, new Map());
+    }
+  }
+
+  setTime(nowMs: number, time: LocalTime): void {
+    this.#nowMs = nowMs;
+    this.time = time;
+  }
+
+  setReading(sensor: string, reading: SensorReading): void {
+    this.#readings.set(sensor, reading);
+  }
+
+  setCamera(camera: string, { ok, fps, reason }: CameraNews): void {
+    const facts = this.#cameras.get(camera);
+    if (facts === undefined) return;
+    Object.assign(facts, { isOk: ok, fps, reason: reason ?? 'not ok' });
+  }
+
+  /** None of the cameras sees. */
+  setBlind(reason: string): void {
+    for (const camera of this.#cameras.keys()) this.setCamera(camera, { ok: false, fps: 0, reason });
+  }
+
+  setMotion(camera: string, isMoving: boolean): void {
+    const facts = this.#cameras.get(camera);
+    if (facts !== undefined) facts.isMoving = isMoving;
+  }
+
+  applyTrack({ camera, ev, id, ...rest }: TrackNews, atMs: number): void {
+    const tracks = this.#tracks.get(camera);
+    if (tracks === undefined) return;
+    if (ev === 'end') tracks.delete(id);
+    else tracks.set(id, { camera, id, ...rest, sinceMs: tracks.get(id)?.sinceMs ?? atMs });
+  }
+
+  reading(sensor: string): number {
+    const reading = this.#readings.get(sensor);
+    if (reading?.ok === true && reading.value !== null) return reading.value;
+    const why = reading === undefined ? 'has not read yet' : `gives no reading (${reading.reason ?? 'not ok'})`;
+    throw new UnknownValueError(`sensor ${sensor} ${why}`);
+  }
+
+  isReading(sensor: string): boolean {
+    const reading = this.#readings.get(sensor);
+    return reading?.ok === true && reading.value !== null;
+  }
+
+  isSeeing(camera: string): boolean {
+    return this.#cameras.get(camera)?.isOk === true;
+  }
+
+  fps(camera: string): number {
+    return this.#cameras.get(camera)?.fps ?? 0;
+  }
+
+  isMoving(camera: string): boolean {
+    this.#mustSee(camera);
+    const isMoving = this.#cameras.get(camera)?.isMoving;
+    if (isMoving === undefined) throw new UnknownValueError(`camera ${camera} has not told of motion yet`);
+    return isMoving;
+  }
+
+  tracks(cameras: readonly string[]): readonly TrackView[] {
+    const found: TrackView[] = [];
+    for (const camera of cameras) {
+      this.#mustSee(camera);
+      for (const { sinceMs, ...track } of this.#tracks.get(camera)?.values() ?? []) {
+        found.push({ ...track, seconds: Math.max(0, this.#nowMs - sinceMs) / 1000 });
+      }
+    }
+    if (found.length > TRACKS_SEEN_MAX) throw new UnknownValueError(`more than ${TRACKS_SEEN_MAX} objects in view`);
+    return found;
+  }
+
+  #mustSee(camera: string): void {
+    const facts = this.#cameras.get(camera);
+    if (facts?.isOk !== true)
+      throw new UnknownValueError(`camera ${camera} does not see (${facts?.reason ?? 'unknown'})`);
+  }
+}
