@@ -1,8 +1,12 @@
+import type { RouteName } from '../protocol/routes.js';
 import { judgePublish, type PublishFacts, type Writer } from './admission.js';
 import { malformedText } from './topic-filter.js';
 
 /** CONNACK return codes of MQTT 3.1.1, section 3.2.2.3. */
 export const CONNACK = { identifierRejected: 2, unavailable: 3, badPassword: 4, notAuthorized: 5 } as const;
+
+/** Where a will may be: what says that somebody is there. */
+const WILLS: readonly RouteName[] = ['status', 'monitorStatus', 'hassStatus'];
 
 export type Refusal = { readonly returnCode: number; readonly reason: string };
 
@@ -36,7 +40,7 @@ export function refuseSession(writer: Writer, facts: ConnectFacts): Refusal | un
   const verdict = judgePublish(writer, facts.will);
   if (verdict.kind !== 'take') return refuse(verdict.reason);
   const { name } = verdict.matched;
-  if (name !== 'status' && name !== 'monitorStatus') return refuse('only on the own status topic');
+  if (!WILLS.includes(name)) return refuse('only on the own status topic');
   if (facts.will.payload.byteLength === 0) return refuse('empty');
   return undefined;
 }

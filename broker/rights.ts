@@ -1,8 +1,15 @@
-import { buildFilter, buildInboxFilter, buildOwnPrefix, buildRootFilter, routes } from '../protocol/routes.js';
+import {
+  buildFilter,
+  buildInboxFilter,
+  buildOwnPrefix,
+  buildRootFilter,
+  EVERYTHING_FILTER,
+  routes,
+} from '../protocol/routes.js';
 import { containsFilter } from './topic-filter.js';
 
 /** What an identity is for. `anonymous` has no password and reads only. */
-export const ROLES = ['node', 'monitor', 'operator', 'reader', 'source'] as const;
+export const ROLES = ['node', 'monitor', 'operator', 'reader', 'source', 'home-assistant'] as const;
 export type Role = (typeof ROLES)[number];
 
 export type Identity = { readonly name: string; readonly role: Role | 'anonymous' };
@@ -25,6 +32,11 @@ function messagesFrom(root: string, me: string): string[] {
   return kinds.map((route) => buildFilter(root, route, { sender: me }));
 }
 
+// Also what nodes tell Home Assistant: who looks for a fault must see it.
+function everything(root: string): string[] {
+  return [buildRootFilter(root), buildFilter(root, routes.hassDevice), buildFilter(root, routes.hassStatus)];
+}
+
 // What a node may ask of another: nothing that changes what it sees. A stolen board must not be able to blind the others.
 const PEER_VERBS = ['ping', 'rebirth'] as const;
 
@@ -35,12 +47,15 @@ const GRANTS: Readonly<Record<Identity['role'], (root: string, me: string) => Gr
       `${buildOwnPrefix(root, 'node', me)}/#`,
       ...messagesFrom(root, me),
       ...PEER_VERBS.map((verb) => buildFilter(root, routes.command, { verb, sender: me })),
+      buildFilter(root, routes.hassDevice, { node: me }),
     ],
     // What a replica needs of the others and no more: a stolen board's password shows no pictures of other cameras.
     read: [
       `${buildOwnPrefix(root, 'node', me)}/#`,
       buildInboxFilter(root, me),
       buildFilter(root, routes.maintenance, { node: me }),
+      buildFilter(root, routes.hassDevice, { node: me }),
+      buildFilter(root, routes.hassStatus),
       ...everyFilter(root, [
         routes.brokerEpoch,
         routes.brokerStall,
@@ -64,7 +79,7 @@ const GRANTS: Readonly<Record<Identity['role'], (root: string, me: string) => Gr
       ...messagesFrom(root, me),
       buildFilter(root, routes.command, { sender: me }),
     ],
-    read: [buildRootFilter(root)],
+    read: everything(root),
   }),
   operator: (root, me) => ({
     write: [
@@ -72,11 +87,11 @@ const GRANTS: Readonly<Record<Identity['role'], (root: string, me: string) => Gr
       ...messagesFrom(root, me),
       buildFilter(root, routes.command, { sender: me }),
     ],
-    read: [buildRootFilter(root)],
+    read: everything(root),
   }),
   reader: (root, me) => ({
     write: [routes.need, routes.query].map((route) => buildFilter(root, route, { sender: me })),
-    read: [buildRootFilter(root)],
+    read: everything(root),
   }),
   source: (root, me) => ({
     write: [`${buildOwnPrefix(root, 'source', me)}/#`],
@@ -87,7 +102,18 @@ const GRANTS: Readonly<Record<Identity['role'], (root: string, me: string) => Gr
       buildFilter(root, routes.brokerStall),
     ],
   }),
-  anonymous: (root) => ({ write: [], read: [buildRootFilter(root)] }),
+  // It deletes what it was told of when a person removes a device there, and asks for topics of all its integrations in one
+  // SUBSCRIBE, of which one that is denied would take all others with it.
+  'home-assistant': (root, me) => ({
+    write: [
+      buildFilter(root, routes.hassStatus),
+      buildFilter(root, routes.hassDevice),
+      buildFilter(root, routes.maintenance),
+      buildFilter(root, routes.command, { verb: 'restart', sender: me }),
+    ],
+    read: [EVERYTHING_FILTER],
+  }),
+  anonymous: (root) => ({ write: [], read: everything(root) }),
 };
 
 type Rule = { readonly levels: readonly string[]; readonly decision: Decision };

@@ -23,10 +23,12 @@ export function overLimit(topic: string): string | undefined {
 
 /**
  * True only if every topic name that matches `inner` also matches `outer`. Both are topic filters; a topic name is one,
- * too. Says no to a bare `#` in anything but `#`, although `+/#` has it, too: no right of ours begins with a wildcard.
+ * too. Says no to a bare `#` in anything but `#`, although `+/#` has it, too: no right of ours begins with a `+`.
  * Text comparison is not enough: a `#` below a `+` would slip through.
  */
 export function containsFilter(outer: readonly string[], inner: readonly string[]): boolean {
+  // [MQTT-4.7.2-1]
+  if (inner[0]?.startsWith('$') === true && (outer[0] === '#' || outer[0] === '+')) return false;
   for (let i = 0; ; i++) {
     const allowed = outer[i];
     const asked = inner[i];

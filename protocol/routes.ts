@@ -1,4 +1,5 @@
 import { z } from 'zod';
+import { HassDevice, HassPresence } from './home-assistant.js';
 import { EPOCH_PATTERN, ID_PATTERN } from './ids.js';
 import { Answer, Query } from './query.js';
 import { CameraEvent, Command, CommandResult, Fill, Head, Live, Need } from './record.js';
@@ -43,7 +44,9 @@ export type Route<P extends string = string, S extends z.ZodType = z.ZodType> = 
   readonly encoding: 'json' | 'text' | 'bytes';
   readonly schema: S;
   /** Who may write it: the identity named in the topic by this placeholder, or operators. */
-  readonly writer: 'node' | 'broker' | 'monitor' | 'sender' | 'source' | 'operator';
+  readonly writer: 'node' | 'broker' | 'monitor' | 'sender' | 'source' | 'operator' | 'home-assistant';
+  /** Present where the pattern is the whole topic, without our root and major: a convention of another program. */
+  readonly isForeign?: true;
 };
 
 export type PayloadOf<R> = R extends Route<string, infer S> ? z.infer<S> : never;
@@ -127,6 +130,23 @@ export const routes = {
   answer: json('to/<recipient>/answer/<sender>', 'sender', Answer, { payloadBytesMax: 64 * KIB }),
   result: json('to/<recipient>/result/<sender>', 'sender', CommandResult, { payloadBytesMax: 64 * KIB }),
   command: json('to/<recipient>/cmd/<verb>/<sender>', 'sender', Command, { payloadBytesMax: 16 * KIB }),
+  hassDevice: {
+    ...json('homeassistant/device/vedette/<node>/config', 'node', HassDevice, {
+      retain: true,
+      payloadBytesMax: 64 * KIB,
+    }),
+    isForeign: true,
+  },
+  hassStatus: {
+    pattern: 'homeassistant/status',
+    writer: 'home-assistant',
+    schema: HassPresence,
+    encoding: 'text',
+    qos: 1,
+    retain: false,
+    payloadBytesMax: 16,
+    isForeign: true,
+  },
 } as const;
 
 export type RouteName = keyof typeof routes;
@@ -146,17 +166,17 @@ export class TopicError extends Error {}
 
 /** Builds a topic name. @throws TopicError if a param is outside its grammar. */
 export function buildTopic<P extends string>(root: string, route: Route<P>, params: Params<P>): string {
-  return buildLevels(root, route.pattern, params, () => {
+  return buildLevels(root, route, params, () => {
     throw new TopicError(`a param of ${route.pattern} is missing`);
   });
 }
 
 /** Builds a topic filter: params that are left out become `+`. */
 export function buildFilter<P extends string>(root: string, route: Route<P>, params: Partial<Params<P>> = {}): string {
-  return buildLevels(root, route.pattern, params, () => '+');
+  return buildLevels(root, route, params, () => '+');
 }
 
-function buildLevels(root: string, pattern: string, params: object, onMissing: () => string): string {
+function buildLevels(root: string, { pattern, isForeign }: Route, params: object, onMissing: () => string): string {
   const values = new Map<string, unknown>(Object.entries(params));
   const levels = pattern.split('/').map((level) => {
     const name = placeholder(level);
@@ -169,7 +189,7 @@ function buildLevels(root: string, pattern: string, params: object, onMissing: (
     }
     return value;
   });
-  return `${root}/${TOPIC_MAJOR}/${levels.join('/')}`;
+  return isForeign === true ? levels.join('/') : `${root}/${TOPIC_MAJOR}/${levels.join('/')}`;
 }
 
 export type MatchedTopic = {
@@ -191,9 +211,10 @@ function isRouteName(key: string): key is RouteName {
 /** Finds the route a topic name belongs to; undefined if it is none of ours or a level is outside its grammar. */
 export function matchTopic(root: string, topic: string): MatchedTopic | undefined {
   const prefix = `${root}/${TOPIC_MAJOR}/`;
-  if (!topic.startsWith(prefix)) return undefined;
-  const levels = topic.slice(prefix.length).split('/');
+  const isOurs = topic.startsWith(prefix);
+  const levels = (isOurs ? topic.slice(prefix.length) : topic).split('/');
   for (const candidate of compiled) {
+    if ((candidate.route.isForeign === true) === isOurs) continue;
     const params = matchLevels(candidate.levels, levels);
     if (params !== undefined) return { name: candidate.name, route: candidate.route, params };
   }
@@ -225,6 +246,9 @@ export function buildRootFilter(root: string): string {
 export function buildOwnPrefix(root: string, kind: 'node' | 'broker' | 'monitor' | 'source', id: string): string {
   return `${root}/${TOPIC_MAJOR}/${kind}/${id}`;
 }
+
+/** Everything that is on a broker of ours, `$SYS` aside. */
+export const EVERYTHING_FILTER = '#';
 
 /** Filter of everything addressed to one client: `vedette/1/to/<me>/#`. */
 export function buildInboxFilter(root: string, id: string): string {

@@ -1,19 +1,23 @@
 import { z } from 'zod';
-import { routes, TOPIC_MAJOR } from './routes.js';
+import { type Route, routes, TOPIC_MAJOR } from './routes.js';
 
 /** One JSON Schema per route, by file name, with how the message travels; what other programs check payloads against. */
 export function exportSchemas(): ReadonlyMap<string, object> {
   const files = new Map<string, object>();
-  for (const [name, route] of Object.entries(routes)) {
+  for (const [name, route] of Object.entries<Route>(routes)) {
     if (route.encoding === 'bytes') continue;
     const schema = z.toJSONSchema(route.schema, { target: 'draft-2020-12', io: 'input' });
     files.set(`${kebab(name)}.schema.json`, {
       title: name,
-      $comment: `<root>/${TOPIC_MAJOR}/${route.pattern}; QoS ${route.qos}; ${route.retain ? 'retained' : 'not retained'}; at most ${route.payloadBytesMax} bytes; writer: ${route.writer}; ${route.encoding}`,
+      $comment: `${topicOf(route)}; QoS ${route.qos}; ${route.retain ? 'retained' : 'not retained'}; at most ${route.payloadBytesMax} bytes; writer: ${route.writer}; ${route.encoding}`,
       ...schema,
     });
   }
   return files;
+}
+
+function topicOf({ pattern, isForeign }: Route): string {
+  return isForeign === true ? pattern : `<root>/${TOPIC_MAJOR}/${pattern}`;
 }
 
 function kebab(name: string): string {

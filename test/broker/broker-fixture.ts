@@ -37,6 +37,7 @@ export const USERS: Readonly<Record<string, Role>> = {
   alice: 'reader',
   bob: 'reader',
   pi: 'source',
+  ha: 'home-assistant',
 };
 
 /** The password of every test user. */

@@ -129,6 +129,17 @@ describe('a will', () => {
     await connectAs(url, 'cam1', will(own));
   });
 
+  it('of Home Assistant is the word it is known by', async () => {
+    const { url } = await startBroker();
+    const word = (topic: string, payload: string) => ({
+      will: { topic, payload: Buffer.from(payload), qos: 0 as const },
+    });
+    await connectAs(url, 'ha', word('homeassistant/status', 'offline'));
+    await expect(connectAs(url, 'ha', word('homeassistant/status', 'gone'))).rejects.toThrow();
+    await expect(connectAs(url, 'alice', word('homeassistant/status', 'offline'))).rejects.toThrow();
+    await expect(connectAs(url, 'ha', word('homeassistant/device/vedette/cam1/config', ''))).rejects.toThrow();
+  });
+
   it('is published when its client vanishes, and not when it says goodbye', async () => {
     const { url } = await startBroker();
     const reader = await connectAs(url, 'alice');

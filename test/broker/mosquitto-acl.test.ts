@@ -30,7 +30,7 @@ const TOPICS = [
   `${R}/maintenance/cam1`,
   `${R}/maintenance/cam2`,
   `${R}/source/pi/frame`,
-  ...['cam1', 'mon1', 'ops', 'alice'].flatMap((sender) => [
+  ...['cam1', 'mon1', 'ops', 'alice', 'ha'].flatMap((sender) => [
     `${R}/to/cam2/need/${sender}`,
     `${R}/to/cam2/fill/${sender}`,
     `${R}/to/cam1/result/${sender}`,
@@ -39,6 +39,11 @@ const TOPICS = [
     `${R}/to/cam2/cmd/rebirth/${sender}`,
     `${R}/to/cam2/cmd/pause/${sender}`,
   ]),
+  'homeassistant/status',
+  'homeassistant/device/vedette/cam1/config',
+  'homeassistant/device/vedette/cam2/config',
+  'homeassistant/device/other/cam1/config',
+  'homeassistant/switch/vedette/cam1/config',
   'vedette/2/node/cam1/status',
   'elsewhere/a',
 ];

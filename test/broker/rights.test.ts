@@ -50,6 +50,9 @@ describe('filter containment', () => {
     ['a/b', '+/b', false],
     ['a/+/c', 'a/b', false],
     ['#', 'a/+/#', true],
+    ['#', '$SYS/x', false],
+    ['+/x', '$SYS/x', false],
+    ['$SYS/#', '$SYS/x', true],
   ])('of %s over %s is %s', (outer, inner, expected) => {
     expect(containsFilter(levels(outer), levels(inner))).toBe(expected);
   });
@@ -113,6 +116,23 @@ describe('the rights table', () => {
     [who('alice', 'reader'), 'pub', `${R}/to/cam1/need/alice`, true],
     [who('alice', 'reader'), 'pub', `${R}/to/cam1/fill/alice`, false],
     [who('alice', 'reader'), 'pub', `${R}/node/alice/status`, false],
+    [cam1, 'pub', 'homeassistant/device/vedette/cam1/config', true],
+    [cam1, 'pub', 'homeassistant/device/vedette/cam2/config', false],
+    [cam1, 'pub', 'homeassistant/device/other/cam1/config', false],
+    [cam1, 'pub', 'homeassistant/switch/vedette/cam1/config', false],
+    [cam1, 'pub', 'homeassistant/status', false],
+    [cam1, 'sub', 'homeassistant/status', true],
+    [cam1, 'sub', 'homeassistant/#', false],
+    [who('ha', 'home-assistant'), 'sub', '#', true],
+    [who('ha', 'home-assistant'), 'sub', '$SYS/#', false],
+    [who('ha', 'home-assistant'), 'pub', 'homeassistant/status', true],
+    [who('ha', 'home-assistant'), 'pub', 'homeassistant/device/vedette/cam1/config', true],
+    [who('ha', 'home-assistant'), 'pub', `${R}/maintenance/cam1`, true],
+    [who('ha', 'home-assistant'), 'pub', `${R}/to/mon1/cmd/restart/ha`, true],
+    [who('ha', 'home-assistant'), 'pub', `${R}/to/mon1/cmd/restart/ops`, false],
+    [who('ha', 'home-assistant'), 'pub', `${R}/to/cam1/cmd/pause/ha`, false],
+    [who('ha', 'home-assistant'), 'pub', `${R}/node/ha/status`, false],
+    [who('ops', 'operator'), 'pub', 'homeassistant/status', false],
     [who('anonymous', 'anonymous'), 'sub', 'vedette/#', true],
     [who('anonymous', 'anonymous'), 'pub', `${R}/to/cam1/need/anonymous`, false],
     [who('pi', 'source'), 'pub', `${R}/source/pi/frame`, true],
@@ -168,7 +188,7 @@ describe('an identity', () => {
   });
 
   it('never gets an id that is by form another known one: no role, no id', () => {
-    const roles = ['node', 'monitor', 'operator', 'reader', 'source', 'anonymous'] as const;
+    const roles = ['node', 'monitor', 'operator', 'reader', 'source', 'home-assistant', 'anonymous'] as const;
     const known = new Set(['cam1', 'alice', 'me']);
     fc.assert(
       fc.property(

@@ -1,7 +1,7 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { ID_PATTERN, labelSlug } from '../../protocol/ids.js';
-import { buildFilter, buildTopic, matchTopic, routes, TopicError } from '../../protocol/routes.js';
+import { buildFilter, buildTopic, matchTopic, type Route, routes, TopicError } from '../../protocol/routes.js';
 
 const id = fc.stringMatching(ID_PATTERN);
 
@@ -45,12 +45,22 @@ describe('topics', () => {
   });
 
   it('belong to one route only', () => {
-    const names = Object.entries(routes).map(([name, route]) => {
+    const names = Object.entries<Route>(routes).map(([name, route]) => {
       const values: Record<string, string> = { epoch: 'abcdefghij23', n: '00000001' };
       const levels = route.pattern.replace(/<(\w+)>/g, (_, key: string) => values[key] ?? 'x1');
-      return [name, matchTopic('vedette', `vedette/1/${levels}`)?.name];
+      const topic = route.isForeign === true ? levels : `vedette/1/${levels}`;
+      return [name, matchTopic('vedette', topic)?.name];
     });
     for (const [name, found] of names) expect(found).toBe(name);
+  });
+
+  it('of another program have no root of ours, whatever it is', () => {
+    const topic = buildTopic('farm', routes.hassDevice, { node: 'cam1' });
+    expect(topic).toBe('homeassistant/device/vedette/cam1/config');
+    expect(matchTopic('farm', topic)).toMatchObject({ name: 'hassDevice', params: { node: 'cam1' } });
+    expect(matchTopic('farm', `farm/1/${topic}`)).toBeUndefined();
+    expect(matchTopic('farm', 'node/cam1/status')).toBeUndefined();
+    expect(matchTopic('farm', 'homeassistant/device/other/cam1/config')).toBeUndefined();
   });
 
   it('become filters where params are left out', () => {
