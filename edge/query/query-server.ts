@@ -162,7 +162,8 @@ export class QueryServer {
     const { reader } = this.#options;
     const { query } = asked;
     let plan = planAnswer(query, spec, reader);
-    if (query.waitMs > 0 && plan.missing.some(({ why }) => why === 'behind' || why === 'unknown')) {
+    if (plan.missing.some(({ why }) => why === 'behind' || why === 'unknown')) {
+      // Also where nobody waits: only so the replica learns how much it lacks.
       await reader.catchUp(query.cut, query.waitMs, this.#stop.signal);
       plan = planAnswer(query, spec, reader);
       this.#counters.add('caughtUp', plan.missing.length === 0 ? 1 : 0);

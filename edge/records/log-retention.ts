@@ -31,7 +31,7 @@ export class LogRetention {
    * least its open segment.
    */
   async expire(): Promise<void> {
-    const { shelf, counters, limits, onExpired } = this.#options;
+    const { shelf, limits } = this.#options;
     const { retentionBytes, retentionRecords } = limits;
     let { bytes } = shelf;
     let records = shelf.folders.reduce((sum, { segments }) => segments.reduce((own, { count }) => own + count, sum), 0);
@@ -44,14 +44,32 @@ export class LogRetention {
         records -= meta.count;
         // Found rotten just now, and put aside.
         if (folder.segments[0] !== meta) continue;
-        await folder.expireOldest();
-        counters.add('segmentsExpired');
-        counters.add('recordsExpired', meta.count);
-        onExpired(folder.epoch, meta.first, meta.first + meta.count - 1);
+        await this.#giveUpOldest(folder, meta);
       }
-      const isOver = folder !== shelf.live?.folder && !shelf.ending.has(folder.epoch);
-      if (isOver && folder.isSpent) await shelf.forget(folder);
+      if (this.#isOver(folder) && folder.isSpent) await shelf.forget(folder);
     }
+  }
+
+  /** Gives up the segments of an epoch that lie below a seq, unless it is still written. */
+  async giveUp(epoch: string, first: number): Promise<void> {
+    const folder = this.#options.shelf.folders.find((each) => each.epoch === epoch);
+    if (folder === undefined || !this.#isOver(folder)) return;
+    for (const meta of [...folder.segments]) {
+      if (meta.first + meta.count <= first) await this.#giveUpOldest(folder, meta);
+    }
+  }
+
+  #isOver(folder: EpochFolder): boolean {
+    const { shelf } = this.#options;
+    return folder !== shelf.live?.folder && !shelf.ending.has(folder.epoch);
+  }
+
+  async #giveUpOldest(folder: EpochFolder, { first, count }: SegmentMeta): Promise<void> {
+    const { counters, onExpired } = this.#options;
+    await folder.expireOldest();
+    counters.add('segmentsExpired');
+    counters.add('recordsExpired', count);
+    onExpired(folder.epoch, first, first + count - 1);
   }
 
   async #isPastAge(folder: EpochFolder, meta: SegmentMeta): Promise<boolean> {

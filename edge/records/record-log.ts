@@ -220,6 +220,11 @@ export class RecordLog {
     return this.#shelf.readSegment(epoch, n);
   }
 
+  /** Gives up closed segments of an epoch that is over, up to a seq: this disk forgot that they had been. */
+  giveUp(epoch: string, first: number): Promise<void> {
+    return this.#enqueue(() => this.#retention.giveUp(epoch, first));
+  }
+
   /** All closed segments, newest first. */
   segmentsNewestFirst(): Generator<{ readonly epoch: string; readonly meta: SegmentMeta }> {
     return this.#shelf.segmentsNewestFirst();

@@ -22,6 +22,8 @@ export type ReplicaHandsOptions = {
   readonly ears: ReplicaEars;
   readonly hear: (event: ReplicaEvent) => void;
   readonly tell: (effect: Extract<ReplicaEffect, { type: 'tell' }>) => void;
+  /** Gives up what lies below a seq of an own epoch. */
+  readonly expireOwn: (epoch: string, first: number) => Promise<void>;
   readonly log: Log;
 };
 
@@ -78,6 +80,9 @@ export class ReplicaHands {
       case 'tell':
         this.#options.tell(effect);
         return;
+      case 'expireOwn':
+        this.#write(this.#options.expireOwn(effect.epoch, effect.first));
+        return;
       case 'serve':
         void this.#options.answerer
           .serve(effect)
@@ -128,9 +133,15 @@ export class ReplicaHands {
       case 'putAside':
         this.putAside(effect.node, effect.epoch, effect.n, effect.reason);
         return;
-      case 'expire':
-        this.#write(store.expire(effect.node, effect.epoch, effect.first));
+      case 'expire': {
+        const { node, epoch, first } = effect;
+        this.#write(
+          store.expire(node, epoch, first),
+          () => {},
+          () => hear({ type: 'expireFailed', node, epoch }),
+        );
         return;
+      }
       case 'forget':
         this.#write(store.forget(effect.node, effect.epoch));
     }

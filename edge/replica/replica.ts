@@ -215,6 +215,7 @@ export class Replica {
     const hands = new ReplicaHands({
       ...{ node, link, bulk, sides, store, files, answerer, ears, hear, log },
       tell: (effect) => this.#tell(effect),
+      expireOwn: (epoch, first) => records.giveUp(epoch, first).then(() => this.noteOwn()),
     });
     const scrubber = new Scrubber({
       ...{ clock, log, random: random.fork('scrub'), limits: DEFAULT_SCRUB_LIMITS },

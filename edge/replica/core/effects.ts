@@ -64,6 +64,7 @@ export type ReplicaEvent =
   | { readonly type: 'synced'; readonly mark: number; readonly ok: boolean }
   | { readonly type: 'segmentSaved'; readonly node: string; readonly epoch: string; readonly meta: SegmentMeta }
   | { readonly type: 'segmentFailed'; readonly node: string; readonly epoch: string; readonly n: number }
+  | { readonly type: 'expireFailed'; readonly node: string; readonly epoch: string }
   | {
       readonly type: 'rot';
       readonly node: string;
@@ -105,6 +106,8 @@ export type ReplicaEffect =
       readonly reason: string;
     }
   | { readonly type: 'expire'; readonly node: string; readonly epoch: string; readonly first: number }
+  /** The own log on the own disk has to give up what lies below, too. */
+  | { readonly type: 'expireOwn'; readonly epoch: string; readonly first: number }
   | { readonly type: 'forget'; readonly node: string; readonly epoch: string }
   | { readonly type: 'need'; readonly to: string; readonly need: Need }
   | {

@@ -3,6 +3,9 @@ import type { PeerState } from './effects.js';
 
 type Peer = { state: PeerState; sinceMonoMs: number; publicKey: string | undefined; isVoter: boolean };
 
+/** What a node said before it went may be on its way for this long. */
+const LATE_MS = 15_000;
+
 /** Every node ever heard of, this one included: who is online, whose key is which, who holds what. */
 export class Peers {
   readonly #self: string;
@@ -32,6 +35,12 @@ export class Peers {
     peer.state = state;
     peer.sinceMonoMs = nowMonoMs;
     return true;
+  }
+
+  /** It said something just now. True if it was taken for away: such a status may have come late, after the next one. */
+  heard(node: string, nowMonoMs: number): boolean {
+    const isLate = this.awayMs(node, nowMonoMs) < LATE_MS;
+    return !isLate && this.setState(node, 'online', nowMonoMs);
   }
 
   setKey(node: string, publicKey: string, nowMonoMs: number): void {

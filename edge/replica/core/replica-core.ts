@@ -99,6 +99,9 @@ export class ReplicaCore {
   readonly #rotten = new Set<string>();
   /** Live epochs under our own name that are not ours, with the length first heard. */
   readonly #aliens = new Map<string, number>();
+  /** Copies whose `first` the disk refused to keep, and when it last did. */
+  readonly #unexpired = new Set<Copy>();
+  #unexpiredMonoMs = 0;
   readonly #brokers = new Map<string, string>();
   /** Whose head, by which key, others keep in the broker: `node/keeper`. */
   readonly #keepers = new Map<string, string>();
@@ -136,6 +139,8 @@ export class ReplicaCore {
   /** Takes an event in; gives what is to be done for it, in order. */
   handle(event: ReplicaEvent, now: Instant): readonly ReplicaEffect[] {
     this.#now = now;
+    // Nothing of this kind is retained: whoever it comes from is there.
+    if ('from' in event && this.#peers.heard(event.from, now.monoMs)) this.#onOnline(event.from);
     this.#apply(event);
     if (this.#effects.length === 0) return NO_EFFECTS;
     const effects = this.#effects;
@@ -334,6 +339,13 @@ export class ReplicaCore {
         this.#counters.add('diskFailures');
         this.copy(event.node, event.epoch)?.segmentFailed(event.n);
         return;
+      case 'expireFailed': {
+        this.#counters.add('diskFailures');
+        const copy = this.copy(event.node, event.epoch);
+        if (copy !== undefined) this.#unexpired.add(copy);
+        this.#unexpiredMonoMs = this.#now.monoMs;
+        return;
+      }
       case 'rot':
         this.#onRot(event);
         return;
@@ -362,6 +374,7 @@ export class ReplicaCore {
   #tick(): void {
     const { monoMs } = this.#now;
     this.#emit(this.#inbox.due(monoMs));
+    if (this.#unexpired.size > 0 && monoMs - this.#unexpiredMonoMs >= this.#limits.diskRetryMs) this.#expireAgain();
     let isWhole = true;
     for (const copy of this.#copies.values()) {
       if (copy.isWhole) {
@@ -509,7 +522,7 @@ export class ReplicaCore {
 
   #retain(): void {
     this.#retentionMonoMs = this.#now.monoMs;
-    const { retentionMs, copiesBytesMax } = this.#limits;
+    const { retentionMs, copiesBytesMax: bytesMax, clockUnsetBeforeMs: unsetBeforeWallMs } = this.#limits;
     const listed = new Set<string>();
     for (const node of this.#heads.nodes()) {
       const isAway = this.#peers.awayMs(node, this.#now.monoMs) > 0;
@@ -517,13 +530,8 @@ export class ReplicaCore {
       if (!isAway) for (const { e } of head?.logs ?? []) listed.add(logKey(node, e));
     }
     const isOrphan = ({ node, epoch }: Copy) => !listed.has(logKey(node, epoch));
-    const olderThanMs = this.#now.wallMs - retentionMs;
-    for (const { copy, first, records } of planRetention(
-      this.#copies.values(),
-      isOrphan,
-      olderThanMs,
-      copiesBytesMax,
-    )) {
+    const bounds = { olderThanWallMs: this.#now.wallMs - retentionMs, bytesMax, unsetBeforeWallMs };
+    for (const { copy, first, records } of planRetention(this.#copies.values(), isOrphan, bounds)) {
       this.#counters.add('expired', records);
       this.#raiseFirst(copy, first);
     }
@@ -535,6 +543,7 @@ export class ReplicaCore {
   #forget(copy: Copy): void {
     const key = logKey(copy.node, copy.epoch);
     this.#copies.delete(key);
+    this.#unexpired.delete(copy);
     this.#forgotten.add(key);
     this.#asks.forget(copy);
     this.#pager.forget(copy);
@@ -576,7 +585,10 @@ export class ReplicaCore {
   #onPeer(node: string, isOnline: boolean): void {
     if (node === this.#options.node) return;
     if (!this.#peers.setState(node, isOnline ? 'online' : 'away', this.#now.monoMs)) return;
-    if (!isOnline) return;
+    if (isOnline) this.#onOnline(node);
+  }
+
+  #onOnline(node: string): void {
     // It may have come with an empty disk: what it holds it says itself, and it has to hear what we hold.
     this.#frontiers.tellAll();
     for (const copy of this.#copies.values()) {
@@ -714,7 +726,18 @@ export class ReplicaCore {
     const { isNewer, commits } = this.#heads.take(head, publicKey);
     const isOwnCurrent = head.node === self && publicKey === this.#options.publicKey;
     if (isNewer && commits && !isOwnCurrent) this.#emit([{ type: 'saveHead', head: { head, publicKey } }]);
-    for (const entry of head.logs) this.#takeEntry(head.node, entry, publicKey);
+    for (const entry of head.logs) {
+      if (isOwnCurrent) this.#recallFirst(head.node, entry);
+      this.#takeEntry(head.node, entry, publicKey);
+    }
+  }
+
+  // Signed with the own key, and this disk does not know of it: it is an older image of itself. What was given up stays so.
+  #recallFirst(node: string, { e, first }: LogEntry): void {
+    const copy = this.copy(node, e);
+    if (copy?.own === undefined || copy.own.isLive || first <= copy.first) return;
+    this.#raiseFirst(copy, first);
+    this.#emit([{ type: 'expireOwn', epoch: e, first }]);
   }
 
   #takeEntry(node: string, entry: LogEntry, publicKey: string): void {
@@ -753,6 +776,12 @@ export class ReplicaCore {
   #raiseFirst(copy: Copy, first: number): void {
     if (!copy.raiseFirst(first)) return;
     this.#emit([{ type: 'expire', node: copy.node, epoch: copy.epoch, first }]);
+  }
+
+  // Or the next life would take in, and give, what was given up.
+  #expireAgain(): void {
+    for (const { node, epoch, first } of this.#unexpired) this.#emit([{ type: 'expire', node, epoch, first }]);
+    this.#unexpired.clear();
   }
 
   // A retained head of our own that is older than this disk is no clone; one that grows while we live is.
@@ -976,4 +1005,5 @@ type ResultType =
   | 'synced'
   | 'segmentSaved'
   | 'segmentFailed'
+  | 'expireFailed'
   | 'rot';

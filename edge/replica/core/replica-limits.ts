@@ -38,6 +38,8 @@ export type ReplicaLimits = {
   readonly keptPauseMs: number;
   /** Of copies whose writer is away or has lost them; wall clock. */
   readonly retentionMs: number;
+  /** Records that say to be older were written before the clock of their board was set; wall clock. */
+  readonly clockUnsetBeforeMs: number;
   readonly copiesBytesMax: number;
   readonly pollMs: number;
   readonly voteTimeoutMs: number;
@@ -85,6 +87,8 @@ export const DEFAULT_REPLICA_LIMITS: ReplicaLimits = {
   reseedSpreadMs: 5_000,
   keptPauseMs: 100,
   retentionMs: 30 * 86_400_000,
+  // No record is older than this software.
+  clockUnsetBeforeMs: Date.UTC(2025, 0, 1),
   copiesBytesMax: 1024 * 1024 * 1024,
   pollMs: 60_000,
   voteTimeoutMs: 5_000,

@@ -1,7 +1,15 @@
+import type { SegmentMeta } from '../../records/segment.js';
 import type { Copy } from './copy.js';
 
 /** New `first` of one log. */
 export type Raise = { readonly copy: Copy; readonly first: number; readonly records: number };
+
+export type RetentionBounds = {
+  readonly olderThanWallMs: number;
+  readonly bytesMax: number;
+  /** Times before it are of a clock that was not set. */
+  readonly unsetBeforeWallMs: number;
+};
 
 /**
  * What a holder gives up on its own: segments older than the retention time of logs that no head speaks for any more, and the
@@ -10,8 +18,7 @@ export type Raise = { readonly copy: Copy; readonly first: number; readonly reco
 export function planRetention(
   copies: Iterable<Copy>,
   isOrphan: (copy: Copy) => boolean,
-  olderThanWallMs: number,
-  bytesMax: number,
+  { olderThanWallMs, bytesMax, unsetBeforeWallMs }: RetentionBounds,
 ): Raise[] {
   const raises = new Map<Copy, Raise>();
   const raise = (copy: Copy, first: number, count: number) => {
@@ -22,9 +29,12 @@ export function planRetention(
   const left: { copy: Copy; end: number; t1: number; count: number; bytes: number }[] = [];
   for (const copy of copies) {
     if (copy.own !== undefined) continue;
-    for (const meta of copy.segments) {
+    const { segments } = copy;
+    const ends = datesOf(segments, unsetBeforeWallMs);
+    const isAlone = isOrphan(copy);
+    for (const [i, meta] of segments.entries()) {
       const end = meta.first + meta.count;
-      if (isOrphan(copy) && meta.t1 < olderThanWallMs) {
+      if (isAlone && (ends[i] ?? 0) < olderThanWallMs) {
         raise(copy, end, meta.count);
         continue;
       }
@@ -41,4 +51,15 @@ export function planRetention(
     bytes -= size;
   }
   return [...raises.values()];
+}
+
+// When each segment ended, as far as is known: one without a time ended before the next that has one; without such it is
+// not old.
+function datesOf(segments: readonly SegmentMeta[], unsetBeforeWallMs: number): number[] {
+  let following = Number.POSITIVE_INFINITY;
+  const dates = segments.toReversed().map(({ t1 }) => {
+    if (t1 >= unsetBeforeWallMs) following = t1;
+    return following;
+  });
+  return dates.reverse();
 }

@@ -213,6 +213,18 @@ describe('QueryServer', () => {
     expect((await asking)[0]).toMatchObject({ ok: false, code: 'syncing' });
   });
 
+  it('finds that out also for who does not wait', async () => {
+    await append(1);
+    let state: 'active' | 'syncing' = 'active';
+    const reader = new OwnLogReader(records, 'cam1', clock);
+    const catchUp = async () => {
+      state = 'syncing';
+    };
+    await serve({ state: () => state, reader: Object.assign(reader, { catchUp }) });
+    expect((await ask({ shape: 'count' }))[0]?.ok).toBe(true);
+    expect((await ask({ shape: 'count' }, { cut: cutAt(1_000) }))[0]).toMatchObject({ ok: false, code: 'syncing' });
+  });
+
   it('refuses as overloaded what is beyond its queue, and answers the rest', async () => {
     await append(10);
     const server = await serve({ limits: { waitingPerAsker: 2 } });

@@ -367,6 +367,23 @@ describe('RecordLog', () => {
     expect(log.extents()[0]?.first).toBe(769);
   });
 
+  it('gives up what others know that it had given up, in whole segments of an epoch that is over', async () => {
+    const before = await openLog();
+    for (let i = 0; i < 3; i++) await appendMany(before, 256);
+    await before.closeSegment();
+    const [over] = before.extents();
+    await before.giveUp(over?.epoch ?? '', 600);
+    expect(before.extents()[0]?.first).toBe(1);
+    await before.close();
+    const log = await openLog();
+    await log.giveUp(over?.epoch ?? '', 600);
+    expect(log.extents()[0]).toMatchObject({ epoch: over?.epoch, first: 513, seq: over?.seq });
+    expect(expired).toBe(512);
+    await log.giveUp('zzzzzzzzzzzz', 600);
+    await log.close();
+    expect((await openLog()).extents()[0]?.first).toBe(513);
+  });
+
   it('keeps a segment as long as the longest wanted kind in it, and all behind it', async () => {
     const dayMs = 86_400_000;
     const retentionMsByKind = { track: dayMs, alert: 5 * dayMs };

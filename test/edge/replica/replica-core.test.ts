@@ -1,6 +1,7 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import type { ReplicaEvent } from '../../../edge/replica/core/effects.js';
+import type { ReplicaLimits } from '../../../edge/replica/core/replica-limits.js';
 import type { Frontier } from '../../../protocol/replica.js';
 import { CoreUnderTest, EPOCH, isSigned, line, linesOf, NO_CONTENT, signed, WrittenLog } from './replica-fixture.js';
 
@@ -229,6 +230,19 @@ describe('what a replica asks', () => {
     expect(new Set(asks.map(({ to }) => to))).toEqual(new Set(['cam3']));
     expect(asks.length).toBeGreaterThan(2);
     expect(asks.length).toBeLessThan(12);
+  });
+
+  it('takes for there who says something: that it is away may have come late', () => {
+    const test = online();
+    test.hear({ type: 'peer', node: 'cam2', state: 'away' });
+    test.hear(live(5, 9));
+    test.pass(14_000);
+    test.hear({ type: 'frontier', from: 'cam2', frontier: frontier([['cam2', EPOCH, 9]]) });
+    test.pass(2_000);
+    expect(test.take('need').map(({ to }) => to)).not.toContain('cam2');
+    test.hear({ type: 'frontier', from: 'cam2', frontier: frontier([['cam2', EPOCH, 9]]) });
+    test.pass(2_000);
+    expect(test.take('need').map(({ to }) => to)).toContain('cam2');
   });
 
   it('reads the window in the broker first when a log is new and long', () => {
@@ -601,12 +615,55 @@ describe('nodes that are away', () => {
     expect(test.take('keepHead')).toMatchObject([{ node: 'cam2' }]);
   });
 
-  it('gives up what is older than the retention time of a log that nobody writes any more', () => {
-    const test = new CoreUnderTest('cam1', { retentionMs: 1_000 }, { ...NO_CONTENT });
+  // Times in it are 1,001 to 1,060; the wall clock shows 70,000 when it is looked at.
+  function orphan(limits: Partial<ReplicaLimits>): CoreUnderTest {
+    const test = new CoreUnderTest('cam1', { clockUnsetBeforeMs: 0, ...limits }, NO_CONTENT);
     test.hear({ type: 'up' });
     test.hear({ type: 'head', head: headOf(60, { st: 'closed' }) });
     for (let n = 5; n >= 0; n--) test.hear({ type: 'retained', segment: segmentAt(n) });
     test.pass(61_000);
+    return test;
+  }
+
+  it('does not take for old what was written before a clock was set: that is as old as what follows', () => {
+    // Older than 1,036: three segments by their own times, which count only from 1,035 on.
+    expect(orphan({ retentionMs: 70_000 - 1_036 }).take('expire')).toMatchObject([{ first: 31 }]);
+    const unset = { clockUnsetBeforeMs: 1_035 };
+    expect(orphan({ retentionMs: 70_000 - 1_036, ...unset }).take('expire')).toEqual([]);
+    expect(orphan({ retentionMs: 70_000 - 1_045, ...unset }).take('expire')).toMatchObject([{ first: 41 }]);
+    expect(orphan({ retentionMs: 1_000, clockUnsetBeforeMs: 2_000 }).take('expire')).toEqual([]);
+  });
+
+  it('repeats what the disk refused to give up, until it does', () => {
+    const test = orphan({ retentionMs: 70_000 - 1_036 });
+    const [expire] = test.take('expire');
+    test.hear({ type: 'expireFailed', node: 'cam2', epoch: EPOCH });
+    test.pass(4_000);
+    expect(test.take('expire')).toEqual([]);
+    test.pass(2_000);
+    expect(test.take('expire')).toEqual([expire]);
+    test.pass(30_000);
+    expect(test.take('expire')).toEqual([]);
+  });
+
+  it('gives up of its own what an own head says it gave up before its card was rolled back', () => {
+    const test = online();
+    const own = { ...extent(), isLive: false };
+    const head = (key: string) =>
+      signed({ node: 'cam1', inst: 'i', t: 1, logs: [ownLog.entry(65, { first: 21, st: 'closed' })] }, key);
+    test.hear({ type: 'own', extents: [own] });
+    test.hear({ type: 'head', head: head('key-thief') });
+    expect(test.core.copy('cam1', EPOCH)?.first).toBe(1);
+    test.hear({ type: 'head', head: head('key-cam1') });
+    expect(test.core.copy('cam1', EPOCH)?.held(1, 65)).toEqual([[21, 65]]);
+    expect(test.take('expire')).toEqual([{ type: 'expire', node: 'cam1', epoch: EPOCH, first: 21 }]);
+    expect(test.take('expireOwn')).toEqual([{ type: 'expireOwn', epoch: EPOCH, first: 21 }]);
+    test.hear({ type: 'own', extents: [own] });
+    expect(test.core.copy('cam1', EPOCH)?.first).toBe(21);
+  });
+
+  it('gives up what is older than the retention time of a log that nobody writes any more', () => {
+    const test = orphan({ retentionMs: 1_000 });
     expect(test.take('expire')).toEqual([{ type: 'expire', node: 'cam2', epoch: EPOCH, first: 61 }]);
     expect(test.take('forget')).toHaveLength(1);
     test.hear({ type: 'head', head: headOf(60, { st: 'closed' }, 'key-cam2', 7) });

@@ -68,12 +68,9 @@ export class CopyFiles {
     this.#disk.remove(this.segmentPath(node, epoch, n));
   }
 
+  /** @throws DiskError */
   expire(node: string, epoch: string, first: number): void {
-    try {
-      this.#disk.replace(`${folderOf(node, epoch)}/first`, encodeLine(String(first)));
-    } catch {
-      // What is below stays on the disk until it is given up again.
-    }
+    this.#disk.replace(`${folderOf(node, epoch)}/first`, encodeLine(String(first)));
   }
 
   forget(node: string, epoch: string): void {

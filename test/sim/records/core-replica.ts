@@ -6,10 +6,11 @@ import {
   type ReplicaEffect,
   type ReplicaEvent,
 } from '../../../edge/replica/core/effects.js';
+import { common } from '../../../edge/replica/core/intervals.js';
 import { ROT_VOTE, voteHash } from '../../../edge/replica/core/poll.js';
 import { ReplicaCore } from '../../../edge/replica/core/replica-core.js';
 import { DEFAULT_REPLICA_LIMITS, type ReplicaLimits } from '../../../edge/replica/core/replica-limits.js';
-import type { Query } from '../../../protocol/query.js';
+import type { Missing, Query } from '../../../protocol/query.js';
 import type { Fill, Head, Need } from '../../../protocol/record.js';
 import type { Frontier, Poll, ReplicaState, Vote } from '../../../protocol/replica.js';
 import type { DeliveredMessage } from '../kernel/mqtt-message.js';
@@ -75,6 +76,8 @@ export class CoreReplica implements ObservedReplica {
   readonly #without: ReadonlySet<string>;
   #toldState = '';
   readonly #pages = new Map<string, () => void>();
+  /** Smallest seq not given up of each copy, as its disk took it: in this life. */
+  readonly #firstOnDisk = new Map<string, number>();
   #live: OwnLog | undefined;
   #closedMonoMs = 0;
   #toldHead = '';
@@ -92,20 +95,22 @@ export class CoreReplica implements ObservedReplica {
     this.#life = env.random.int(2 ** 31).toString(36);
     [this.#key, this.#inst] = identityOf(env);
     for (const log of OwnLog.load(env.disk, env.node)) this.#own.set(log.epoch, log);
+    const content = this.#files.load();
     this.core = new ReplicaCore({
       node: env.node,
       publicKey: this.#key,
       limits: LIMITS,
       random: env.random.fork('core'),
       isHeadSigned: (head, key) => head.sig === signatureOf(head, key),
-      content: this.#files.load(),
+      content,
     });
+    for (const { node, epoch, first } of content.copies) this.#firstOnDisk.set(`${node}/${epoch}`, first);
     this.#answers = new QueryAnswers({
       ...{ clock: env.clock, logs: new BoardLogs(env.node, this.core, this.#own), without },
       state: () => this.core.state(this.#now(), 0).state,
       read: (node, epoch, n) => this.#read(node, epoch, n),
       want: (cut) => this.#hear({ type: 'want', cut }),
-      countLacked: ({ n, e, from, to }) => to - from + 1 - countOf(this.core.copy(n, e)?.held(from, to) ?? []),
+      countLacked: (range) => this.#countLacked(range),
       send: (asker, part) => this.#say(`to/${asker}/answer/${env.node}`, part, part.length),
     });
     const will = (): StatusMessage => ({ state: 'away', life: this.#life, key: this.#key });
@@ -150,7 +155,8 @@ export class CoreReplica implements ObservedReplica {
   logs(): HeldLog[] {
     return [...this.core.copies()].map(({ node, epoch, first, frontier, known }) => {
       const own = node === this.#env.node ? this.#own.get(epoch) : undefined;
-      return { node, epoch, first, frontier, last: Math.max(known, own?.last ?? 0) };
+      const firstOnDisk = Math.max(own?.first ?? 1, this.#firstOnDisk.get(`${node}/${epoch}`) ?? 1);
+      return { node, epoch, first, firstOnDisk, frontier, last: Math.max(known, own?.last ?? 0) };
     });
   }
 
@@ -203,6 +209,15 @@ export class CoreReplica implements ObservedReplica {
     for (const effect of this.core.handle(event, this.#now())) this.#carryOut(effect);
   }
 
+  // A log that is not even known after it was wanted is not for this board to hold: who asked counts the fleet otherwise, and
+  // is told that all of it is missing. What nobody has any more is no lack either.
+  #countLacked({ n, e, from, to }: Missing): number {
+    const copy = this.core.copy(n, e);
+    if (copy === undefined) return 0;
+    const lacked = countOf(copy.lacked([[from, to]]));
+    return lacked - countOf(common([[from, to]], copy.gone));
+  }
+
   #now(): Instant {
     return { monoMs: this.#env.clock.monoMs(), wallMs: this.#env.clock.nowMs() };
   }
@@ -228,7 +243,11 @@ export class CoreReplica implements ObservedReplica {
         this.#putAside(effect);
         return;
       case 'expire':
-        this.#files.expire(effect.node, effect.epoch, effect.first);
+        this.#expire(effect);
+        return;
+      case 'expireOwn':
+        this.#own.get(effect.epoch)?.expire(effect.first);
+        this.#later(() => this.#tellOwn());
         return;
       case 'forget':
         this.#files.forget(effect.node, effect.epoch);
@@ -285,6 +304,11 @@ export class CoreReplica implements ObservedReplica {
       case 'tell':
         return;
     }
+  }
+
+  #expire({ node, epoch, first }: Extract<ReplicaEffect, { type: 'expire' }>): void {
+    if (succeeds(() => this.#files.expire(node, epoch, first))) this.#firstOnDisk.set(`${node}/${epoch}`, first);
+    else this.#later(() => this.#hear({ type: 'expireFailed', node, epoch }));
   }
 
   #putAside({ node, epoch, n }: Extract<ReplicaEffect, { type: 'putAside' }>): void {

@@ -6,6 +6,8 @@ export type HeldLog = {
   readonly epoch: string;
   /** Smallest seq it still keeps. */
   readonly first: number;
+  /** The same as its disk took it, where that may be less: `first` again in its next life. */
+  readonly firstOnDisk?: number;
   /** What it claims to hold durably: every seq from `first` to here that is not gone everywhere. */
   readonly frontier: number;
   /** Largest seq it holds at all. */

@@ -54,13 +54,13 @@ export class QueryAnswers {
       const plan = planAnswer(this.#cutOf(query), spec, this.#options.logs);
       const { content, unread } = this.#evaluate(plan, spec);
       const lacking = [...plan.missing.filter(({ why }) => why === 'behind' || why === 'unknown'), ...unread];
+      if (lacking.length > 0) this.#options.want(query.cut);
       if (lacking.length > 0 && this.#options.clock.monoMs() < untilMonoMs) {
-        this.#options.want(query.cut);
         this.#options.clock.after(LOOK_MS, attempt);
         return;
       }
       // What it was asked for may be more than it knew that there is.
-      if (query.waitMs > 0 && this.#refuses(asker, query)) return;
+      if (this.#refuses(asker, query)) return;
       const missing = this.#options.without.has('what is lacking is named') ? [] : [...plan.missing, ...unread];
       // What nobody vouches for yet, and what its disk cannot read at the moment, it has.
       const lacked = plan.missing.filter(({ why }) => why === 'behind' || why === 'unknown');

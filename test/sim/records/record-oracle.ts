@@ -29,8 +29,8 @@ export class RecordOracle {
   readonly #book: InvariantBook;
   readonly #isHolder: (board: string, node: string) => boolean;
   readonly #logs = new Map<string, KnownLog>();
-  /** Logs as each board held them when last looked at: what a board that is off has on its disk. */
-  readonly #lastHeld = new Map<string, readonly HeldLog[]>();
+  /** Logs as each board held them when last looked at: what a board that is off has on its disk; and in which life. */
+  readonly #lastHeld = new Map<string, { readonly replica: ObservedReplica; readonly logs: readonly HeldLog[] }>();
 
   /** @param isHolder whether a board is to hold the logs of a node. */
   constructor(book: InvariantBook, isHolder: (board: string, node: string) => boolean) {
@@ -101,22 +101,25 @@ export class RecordOracle {
   /** Looks at a running replica: what it claims must be so, and stay so. */
   observe(board: string, replica: ObservedReplica): void {
     const held = replica.logs();
-    const before = byKey(this.#lastHeld.get(board) ?? []);
+    const last = this.#lastHeld.get(board);
+    const before = byKey(last?.logs ?? []);
     for (const log of held) {
       const known = this.#logOf(log.node, log.epoch);
-      const first = before.get(keyOf(log.node, log.epoch))?.first ?? 1;
+      const lastLog = before.get(keyOf(log.node, log.epoch));
+      // A disk that refused to keep it, until the process died, knows no more of it. Heads tell it anew.
+      const first = (last?.replica === replica ? lastLog?.first : (lastLog?.firstOnDisk ?? lastLog?.first)) ?? 1;
       this.#book.check('I14 first never falls', log.first >= first, () => {
         return `${board}: first of ${log.node}/${log.epoch} is ${log.first}, was ${first}`;
       });
       known.first = Math.max(known.first, log.first);
       if (log.epoch === replica.ownEpoch) known.durable = Math.max(known.durable, log.frontier);
     }
-    this.#lastHeld.set(board, held);
+    this.#lastHeld.set(board, { replica, logs: held });
   }
 
   /** A board is about to lose some of its disk for good. */
   noteDestruction(board: string): void {
-    for (const held of this.#lastHeld.get(board) ?? [])
+    for (const held of this.#lastHeld.get(board)?.logs ?? [])
       this.#logOf(held.node, held.epoch).destroyed.push(held.frontier);
     this.#lastHeld.delete(board);
   }
