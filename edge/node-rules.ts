@@ -2,11 +2,14 @@ import type { Clock } from '../base/clock.js';
 import type { DeepReadonly } from '../base/config.js';
 import type { RetainedDocuments } from '../base/link/retained-documents.js';
 import type { Log } from '../base/log.js';
+import type { Random } from '../base/random.js';
 import { routes } from '../protocol/routes.js';
 import type { SensorReading } from '../protocol/status.js';
 import type { EdgeConfig } from './config.js';
 import type { TrackReport, VisionReport } from './process/vision-message.js';
 import type { RecordFields } from './records/record-log.js';
+import type { AlertMessage } from './rules/alert-message.js';
+import { AlertOutlets } from './rules/alert-outlets.js';
 import type { ExpressionScope } from './rules/expression/expression-scope.js';
 import { type AlertNews, RuleDesk } from './rules/rule-desk.js';
 
@@ -16,6 +19,7 @@ export type NodeRulesOptions = {
   readonly documents: RetainedDocuments;
   readonly append: (fields: RecordFields, atMs: number) => Promise<unknown>;
   readonly clock: Clock;
+  readonly random: Random;
   readonly log: Log;
 };
 
@@ -27,9 +31,13 @@ export function ruleScopeOf({ sensors, cameras }: DeepReadonly<EdgeConfig>): Exp
 
 /** The rules of a node, fed with what its vision process and its sensors say. */
 export class NodeRules {
+  readonly #options: NodeRulesOptions;
   readonly #desk: RuleDesk;
+  #outlets: AlertOutlets | undefined;
 
-  constructor({ config, stateDir, documents, append, clock, log }: NodeRulesOptions) {
+  constructor(options: NodeRulesOptions) {
+    this.#options = options;
+    const { config, stateDir, documents, append, clock, log } = options;
     const { node } = config;
     this.#desk = new RuleDesk({
       ...{ rules: config.rules, scope: ruleScopeOf(config), timeZone: config.timeZone, stateDir, clock, log },
@@ -38,21 +46,24 @@ export class NodeRules {
         else documents.set(routes.alert, { node, rule }, alert);
       },
       record: (news, atMs) => append(recordOf(news), atMs),
-      tell: () => {},
+      tell: (news, atMs) => this.#outlets?.tell(messageOf(node, news, atMs)),
     });
   }
 
-  open(): Promise<void> {
-    return this.#desk.open();
+  async open(): Promise<void> {
+    const { config, clock, random, log } = this.#options;
+    this.#outlets = await AlertOutlets.open(config.alerts, { clock, random: random.fork('alerts'), log });
+    await this.#desk.open();
   }
 
-  close(): Promise<void> {
-    return this.#desk.close();
+  async close(): Promise<void> {
+    await this.#desk.close();
+    await this.#outlets?.close();
   }
 
   /** What went wrong, by cause. */
   drops(): Record<string, number> {
-    return this.#desk.drops();
+    return { ...this.#desk.drops(), ...this.#outlets?.drops() };
   }
 
   onReading(sensor: string, reading: SensorReading): void {
@@ -85,4 +96,9 @@ function recordOf(news: AlertNews): RecordFields {
   const common = { k: 'alert', r: rule, ev: kind, sev: severity, x: text };
   if (kind === 'clear') return { ...common, from: raisedAtMs, why: news.why };
   return { ...common, ...(Object.keys(values).length === 0 ? {} : { v: values }) };
+}
+
+function messageOf(node: string, news: AlertNews, atMs: number): AlertMessage {
+  const { kind: event, rule, alert } = news;
+  return { node, rule, event, atMs, ...alert, ...(news.kind === 'clear' ? { why: news.why } : {}) };
 }

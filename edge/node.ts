@@ -133,7 +133,7 @@ export class EdgeNode {
       },
     });
     this.#rules = new NodeRules({
-      ...{ config, stateDir, documents: this.#documents, clock, log },
+      ...{ config, stateDir, documents: this.#documents, clock, random, log },
       append: (fields, atMs) => this.#records.append(fields, atMs),
     });
     this.#cooling = new Cooling({

@@ -1,6 +1,7 @@
 import { z } from 'zod';
 import { type DeepReadonly, serviceSchema } from '../base/config.js';
 import { atMostKeys } from '../base/config-keys.js';
+import { WebhookConfig } from '../base/webhook.js';
 import { edgeUnit, Unit } from '../protocol/board.js';
 import { Id } from '../protocol/ids.js';
 import { inventoryFaults } from './inventory-check.js';
@@ -124,24 +125,9 @@ export const MonitorConfig = z
       .describe('brokers on boards of the inventory, restarted when they are down and systemd has given up'),
     sshKeyFile: z.string().min(1).max(4096).optional().describe("the monitor's private SSH key, mode 0600"),
     plan: PlanConfig.prefault({}),
-    webhook: z
-      .strictObject({
-        url: z
-          .url({ protocol: /^https?$/, error: 'allowed: an http or https address' })
-          .refine((url) => !hasCredentials(url), 'holds a password: write the whole address into a file, urlFile')
-          .optional()
-          .describe('address; visible to whoever reads this file'),
-        urlFile: z
-          .string()
-          .min(1)
-          .max(4096)
-          .optional()
-          .describe('file with the address instead, mode 0600; `user:password@` in it becomes basic authentication'),
-        timeoutMs: z.int().min(100).max(60_000).default(10_000).describe('longest wait for an answer'),
-      })
-      .refine(({ url, urlFile }) => (url === undefined) !== (urlFile === undefined), 'needs url or urlFile, not both')
-      .optional()
-      .describe('gets a POST with {node, rule, what, atMs, monitor} when a person is needed'),
+    webhook: WebhookConfig.optional().describe(
+      'gets a POST with {node, rule, what, atMs, monitor} when a person is needed',
+    ),
     timing: TimingConfig.prefault({}),
     logLevel: z.enum(['debug', 'info', 'warn', 'error', 'silent']).default('info'),
   })
@@ -153,12 +139,6 @@ export const MonitorConfig = z
     { when: () => true },
   );
 export type MonitorConfig = z.infer<typeof MonitorConfig>;
-
-function hasCredentials(text: string): boolean {
-  if (!URL.canParse(text)) return false;
-  const { username, password } = new URL(text);
-  return username !== '' || password !== '';
-}
 
 /** A whole file as the monitor reads it: `site` and `monitor`. */
 export const MonitorFile = serviceSchema({ monitor: MonitorConfig });

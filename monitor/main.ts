@@ -1,13 +1,14 @@
 import { join } from 'node:path';
 import type { Clock } from '../base/clock.js';
 import { type DeepReadonly, readSecretFile } from '../base/config.js';
-import { messageOf, OperationError } from '../base/errors.js';
+import { messageOf } from '../base/errors.js';
 import { Link } from '../base/link/link.js';
 import { bulkClientId, siteLinkOptions } from '../base/link/site-link.js';
 import type { Log } from '../base/log.js';
 import { Presence } from '../base/presence/presence.js';
 import type { Random } from '../base/random.js';
 import type { ServiceNotify } from '../base/service-notify.js';
+import { readWebhookUrl } from '../base/webhook.js';
 import type { MonitorFile } from './config.js';
 import { addressesOf, planEntriesOf, planTimingsOf, timingsOf } from './config.js';
 import { FrameWatch } from './frame-watch.js';
@@ -22,7 +23,7 @@ import type { PlanMode } from './plan/plan-step.js';
 import type { Restarter } from './restarter/restarter.js';
 import { SshRestarter } from './restarter/ssh-restarter.js';
 import { Supervisor } from './supervisor.js';
-import { Webhook } from './webhook.js';
+import { openWebhook } from './webhook.js';
 
 export type MonitorContext = {
   /** Ends the monitor gracefully. */
@@ -68,7 +69,14 @@ export async function runMonitor(file: DeepReadonly<MonitorFile>, context: Monit
   await presence.open();
   const store = await openStore(stateDir, clock, log);
   const memory = new MemoryFile(stateDir, clock);
-  const webhook = await openWebhook(config, { clock, random, log });
+  const webhook =
+    config.webhook === undefined
+      ? undefined
+      : openWebhook({
+          url: await readWebhookUrl(config.webhook),
+          timeoutMs: config.webhook.timeoutMs,
+          ...{ monitor: config.name, clock, random, log },
+        });
   const notices = new Notices({ link, monitor: config.name, log });
 
   const entries = planEntriesOf(config);
@@ -155,24 +163,6 @@ async function openRestarter(keyFile: string | undefined, clock: Clock): Promise
   // Without a key there are no boards, and nobody asks.
   const privateKey = keyFile === undefined ? '' : await readSecretFile(keyFile);
   return new SshRestarter({ privateKey, clock });
-}
-
-async function openWebhook(
-  { name, webhook }: DeepReadonly<MonitorFile['monitor']>,
-  parts: Pick<MonitorContext, 'clock' | 'random' | 'log'>,
-): Promise<Webhook | undefined> {
-  if (webhook === undefined) return undefined;
-  const { urlFile, timeoutMs } = webhook;
-  const text = urlFile === undefined ? (webhook.url ?? '') : await readSecretFile(urlFile);
-  if (/^https?:/i.test(text) && URL.canParse(text)) {
-    return new Webhook({ url: new URL(text), timeoutMs, monitor: name, ...parts });
-  }
-  throw new OperationError({
-    code: 'credentials-invalid',
-    op: 'read',
-    subject: `web hook's address in ${urlFile ?? 'webhook.url'}`,
-    message: 'it is no http or https address',
-  });
 }
 
 // A history that cannot be read or written is told; the fleet is supervised without it.

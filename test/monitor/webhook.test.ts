@@ -1,15 +1,16 @@
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
 import { afterEach, describe, expect, it, vi } from 'vitest';
 import { SimulatedClock, SystemClock } from '../../base/clock.js';
+import type { Delivery } from '../../base/delivery.js';
 import type { Log, LogFields } from '../../base/log.js';
 import { Random } from '../../base/random.js';
-import { Webhook } from '../../monitor/webhook.js';
+import { openWebhook } from '../../monitor/webhook.js';
 import type { Notice } from '../../protocol/status.js';
 
 type Hook = (request: IncomingMessage, response: ServerResponse, body: string) => void;
 
 const servers: Server[] = [];
-const hooks: Webhook[] = [];
+const hooks: Delivery<Notice>[] = [];
 const logged: { readonly message: string; readonly fields: LogFields | undefined }[] = [];
 const log: Log = logOf();
 
@@ -53,14 +54,18 @@ function notice(node: string): Notice {
   return { v: 1, node, rule: 'L4', what: 'given up, a person is needed', atMs: 1 };
 }
 
-function hookTo(url: string, clock: SimulatedClock | SystemClock = new SystemClock(), timeoutMs = 10_000): Webhook {
-  const hook = new Webhook({ url: new URL(url), timeoutMs, monitor: 'm1', clock, random: new Random('hook'), log });
+function hookTo(
+  url: string,
+  clock: SimulatedClock | SystemClock = new SystemClock(),
+  timeoutMs = 10_000,
+): Delivery<Notice> {
+  const hook = openWebhook({ url: new URL(url), timeoutMs, monitor: 'm1', clock, random: new Random('hook'), log });
   hooks.push(hook);
   return hook;
 }
 
 /** Lets the waits between tries pass without waiting for them. */
-async function sentOrGivenUp(hook: Webhook, clock: SimulatedClock, notices: number): Promise<void> {
+async function sentOrGivenUp(hook: Delivery<Notice>, clock: SimulatedClock, notices: number): Promise<void> {
   await vi.waitFor(
     async () => {
       clock.advance(60_000);
