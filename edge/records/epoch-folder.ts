@@ -17,18 +17,21 @@ export type RotReport = {
   readonly records: number;
 };
 
+const SegmentLine = z.object({
+  n: z.int().min(0),
+  first: z.int().min(1),
+  count: z.int().min(1),
+  t0: z.int().min(0),
+  t1: z.int().min(0),
+  // A line without it was written by a version that had no use for it: that segment is read instead.
+  prev: z.string().regex(/^([0-9a-f]{64})?$/),
+  hash: z.string().regex(/^[0-9a-f]{64}$/),
+  bytes: z.int().min(1),
+});
+
 const IndexLine = z.union([
-  z.object({
-    n: z.int().min(0),
-    first: z.int().min(1),
-    count: z.int().min(1),
-    t0: z.int().min(0),
-    t1: z.int().min(0),
-    // A line without it was written by a version that had no use for it: that segment is read instead.
-    prev: z.string().regex(/^([0-9a-f]{64})?$/),
-    hash: z.string().regex(/^[0-9a-f]{64}$/),
-    bytes: z.int().min(1),
-  }),
+  SegmentLine,
+  z.object({ rotten: SegmentLine }),
   z.object({
     expired: z.int().min(1),
     seg: z.int().min(0).optional(),
@@ -162,6 +165,7 @@ export class EpochFolder {
       if (meta !== undefined) this.#segments.push(meta);
     }
     this.#noteMissing(known, names, reports);
+    for (const meta of known.values()) this.#noteRottenTail(meta);
     for (const name of names.filter((file) => /^\d{8}\.jsonl$/.test(file)).sort()) {
       await this.#closeLeftOpen(name, reports);
     }
@@ -262,9 +266,17 @@ export class EpochFolder {
       const parsed = IndexLine.safeParse(parseOrUndefined(line));
       if (!parsed.success) continue;
       if ('expired' in parsed.data) this.#noteExpired(parsed.data);
+      else if ('rotten' in parsed.data) this.#noteRottenTail(parsed.data.rotten);
       else known.set(parsed.data.n, parsed.data);
     }
     return known;
+  }
+
+  // Its number and hash were published: the next segment closed must not be given them.
+  #noteRottenTail(meta: SegmentMeta): void {
+    const isHeld = this.#segments.some(({ n }) => n === meta.n);
+    const isExpired = meta.first + meta.count - 1 <= this.#expiredSeq;
+    if (!isHeld && !isExpired && meta.n > (this.#rottenTail?.n ?? -1)) this.#rottenTail = meta;
   }
 
   #noteExpired({ expired, seg, hash }: { expired: number; seg?: number | undefined; hash?: string | undefined }): void {
@@ -317,6 +329,8 @@ export class EpochFolder {
 
   #buildIndex(): string {
     const lines = this.#segments.map((segment) => JSON.stringify(segment));
+    const rotten = this.#rottenTail;
+    if (rotten !== undefined && rotten === this.#last) lines.push(JSON.stringify({ rotten }));
     if (this.#expiredSeq > 0) lines.unshift(JSON.stringify({ expired: this.#expiredSeq, ...this.#expiredTail }));
     return lines.map((line) => `${line}\n`).join('');
   }

@@ -120,6 +120,31 @@ describe('RecordLog', () => {
     expect(log.segmentsOf(epoch)).toMatchObject([{ n: 1, prev: closed?.hash }]);
   });
 
+  it('goes on behind a last segment that is rotten in later lives too: its number and its hash are not given again', async () => {
+    const first = await openLog();
+    await appendMany(first, 300);
+    await first.flush();
+    const epoch = first.liveEpoch ?? '';
+    const [closed] = first.segmentsOf(epoch);
+    const [folder = ''] = await epochFolders();
+    const rotten = async (log: RecordLog, n: number) => {
+      await truncate(join(folder, `0000000${n}.jsonl.gz`), 100);
+      expect(await log.readSegment(epoch, n)).toBeUndefined();
+      await log.close();
+    };
+    await rotten(first, 0);
+    const second = await openLog();
+    const [next] = second.segmentsOf(epoch);
+    expect(next).toMatchObject({ n: 1, prev: closed?.hash });
+    await rotten(second, 1);
+    for (let life = 3; life < 5; life++) {
+      const log = await openLog();
+      expect(log.extents()[0]).toMatchObject({ epoch, segments: 2, hash: next?.hash, seq: 301, tail: { seg: 1 } });
+      expect(log.counters()).toMatchObject({ rottenFiles: 0 });
+      await log.close();
+    }
+  });
+
   it('has a record in its file before the append resolves', async () => {
     const log = await openLog();
     await log.append(track(1));
