@@ -1,5 +1,6 @@
 import { existsSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
+import { isDeepStrictEqual } from 'node:util';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { parseJson } from '../../protocol/codec.js';
 import type { Cut } from '../../protocol/query.js';
@@ -170,6 +171,7 @@ describe('a byte that turned over in a stored segment', () => {
 // What polls would find in their own time a person finds out now: they ask each other once in ten minutes here.
 describe('a byte that turned over while its node runs, and a person who wants to be sure', () => {
   let rotting: RottingFleet;
+  let wasFull = false;
 
   beforeAll(async () => {
     rotting = await RottingFleet.open({ pollMs: 600_000 });
@@ -179,34 +181,59 @@ describe('a byte that turned over while its node runs, and a person who wants to
     await rotting?.close();
   }, 150_000);
 
-  /** All replicas agree; whether they have read again for it. */
-  async function agree(...args: string[]): Promise<unknown> {
-    const { code, answer } = await rotting.query(...args);
-    const told = { code, count: field(answer, 'count'), complete: field(answer, 'complete') };
-    expect(told).toEqual({ code: 0, count: 3 * 601, complete: true });
-    expect(field(answer, 'replicas')).toEqual(NODES);
-    return answer;
+  /**
+   * Asks until all replicas agree so: on a loaded machine one may be overloaded for a while. No answer on the way is wrong.
+   * @returns who was found rotten.
+   */
+  async function agree(confidence: 'confirmed' | 'verified', ...args: string[]): Promise<string[]> {
+    const rotten = new Set<string>();
+    const untilMs = Date.now() + 90_000;
+    for (;;) {
+      const { code, answer } = await rotting.query(...args);
+      // The heads a question follows may be ten seconds old at first.
+      const isFull = field(answer, 'complete') === true && field(answer, 'count') === 3 * 601;
+      if (field(answer, 'complete') === true && wasFull) expect(field(answer, 'count')).toBe(3 * 601);
+      wasFull ||= isFull;
+      const checked = field(answer, 'checked');
+      for (const one of Array.isArray(checked) ? checked : []) {
+        if (field(one, 'rotten') !== 0) rotten.add(String(field(one, 'node')));
+      }
+      const isWhole = code === 0 && isFull && isDeepStrictEqual(field(answer, 'replicas'), NODES);
+      if (isWhole && field(answer, 'confidence') === confidence) return [...rotten];
+      if (Date.now() > untilMs) throw new Error(`${JSON.stringify(answer)}\n${rotting.site.said()}`);
+      await new Promise((done) => setTimeout(done, 1_000));
+    }
   }
 
   it('costs no answer, is found and mended by a query that reads again, and all agree afterwards', {
     timeout: TIMEOUT_MS,
   }, async () => {
-    expect(field(await agree(), 'confidence')).toBe('confirmed');
+    await agree('confirmed');
     const path = rotting.copyOf('cam2', 'cam1', 0);
     flip(path);
-    // What was read and checked before is in memory; what is read now is checked. Neither shows the byte.
-    await agree();
-    const verified = await agree('--verify');
-    expect(field(verified, 'confidence')).toBe('verified');
-    const clean = (node: string) => ({ node, segments: 6, rotten: 0, mended: 0 });
-    expect(field(verified, 'checked')).toEqual([
-      clean('cam1'),
-      { node: 'cam2', segments: 6, rotten: 1, mended: 1 },
-      clean('cam3'),
-    ]);
+    // What was read and checked before is in memory: it does not show the byte.
+    expect(await agree('confirmed')).toEqual([]);
+    expect(await agree('verified', '--verify')).toEqual(['cam2']);
     expect(readFileSync(path)).toEqual(readFileSync(rotting.copyOf('cam3', 'cam1', 0)));
     await until('cam2 says so', () => rotting.fleet.state('cam2')?.mended === 1, 40_000);
     expect(rotting.fleet.state('cam2')?.counters.rot).toBe(1);
-    expect(field(await agree(), 'confidence')).toBe('confirmed');
+    expect(await agree('verified', '--verify')).toEqual([]);
+    expect(await agree('confirmed')).toEqual([]);
+  });
+
+  it('is mended in its own log too, from what others hold of it', { timeout: TIMEOUT_MS }, async () => {
+    const own = rotting.ownSegment('cam1', 1);
+    flip(own);
+    expect(await agree('verified', '--verify')).toEqual(['cam1']);
+    expect(existsSync(`${own}.rot`)).toBe(true);
+    await until('cam1 says so', () => rotting.fleet.state('cam1')?.mended === 1, 40_000);
+    await rotting.fleet.converged(NODES, rotting.cut, 40_000);
+    // The next life of it closes what this one left open, behind a segment that is not in its log any more.
+    await rotting.fleet.kill('cam1');
+    rotting.fleet.start('cam1', { pollMs: 600_000 });
+    await rotting.neverWrong('cam1', 'cam1 is back', () => rotting.fleet.state('cam1')?.state === 'active');
+    await rotting.fleet.converged(NODES, rotting.cut, 40_000);
+    expect(await agree('verified', '--verify')).toEqual([]);
+    for (const node of NODES) expect(rotting.fleet.state(node)?.counters.forks).toBe(0);
   });
 });
