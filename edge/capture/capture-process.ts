@@ -1,9 +1,10 @@
-import { type ChildProcessByStdio, spawn } from 'node:child_process';
+import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import type { Readable } from 'node:stream';
 import { stripVTControlCharacters } from 'node:util';
 import type { Clock } from '../../base/clock.js';
-import { OperationError, systemCodeOf } from '../../base/errors.js';
+import { InvariantError, OperationError, systemCodeOf } from '../../base/errors.js';
+import { type CapturePipe, openCapturePipe } from './capture-pipe.js';
 import { STDERR_TAIL_BYTES, STOP_GRACE_MS } from './limits.js';
 import { PipeReader } from './pipe-reader.js';
 
@@ -20,8 +21,6 @@ export type CaptureProcessOptions = {
 /** How a program ended: its exit code, or the signal that ended it. */
 export type ProcessEnd = { readonly code: number | null; readonly signal: NodeJS.Signals | null };
 
-type Child = ChildProcessByStdio<null, Readable, Readable>;
-
 /**
  * One capture program: its standard output as bytes, the tail of its standard error, and its end. Started from argv,
  * never by a shell. It ends with us: `stop` ends it; when our process exits it is killed; when our process is killed
@@ -29,17 +28,17 @@ type Child = ChildProcessByStdio<null, Readable, Readable>;
  */
 export class CaptureProcess {
   readonly stdout: PipeReader;
-  readonly #child: Child;
+  readonly #child: ChildProcess;
   readonly #clock: Clock;
   readonly #ended: Promise<ProcessEnd>;
   readonly #onOurExit: () => void;
   #isEnded = false;
   #stderr = '';
 
-  private constructor(child: Child, clock: Clock) {
+  private constructor(child: ChildProcess, stdout: PipeReader, clock: Clock) {
     this.#child = child;
     this.#clock = clock;
-    this.stdout = new PipeReader(child.stdout);
+    this.stdout = stdout;
     this.#onOurExit = () => child.kill('SIGKILL');
     process.once('exit', this.#onOurExit);
     this.#ended = new Promise((resolve) => {
@@ -49,20 +48,24 @@ export class CaptureProcess {
         resolve({ code, signal });
       });
     });
-    child.stderr.on('data', (chunk: Buffer) => {
+    child.stderr?.on('data', (chunk: Buffer) => {
       this.#stderr = (this.#stderr + chunk.toString('utf8')).slice(-STDERR_TAIL_BYTES);
     });
     // A broken pipe to a dying child is its end, which `exit` reports.
-    child.stderr.on('error', () => {});
+    child.stderr?.on('error', () => {});
     child.on('error', () => {});
   }
 
   /** @throws OperationError `missing-program`, `camera-refused` (it may not be started). */
   static async start(options: CaptureProcessOptions): Promise<CaptureProcess> {
-    const child = spawn(options.program, [...options.args], { stdio: ['ignore', 'pipe', 'pipe'], shell: false });
+    const pipe = await openCapturePipe(options.clock);
     try {
+      const child = spawnWith(pipe, options);
+      const stdout = pipe?.reader ?? readerOf(child.stdout);
       await once(child, 'spawn');
+      return new CaptureProcess(child, stdout, options.clock);
     } catch (error) {
+      pipe?.reader.destroy();
       const missing = systemCodeOf(error) === 'ENOENT';
       throw new OperationError({
         code: missing ? 'missing-program' : 'camera-refused',
@@ -73,8 +76,10 @@ export class CaptureProcess {
         transient: true,
         cause: error,
       });
+    } finally {
+      // The program has a copy; while ours is open, its end would not be the end of the stream.
+      pipe?.programEnd.destroy();
     }
-    return new CaptureProcess(child, options.clock);
   }
 
   get pid(): number | undefined {
@@ -96,14 +101,14 @@ export class CaptureProcess {
 
   /** Ends the program: SIGTERM, after a grace SIGKILL. Idempotent; resolves when it is gone. */
   async stop(): Promise<void> {
-    if (this.#isEnded) return;
     // First the pipe: a program that sleeps in a write to it would not see a signal it handles.
-    this.#child.stdout.destroy();
+    this.stdout.destroy();
+    if (this.#isEnded) return;
     this.#child.kill('SIGTERM');
     const cancel = this.#clock.after(STOP_GRACE_MS, () => this.#child.kill('SIGKILL'));
     await this.#ended;
     cancel();
-    this.#child.stderr.destroy();
+    this.#child.stderr?.destroy();
   }
 }
 
@@ -111,4 +116,18 @@ export class CaptureProcess {
 export function describeEnd(end: ProcessEnd, lastWords: string): string {
   const how = end.signal === null ? `exit code ${end.code}` : `ended by ${end.signal}`;
   return lastWords === '' ? how : `${how} (${lastWords})`;
+}
+
+function spawnWith(pipe: CapturePipe | undefined, { program, args }: CaptureProcessOptions): ChildProcess {
+  const stdout = pipe?.programEnd ?? 'pipe';
+  return spawn(program, [...args], { stdio: ['ignore', stdout, 'pipe'], shell: false });
+}
+
+function readerOf(stdout: Readable | null): PipeReader {
+  if (stdout === null) throw new InvariantError('a program without our pipe has one of its own');
+  const reader = new PipeReader(stdout);
+  stdout.on('data', (chunk: Uint8Array) => {
+    if (!reader.push(chunk)) stdout.pause();
+  });
+  return reader;
 }

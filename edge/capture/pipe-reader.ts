@@ -1,85 +1,116 @@
-import type { Readable } from 'node:stream';
+/** Where the bytes come from; told to go on once there is room for more. */
+export type PipeSource = {
+  resume(): unknown;
+  destroy(): unknown;
+  on(event: 'end' | 'close', listener: () => void): unknown;
+  on(event: 'error', listener: (error: Error) => void): unknown;
+};
+
+/** What one `fill` waits for. */
+type Pending = {
+  readonly into: Uint8Array;
+  filled: number;
+  readonly resolve: (filled: number) => void;
+  readonly reject: (error: unknown) => void;
+};
+
+const NOTHING = new Uint8Array(0);
+const PORTION_BYTES = 16 * 1024;
 
 /**
  * Reads a stream of bytes in the portions the reader wants, and no faster: what is not read stays in the pipe and
  * holds the writer back. One read at a time.
  */
 export class PipeReader {
-  readonly #stream: Readable;
-  #rest: Uint8Array = new Uint8Array(0);
+  readonly #source: PipeSource;
+  #rest: Uint8Array = NOTHING;
+  #pending: Pending | undefined;
   #ended = false;
   #error: Error | undefined;
-  #wake: () => void = () => {};
 
-  constructor(stream: Readable) {
-    this.#stream = stream;
-    stream.on('readable', () => this.#wake());
-    stream.once('end', () => this.#finish());
-    stream.once('close', () => this.#finish());
-    stream.once('error', (error) => {
+  constructor(source: PipeSource) {
+    this.#source = source;
+    source.on('end', () => this.#finish());
+    source.on('close', () => this.#finish());
+    source.on('error', (error) => {
       this.#error = error;
       this.#finish();
     });
   }
 
   /**
-   * Fills `into` from the stream.
+   * Takes the next bytes of the source, which leaves them as they are until it is resumed.
+   * @returns false: no more until then.
+   */
+  push(bytes: Uint8Array): boolean {
+    this.#rest = bytes;
+    this.#pump();
+    return this.#pending !== undefined;
+  }
+
+  /**
+   * Fills `into` from the stream; nothing is written into it once the promise is settled.
    * @returns the bytes written into it; fewer than its length only if the stream ended.
    * @throws the signal's reason, or the stream's error.
    */
   async fill(into: Uint8Array, signal: AbortSignal): Promise<number> {
-    let filled = 0;
-    while (filled < into.byteLength) {
-      const chunk = await this.#next(signal);
-      if (chunk === undefined) break;
-      const taken = Math.min(chunk.byteLength, into.byteLength - filled);
-      into.set(taken === chunk.byteLength ? chunk : chunk.subarray(0, taken), filled);
-      filled += taken;
-      this.#rest = chunk.subarray(taken);
+    signal.throwIfAborted();
+    let onAbort = () => {};
+    try {
+      return await new Promise<number>((resolve, reject) => {
+        onAbort = () => this.#settle(() => reject(signal.reason));
+        signal.addEventListener('abort', onAbort, { once: true });
+        this.#pending = { into, filled: 0, resolve, reject };
+        this.#pump();
+        if (this.#pending !== undefined) this.#source.resume();
+      });
+    } finally {
+      signal.removeEventListener('abort', onAbort);
     }
-    return filled;
   }
 
   /** Everything to the end of the stream, or undefined once it is more than `bytesMax`. @throws as `fill`. */
   async all(bytesMax: number, signal: AbortSignal): Promise<Uint8Array | undefined> {
-    const chunks: Uint8Array[] = [];
+    const portions: Uint8Array[] = [];
     let length = 0;
     for (;;) {
-      const chunk = await this.#next(signal);
-      if (chunk === undefined) return Buffer.concat(chunks, length);
-      this.#rest = new Uint8Array(0);
-      length += chunk.byteLength;
+      const portion = new Uint8Array(PORTION_BYTES);
+      const filled = await this.fill(portion, signal);
+      length += filled;
       if (length > bytesMax) return undefined;
-      chunks.push(chunk);
+      portions.push(portion.subarray(0, filled));
+      if (filled < PORTION_BYTES) return Buffer.concat(portions, length);
     }
   }
 
-  async #next(signal: AbortSignal): Promise<Uint8Array | undefined> {
-    if (this.#rest.byteLength > 0) return this.#rest;
-    for (;;) {
-      signal.throwIfAborted();
-      if (this.#error !== undefined) throw this.#error;
-      const chunk: unknown = this.#stream.read();
-      if (chunk instanceof Uint8Array) return chunk;
-      if (this.#ended) return undefined;
-      await this.#readable(signal);
-    }
+  /** Ends the stream from this side: the writer's next write fails. Idempotent. */
+  destroy(): void {
+    this.#source.destroy();
   }
 
-  #readable(signal: AbortSignal): Promise<void> {
-    return new Promise((resolve) => {
-      const done = () => {
-        signal.removeEventListener('abort', done);
-        this.#wake = () => {};
-        resolve();
-      };
-      this.#wake = done;
-      signal.addEventListener('abort', done, { once: true });
-    });
+  #pump(): void {
+    const pending = this.#pending;
+    if (pending === undefined) return;
+    const error = this.#error;
+    if (error !== undefined) {
+      this.#settle(() => pending.reject(error));
+      return;
+    }
+    const taken = Math.min(this.#rest.byteLength, pending.into.byteLength - pending.filled);
+    pending.into.set(this.#rest.subarray(0, taken), pending.filled);
+    pending.filled += taken;
+    this.#rest = taken === this.#rest.byteLength ? NOTHING : this.#rest.subarray(taken);
+    const isFull = pending.filled === pending.into.byteLength;
+    if (isFull || this.#ended) this.#settle(() => pending.resolve(pending.filled));
+  }
+
+  #settle(tell: () => void): void {
+    this.#pending = undefined;
+    tell();
   }
 
   #finish(): void {
     this.#ended = true;
-    this.#wake();
+    this.#pump();
   }
 }
