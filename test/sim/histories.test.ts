@@ -1,22 +1,62 @@
 import { describe, expect, it } from 'vitest';
 import { commandFor, nodesOf } from './campaign.js';
-import { runHistory } from './history.js';
+import { type HistoryOptions, runHistory } from './history.js';
 import { type ReplicaKind, recordScenario } from './records/record-scenario.js';
 import { ABLATIONS } from './records/reference-replica.js';
 import { CORE_KIND, CORE_RULES, type CoreRule, coreKind, referenceKind } from './records/replica-kinds.js';
 
 const STEPS = 40;
 
-/** What each rule around the core holds up, and a seed that shows it, from which on is looked. */
-const HELD_UP: Readonly<Record<CoreRule, { readonly invariant: string; readonly fromSeed: number }>> = {
+type HeldUp = {
+  readonly invariant: string;
+  /** Looked at from here on, in histories of 40 s with 3 nodes where nothing else is said. */
+  readonly fromSeed: number;
+  readonly history?: Partial<HistoryOptions>;
+};
+
+/** What each rule around the core holds up, and a seed that shows it. */
+const HELD_UP: Readonly<Record<CoreRule, HeldUp>> = {
   'the token is handed on': { invariant: 'I6 a reader never sees less', fromSeed: 5 },
   'what is lacking is named': { invariant: 'I7 what an answer lacks it names', fromSeed: 34 },
   'answers are of the prefix at the cut': { invariant: 'I8 one cut has one answer', fromSeed: 1 },
   'who is syncing answers nothing': { invariant: 'I20 who lacks much answers nothing', fromSeed: 8 },
   'times within an epoch never fall': { invariant: 'I16 seq orders, whatever clocks do', fromSeed: 29 },
   'what the disk refused is not a record': { invariant: 'I15 nothing durable goes silently', fromSeed: 55 },
+  'acknowledged is what another holds': { invariant: 'I1 no acknowledged record is lost', fromSeed: 14 },
+  // A cloned card: a board that goes by the writer's name says that it has nothing of what the writer has.
+  'what was given up is told': {
+    invariant: 'I5 converges',
+    fromSeed: 680,
+    history: { steps: 120, nodes: 2 },
+  },
+  'heads and what was given up are on the disk': { invariant: 'I14 first never falls', fromSeed: 38 },
+  'who is asked gives what it has': { invariant: 'I5 converges', fromSeed: 2 },
 };
 const SEEDS_MAX = 80;
+
+/** Histories that broke an invariant once, with as few of their faults as it took. */
+const MENDED: readonly { readonly about: string; readonly history: HistoryOptions }[] = [
+  {
+    about: 'below a segment that rots while two halves are apart and nobody else has it',
+    history: { seed: 2001, steps: 60, nodes: 4, only: [2, 7, 13] },
+  },
+  {
+    about: 'when a board that goes by the name of a writer says that it has nothing',
+    history: { seed: 680, steps: 120, nodes: 2, only: [10, 15, 17, 18, 27, 28, 33, 34, 36, 37, 38] },
+  },
+  {
+    about: 'when holders have records of a clock that was never set',
+    history: { seed: 171, steps: 120, nodes: 6, only: [18, 22, 30, 33, 34, 54, 56, 57] },
+  },
+  {
+    about: 'when a card is rolled back to before its retention',
+    history: { seed: 587, steps: 120, nodes: 6, only: [6, 7] },
+  },
+  {
+    about: 'when a disk refuses to keep what was given up, and its board dies then',
+    history: { seed: 101, steps: 120, nodes: 8, only: [25, 26, 28, 32, 40, 42, 43, 49, 50, 51, 52, 53, 54, 55] },
+  },
+];
 
 /** What was broken in some histories, each with the command that shows it. */
 function broken(kind: ReplicaKind, seeds: number, steps: number): string[] {
@@ -35,12 +75,11 @@ describe('histories of the real core', () => {
     expect(broken(CORE_KIND, 20, 30)).toEqual([]);
   }, 240_000);
 
-  it('come right below a segment that rots while two halves are apart and nobody else has it', () => {
-    const options = { seed: 2001, steps: 60, nodes: 4, only: [2, 7, 13] };
-    const { faults, violations } = runHistory(recordScenario(CORE_KIND), options);
+  it.each(MENDED)('come right $about', ({ history }) => {
+    const { faults, violations } = runHistory(recordScenario(CORE_KIND), history);
     expect(violations).toEqual([]);
-    expect(faults.get('flipped-bit')).toBe(1);
-  }, 60_000);
+    expect([...faults.values()].reduce((sum, times) => sum + times, 0)).toBeGreaterThan(0);
+  });
 
   it('are the same for the same seed', () => {
     const run = () => runHistory(recordScenario(CORE_KIND), { seed: 7, steps: 20, nodes: 4 });
@@ -53,10 +92,10 @@ describe('histories of the real core without a rule around it', () => {
   it.each(CORE_RULES)(
     'break what it holds up: "%s"',
     (rule) => {
-      const { invariant, fromSeed } = HELD_UP[rule];
+      const { invariant, fromSeed, history } = HELD_UP[rule];
       const scenario = recordScenario(coreKind(rule));
       const isBroken = (seed: number) =>
-        runHistory(scenario, { seed, steps: STEPS, nodes: 3 }).violations.some(
+        runHistory(scenario, { seed, steps: STEPS, nodes: 3, ...history }).violations.some(
           (violation) => violation.invariant === invariant,
         );
       const seeds = Array.from({ length: SEEDS_MAX }, (_, i) => fromSeed + i);

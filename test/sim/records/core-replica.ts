@@ -35,6 +35,9 @@ const CLOSE_MS = 30_000;
 /** Own segments kept retained in the broker. */
 const WINDOW = 8;
 
+/** Both say what was given up. */
+const HEADS_ON_DISK = 'heads and what was given up are on the disk';
+
 /** A replica that lacks more answers nothing. */
 export const SYNCING_RECORDS = 48;
 
@@ -139,7 +142,9 @@ export class CoreReplica implements ObservedReplica {
   }
 
   get acknowledged(): number {
-    return this.#live === undefined ? 0 : this.core.acked(this.#live.epoch);
+    if (this.#live === undefined) return 0;
+    const isOwnEnough = this.#without.has('acknowledged is what another holds');
+    return isOwnEnough ? this.core.ownLength(this.#live.epoch) : this.core.acked(this.#live.epoch);
   }
 
   append(content: string): number | undefined {
@@ -234,6 +239,7 @@ export class CoreReplica implements ObservedReplica {
         this.#later(() => this.#hear({ type: 'synced', mark: effect.mark, ok: succeeds(() => this.#files.sync()) }));
         return;
       case 'saveHead':
+        if (this.#without.has(HEADS_ON_DISK)) return;
         succeeds(() => this.#files.saveHead(effect.head));
         return;
       case 'saveSegment':
@@ -260,9 +266,13 @@ export class CoreReplica implements ObservedReplica {
       case 'serve':
         this.#serve(effect);
         return;
-      case 'frontier':
-        this.#say(`log/${node}/frontier`, effect.frontier, 50 + 40 * effect.frontier.f.length);
+      case 'frontier': {
+        const { gone = [], ...frontier } = effect.frontier;
+        const isTold = gone.length > 0 && !this.#without.has('what was given up is told');
+        const bytes = 50 + 40 * (frontier.f.length + gone.length);
+        this.#say(`log/${node}/frontier`, isTold ? effect.frontier : frontier, bytes);
         return;
+      }
       case 'poll':
         this.#say(`to/${effect.to}/poll/${node}`, effect.poll, 200);
         return;
@@ -307,7 +317,9 @@ export class CoreReplica implements ObservedReplica {
   }
 
   #expire({ node, epoch, first }: Extract<ReplicaEffect, { type: 'expire' }>): void {
-    if (succeeds(() => this.#files.expire(node, epoch, first))) this.#firstOnDisk.set(`${node}/${epoch}`, first);
+    const isLeft = this.#without.has(HEADS_ON_DISK);
+    if (isLeft || succeeds(() => this.#files.expire(node, epoch, first)))
+      this.#firstOnDisk.set(`${node}/${epoch}`, first);
     else this.#later(() => this.#hear({ type: 'expireFailed', node, epoch }));
   }
 
@@ -340,7 +352,7 @@ export class CoreReplica implements ObservedReplica {
   #serve({ to, need, pieces, first }: Extract<ReplicaEffect, { type: 'serve' }>): void {
     const { id, of, e } = need;
     const messages: Omit<FillMessage, 'fill'>[] = [];
-    for (const piece of pieces) {
+    for (const piece of this.#without.has('who is asked gives what it has') ? [] : pieces) {
       if (!('n' in piece)) {
         messages.push({ lines: this.#linesOf(of, e, piece.from, piece.to) });
         continue;

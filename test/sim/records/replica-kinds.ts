@@ -12,6 +12,10 @@ export const CORE_RULES = [
   'who is syncing answers nothing',
   'times within an epoch never fall',
   'what the disk refused is not a record',
+  'acknowledged is what another holds',
+  'what was given up is told',
+  'heads and what was given up are on the disk',
+  'who is asked gives what it has',
 ] as const;
 export type CoreRule = (typeof CORE_RULES)[number];
 
