@@ -3,6 +3,7 @@ import { serviceSchema } from '../base/config.js';
 import { atMostKeys } from '../base/config-keys.js';
 import { Id } from '../protocol/ids.js';
 import { SourceConfig } from './capture/config.js';
+import { HomeAssistantConfig } from './home-assistant/config.js';
 import { AlertsConfig } from './rules/alert-outlets.js';
 import { RULES_MAX, RuleConfig, TimeZone } from './rules/config.js';
 import { SensorConfig } from './sensing/config.js';
@@ -167,6 +168,9 @@ export const EdgeConfig = z.strictObject({
     .describe('by rule id, its topic level: alerts raised by what the node sees and reads'),
   alerts: AlertsConfig.prefault({}),
   timeZone: TimeZone.optional().describe("of hours and schedules in rules; absent: the machine's own"),
+  homeAssistant: HomeAssistantConfig.optional().describe(
+    'present, be it empty (`homeAssistant: {}`): the node announces itself to Home Assistant by MQTT discovery',
+  ),
   cameraEvents: z.boolean().default(false).describe('also publish each track event on camera/<camera>/event'),
   records: RecordsConfig.prefault({}),
   replica: ReplicaConfig.prefault({}),

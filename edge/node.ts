@@ -1,5 +1,6 @@
 import { availableParallelism } from 'node:os';
 import type { Clock } from '../base/clock.js';
+import { CommandServer } from '../base/command/command-server.js';
 import type { DeepReadonly } from '../base/config.js';
 import { isErrorCode, messageOf, OperationError } from '../base/errors.js';
 import type { Link } from '../base/link/link.js';
@@ -12,7 +13,7 @@ import type { Random } from '../base/random.js';
 import type { ServiceNotify } from '../base/service-notify.js';
 import { routes } from '../protocol/routes.js';
 import { type Beat, SCHEMA_MINOR } from '../protocol/status.js';
-import { CommandServer } from './command/command-server.js';
+import { type CommandRequest, parseCommand } from './command/command-verbs.js';
 import { NodeCommands } from './command/node-commands.js';
 import type { EdgeConfig } from './config.js';
 import { isClockSynchronised } from './health/clock-sync.js';
@@ -20,6 +21,8 @@ import { Cooling } from './health/cooling-loop.js';
 import { HealthFile, type NodePulse } from './health/health-file.js';
 import { HealthReporter } from './health/health-reporter.js';
 import { WatchdogFeed } from './health/watchdog-feed.js';
+import { HassAnnouncer } from './home-assistant/announcer.js';
+import { subjectOf } from './home-assistant/node-subject.js';
 import { NodeRecords } from './node-records.js';
 import { NodeRules } from './node-rules.js';
 import { detectorCount } from './process/detector-count.js';
@@ -70,8 +73,9 @@ export class EdgeNode {
   readonly #cooling: Cooling;
   readonly #sensors: SensorDesk;
   readonly #rules: NodeRules;
+  readonly #hass: HassAnnouncer;
   readonly #commands: NodeCommands;
-  readonly #commandServer: CommandServer;
+  readonly #commandServer: CommandServer<CommandRequest>;
   readonly #healthFile: HealthFile | undefined;
   readonly #watchdog: WatchdogFeed;
   readonly #boards: ReadonlyMap<string, CameraBoard>;
@@ -132,6 +136,10 @@ export class EdgeNode {
         this.#rules.onReading(sensor, reading);
       },
     });
+    this.#hass = new HassAnnouncer({
+      ...{ node: config.node, stateDir, isOn: config.homeAssistant !== undefined },
+      ...{ link, documents: this.#documents, clock, random, log },
+    });
     this.#rules = new NodeRules({
       ...{ config, stateDir, documents: this.#documents, clock, random, log },
       append: (fields, atMs) => this.#records.append(fields, atMs),
@@ -171,7 +179,9 @@ export class EdgeNode {
     });
     this.#commandServer = new CommandServer({
       link,
-      node: config.node,
+      recipient: config.node,
+      parse: parseCommand,
+      isClockSet: isClockSynchronised,
       clock,
       log,
       sid: () => presence.session.sid,
@@ -187,6 +197,7 @@ export class EdgeNode {
   async open(): Promise<void> {
     await this.#records.open();
     await this.#rules.open();
+    await this.#hass.open();
     this.#showInfo();
     for (const board of this.#boards.values()) {
       const { clock } = this.#options;
@@ -218,6 +229,7 @@ export class EdgeNode {
     await this.#sensors.close();
     this.#watchdog.close();
     await this.#rules.close();
+    await this.#hass.close();
     this.#endOpenTracks();
     await this.#records.close();
     this.#documents.close();
@@ -250,6 +262,7 @@ export class EdgeNode {
       case 'ready':
         this.#model = { ...report.model, labels: report.labels };
         this.#showInfo();
+        this.#hass.tell(subjectOf(this.#options.config, this.#options.link.root, this.#options.version, report.labels));
         return;
       case 'failed':
         this.#onVisionFailed(report);
@@ -415,6 +428,7 @@ export class EdgeNode {
         ...this.#commandServer.counters(),
         ...sensorDrops(this.#sensors.counters()),
         ...this.#rules.drops(),
+        ...this.#hass.counters(),
       }),
     };
   }

@@ -168,7 +168,17 @@ export type Fill = z.infer<typeof Fill>;
 export const Command = z.object({
   v: V,
   id: z.string().min(1).max(64),
-  sid: z.string().min(1).max(64).describe('session of the target the caller saw; another one answers stale-session'),
+  sid: z
+    .string()
+    .min(1)
+    .max(64)
+    .optional()
+    .describe(
+      'session of the target the caller saw; another one answers stale-session. Needed unless `untilMs` is given',
+    ),
+  untilMs: TimeMs.optional().describe(
+    'instead of, or beside `sid`: wall clock after which it is not begun any more, at most a minute ahead',
+  ),
   args: z.record(z.string(), z.unknown()).default({}),
 });
 export type Command = z.infer<typeof Command>;

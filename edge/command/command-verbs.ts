@@ -1,6 +1,6 @@
 import { z } from 'zod';
-import { describeFaults } from '../../base/config-problem.js';
-import { schemaTree } from '../../base/config-schema.js';
+import { describeArgs } from '../../base/command/command-args.js';
+import type { ParsedCommand } from '../../base/command/command-desk.js';
 import { Id } from '../../protocol/ids.js';
 
 // A day of holiday and no more than a week: what is forgotten must end by itself.
@@ -41,26 +41,16 @@ const Request = z.discriminatedUnion('verb', [
 /** A command that makes sense, defaults filled in. */
 export type CommandRequest = z.infer<typeof Request>;
 
-export type ParsedCommand =
-  | { readonly ok: true; readonly request: CommandRequest }
-  | { readonly ok: false; readonly code: 'unknown-verb' | 'bad-args'; readonly message: string };
-
 /** Reads a command. A refusal tells every fault, with what is allowed. */
-export function parseCommand(verb: string, args: unknown): ParsedCommand {
+export function parseCommand(verb: string, args: unknown): ParsedCommand<CommandRequest> {
   if (!isVerb(verb)) {
     return { ok: false, code: 'unknown-verb', message: `${verb} is no command; allowed: ${VERBS.join(', ')}` };
   }
   const parsed = Request.safeParse({ verb, args });
   if (parsed.success) return { ok: true, request: parsed.data };
-  return { ok: false, code: 'bad-args', message: faultsOf(COMMAND_ARGS[verb], args) };
+  return { ok: false, code: 'bad-args', message: describeArgs(COMMAND_ARGS[verb], args) };
 }
 
 function isVerb(verb: string): verb is Verb {
   return Object.hasOwn(COMMAND_ARGS, verb);
-}
-
-function faultsOf(schema: z.ZodType, args: unknown): string {
-  const issues = schema.safeParse(args).error?.issues ?? [];
-  const faults = describeFaults(issues, args, schemaTree(schema));
-  return faults.map(({ path, message }) => (path.length === 0 ? message : `${path.join('.')}: ${message}`)).join('; ');
 }

@@ -1,4 +1,5 @@
 import type { Clock } from '../../base/clock.js';
+import type { CommandAnswer } from '../../base/command/command-desk.js';
 import type { DeepReadonly } from '../../base/config.js';
 import type { Log } from '../../base/log.js';
 import { labelSlug } from '../../protocol/ids.js';
@@ -7,7 +8,6 @@ import { SNAPSHOT_WAIT_MS } from '../process/snapshot-desk.js';
 import type { Adjustment, AnswerReport, VisionCommand } from '../process/vision-message.js';
 import { labelsTracked } from '../vision/config.js';
 import { Adjustments } from './adjustments.js';
-import type { CommandAnswer } from './command-desk.js';
 import type { CommandRequest } from './command-verbs.js';
 
 export type NodeCommandsOptions = {

@@ -1,5 +1,4 @@
-import { Counters } from '../../base/counters.js';
-import { type CommandRequest, parseCommand } from './command-verbs.js';
+import { Counters } from '../counters.js';
 import { type Rate, TokenBucket } from './token-bucket.js';
 
 /** What a command came to. `code` and `message` are there when it was not done. */
@@ -15,20 +14,36 @@ export type CommandArrival = {
   readonly sender: string;
   readonly verb: string;
   readonly id: string;
-  readonly sid: string;
+  readonly sid?: string | undefined;
+  /** Wall clock, ms. */
+  readonly untilMs?: number | undefined;
   readonly args: unknown;
   readonly isRetained: boolean;
 };
 
-export type CommandVerdict =
+export type ParsedCommand<R> =
+  | { readonly ok: true; readonly request: R }
+  | { readonly ok: false; readonly code: 'unknown-verb' | 'bad-args'; readonly message: string };
+
+/** What the desk has to know of who is asked, at the time of asking. */
+export type CommandTarget = {
+  /** Its session, as the sender should know it. */
+  readonly sid: string;
+  /** Wall clock, ms; undefined while it is not to be relied on. */
+  readonly nowMs: number | undefined;
+};
+
+export type CommandVerdict<R> =
   /** Not even answered: the sender floods. */
   | { readonly kind: 'drop' }
   | { readonly kind: 'answer'; readonly phase: 'accepted' | 'done'; readonly answer: CommandAnswer }
   /** To be done once; `finish` is given what came of it. */
-  | { readonly kind: 'run'; readonly key: string; readonly request: CommandRequest };
+  | { readonly kind: 'run'; readonly key: string; readonly request: R };
 
 /** Ids remembered with their answers, as the protocol promises. */
 const REMEMBERED_MAX = 256;
+/** How far ahead the end of a command may lie: enough for clocks that differ by half of it, no more than a person waits. */
+const TTL_MS_MAX = 60_000;
 /** Commands under way at a time: a hand or two of people and programs. */
 const RUNNING_MAX = 16;
 /** A person clicks twice a second, a program that restores a house sends twenty at once. */
@@ -42,7 +57,8 @@ type Sender = { readonly commands: TokenBucket; readonly refusals: TokenBucket }
  * Decides what becomes of a command: who asks too much, what was answered before, what is meant for another session, what
  * is not allowed. Does nothing itself.
  */
-export class CommandDesk {
+export class CommandDesk<R> {
+  readonly #parse: (verb: string, args: unknown) => ParsedCommand<R>;
   readonly #counters = new Counters([
     'commands',
     'commandsRepeated',
@@ -55,8 +71,13 @@ export class CommandDesk {
   readonly #senders = new Map<string, Sender>();
   #running = 0;
 
-  /** @param sid session of this node as the sender should know it. @param nowMonoMs monotonic clock. */
-  receive(arrival: CommandArrival, sid: string, nowMonoMs: number): CommandVerdict {
+  /** @param parse reads a verb and its arguments; a refusal says what is allowed. */
+  constructor(parse: (verb: string, args: unknown) => ParsedCommand<R>) {
+    this.#parse = parse;
+  }
+
+  /** @param nowMonoMs monotonic clock. */
+  receive(arrival: CommandArrival, target: CommandTarget, nowMonoMs: number): CommandVerdict<R> {
     const sender = this.#senderOf(arrival.sender, nowMonoMs);
     if (!sender.commands.take(nowMonoMs)) return this.#refuseFlood(sender, nowMonoMs);
     if (arrival.isRetained)
@@ -64,8 +85,9 @@ export class CommandDesk {
     // Before the session: what was done in the last one, and whose answer got lost with it, was done.
     const key = `${arrival.sender}/${arrival.id}`;
     if (this.#known.has(key)) return this.#repeat(key);
-    if (arrival.sid !== sid) return this.#refuse('stale-session', `the session is ${sid}, as in the node's status`);
-    const parsed = parseCommand(arrival.verb, arrival.args);
+    const late = refuseTime(arrival, target);
+    if (late !== undefined) return this.#refuse(late.code, late.message);
+    const parsed = this.#parse(arrival.verb, arrival.args);
     if (!parsed.ok) return this.#refuse(parsed.code, parsed.message);
     if (this.#running >= RUNNING_MAX) return this.#refuse('try-again', `${RUNNING_MAX} commands are under way`);
     this.#counters.add('commands');
@@ -85,19 +107,19 @@ export class CommandDesk {
     return this.#counters.snapshot();
   }
 
-  #repeat(key: string): CommandVerdict {
+  #repeat(key: string): CommandVerdict<R> {
     this.#counters.add('commandsRepeated');
     const answer = this.#known.get(key);
     if (answer === undefined) return { kind: 'answer', phase: 'accepted', answer: { ok: true } };
     return { kind: 'answer', phase: 'done', answer };
   }
 
-  #refuse(code: string, message: string): CommandVerdict {
+  #refuse(code: string, message: string): CommandVerdict<R> {
     this.#counters.add('commandsRefused');
     return { kind: 'answer', phase: 'done', answer: { ok: false, code, message } };
   }
 
-  #refuseFlood(sender: Sender, nowMonoMs: number): CommandVerdict {
+  #refuseFlood(sender: Sender, nowMonoMs: number): CommandVerdict<R> {
     if (sender.refusals.take(nowMonoMs)) {
       return this.#refuse(
         'try-again',
@@ -125,4 +147,23 @@ export class CommandDesk {
     const oldest = [...this.#known].find(([, known]) => known !== undefined);
     if (oldest !== undefined) this.#known.delete(oldest[0]);
   }
+}
+
+/** MQTT 3.1.1 has no expiry: what was on its way for long, or to an earlier life, is not done. */
+function refuseTime(
+  { sid, untilMs }: CommandArrival,
+  target: CommandTarget,
+): { readonly code: string; readonly message: string } | undefined {
+  if (sid === undefined && untilMs === undefined) {
+    return { code: 'bad-args', message: "needs `sid`, the session in the target's status, or `untilMs`" };
+  }
+  if (sid !== undefined && sid !== target.sid) {
+    return { code: 'stale-session', message: `the session is ${target.sid}, as in its status` };
+  }
+  if (untilMs === undefined) return undefined;
+  const { nowMs } = target;
+  if (nowMs === undefined) return { code: 'no-clock', message: 'its clock is not set: name its session, `sid`' };
+  if (untilMs < nowMs) return { code: 'expired', message: `it was to be begun before ${untilMs}; it is ${nowMs} here` };
+  if (untilMs <= nowMs + TTL_MS_MAX) return undefined;
+  return { code: 'bad-args', message: `untilMs: got ${untilMs}; allowed: at most ${TTL_MS_MAX} ms after ${nowMs}` };
 }
