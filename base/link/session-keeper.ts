@@ -10,7 +10,7 @@ export type Peek = <P extends string, S extends z.ZodType>(
 
 /** Who decides on the identity of each session: its will before CONNECT, its birth after CONNACK. */
 export interface SessionKeeper {
-  /** Called before every CONNECT; a throw counts as a failed attempt. */
+  /** Called before every CONNECT, which waits if this holds the link off; a throw counts as a failed attempt. */
   prepare(peek: Peek): Promise<LinkWill>;
   /** Called right after CONNACK, before anybody else may publish: what it publishes is the first packet. */
   begin(): void;

@@ -158,6 +158,9 @@ export class SessionLoop {
       peekRetained(make, root, route, params, clock, this.#stop.signal),
     );
     this.#stop.signal.throwIfAborted();
+    // What the keeper found may be a reason to stay away for a while.
+    const heldMs = this.#notBeforeMonoMs - clock.monoMs();
+    if (heldMs > 0) await clock.sleep(heldMs, this.#stop.signal);
     const session = this.#makeSession(address, will, onMessage);
     this.#connecting = session;
     try {

@@ -42,6 +42,8 @@ export async function peekRetained<P extends string, S extends z.ZodType>(
     await session.subscribe(buildFilter(root, route, params), 1);
     // MQTT 3.1.1 has no end-of-retained mark: brokers send it right after SUBACK.
     await clock.sleep(PEEK_QUIET_MS, signal);
+    // One that was cut off has not seen that there is nothing.
+    if (payload === undefined && !session.isOpen) throw (await session.ended).error;
     return payload;
   } finally {
     await session.end();

@@ -16,6 +16,8 @@ export type PresenceState = {
   readonly isBurnDue: boolean;
   /** When the broker cut an accepted session and nothing but another holder of our id explains it. */
   readonly evictionsMonoMs: readonly number[];
+  /** There were too many evictions: what the broker has kept of our status says whether somebody took our place. */
+  readonly isContested: boolean;
   /** Broker epochs at the last complete seeding, by broker; undefined when the next session must seed anew. */
   readonly seededEpochs: Epochs | undefined;
   /** Broker epochs seen in this session. */
@@ -34,6 +36,8 @@ export type PresenceEvent =
   | { readonly kind: 'attempt-failed' }
   | { readonly kind: 'own-status'; readonly status: SeenStatus }
   | { readonly kind: 'own-status-cleared' }
+  /** What the broker has retained of the own status while contested, before the next session; undefined: nothing. */
+  | { readonly kind: 'status-looked-up'; readonly status: SeenStatus | undefined }
   | {
       readonly kind: 'broker-epoch';
       readonly broker: string;
@@ -94,6 +98,7 @@ export const INITIAL_PRESENCE: PresenceState = {
   lastBurnMonoMs: undefined,
   isBurnDue: false,
   evictionsMonoMs: [],
+  isContested: false,
   seededEpochs: undefined,
   sessionEpochs: {},
   isReseeded: false,
@@ -119,6 +124,8 @@ export function decidePresence(state: PresenceState, event: PresenceEvent, nowMo
       return decideOwnStatus(state, event.status, nowMonoMs);
     case 'own-status-cleared':
       return state.phase === 'up' ? birth(state, nowMonoMs) : keep(state);
+    case 'status-looked-up':
+      return decideContest(state, event.status);
     case 'broker-epoch':
       return decideBrokerEpoch(state, event.broker, event.epoch, event.state);
     case 'epoch-window-over':
@@ -165,18 +172,35 @@ function decideDown(state: PresenceState, byPeer: boolean, nowMonoMs: number): D
   const recent = state.evictionsMonoMs.filter((atMonoMs) => nowMonoMs - atMonoMs < EVICTION_WINDOW_MS);
   const evictions = byPeer ? [...recent, nowMonoMs] : recent;
   const isContested = evictions.length >= EVICTIONS_MAX;
+  // Its epoch is what it was: this broker lived all the while.
+  const isSameBroker = Object.keys(state.sessionEpochs).length > 0;
   const next: PresenceState = {
     ...state,
     phase: state.phase === 'stopped' ? 'stopped' : 'down',
     isBirthDue: false,
     isBurnDue: false,
     evictionsMonoMs: isContested ? [] : evictions,
+    isContested: isContested && !isSameBroker,
     // A session that ended before it knew its broker may have left documents in another one.
     seededEpochs: state.isEpochWindowOver ? state.seededEpochs : undefined,
   };
-  if (!isContested) return keep(next);
+  return isContested && isSameBroker ? yieldTo(next) : keep(next);
+}
+
+/*
+ * A broker that tells no epoch has cut us off again and again. If it lived, it has published our will, or somebody's birth
+ * after it, or, now that looking has cut that one off, somebody's will. If it was killed, it has nothing, or what a file
+ * kept: our birth, whose will nobody published, or a word of an earlier life, whose generation was lower.
+ */
+function decideContest(state: PresenceState, status: SeenStatus | undefined): Decision {
+  const isOther = status !== undefined && (status.state === 'lost' || status.gen > state.gen);
+  const next = { ...state, isContested: false };
+  return isOther ? yieldTo(next) : keep(next);
+}
+
+function yieldTo(state: PresenceState): Decision {
   return {
-    state: next,
+    state,
     effects: [
       { kind: 'report', what: 'duplicate-identity' },
       { kind: 'hold-off', delayMs: EVICTION_HOLD_MS },

@@ -143,6 +143,7 @@ export class Presence implements SessionKeeper {
 
   /** @inheritdoc */
   async prepare(peek: Peek): Promise<LinkWill> {
+    if (this.#state.isContested) this.#take({ kind: 'status-looked-up', status: await this.#lookUp(peek) });
     if (!this.#isUnused) await this.#takeGeneration(peek);
     this.#isUnused = false;
     const { link, identity } = this.#options;
@@ -175,13 +176,17 @@ export class Presence implements SessionKeeper {
 
   // The disk has forgotten our generation: the broker may still know a status of ours (rule N4).
   async #learnGeneration(peek: Peek): Promise<number> {
-    const { identity, log } = this.#options;
-    const status =
-      identity.kind === 'node'
-        ? await peek(routes.status, { node: identity.node })
-        : await peek(routes.monitorStatus, { monitor: identity.monitor });
+    const { log } = this.#options;
+    const status = await this.#lookUp(peek);
     if (status !== undefined) log.info('generation learnt from the broker', { gen: status.gen });
     return status?.gen ?? 0;
+  }
+
+  #lookUp(peek: Peek): Promise<Status | undefined> {
+    const { identity } = this.#options;
+    return identity.kind === 'node'
+      ? peek(routes.status, { node: identity.node })
+      : peek(routes.monitorStatus, { monitor: identity.monitor });
   }
 
   // A disk that fails must not keep a node away from its broker; it only makes the next start ask the broker.

@@ -144,18 +144,60 @@ describe('decidePresence', () => {
     expect(node.connect(6)).toEqual([]);
   });
 
-  it('holds off for a minute after three evictions in a minute', () => {
-    const node = new Node();
-    let effects: readonly PresenceEffect[] = [];
-    for (let i = 0; i < EVICTIONS_MAX; i++) {
-      node.connect(i + 1);
-      node.nowMonoMs += 2_000;
-      effects = node.take({ kind: 'down', byPeer: true });
+  describe('after three evictions in a minute at a broker that tells no epoch', () => {
+    /** The node, cut off for the third time, and what it does then. */
+    function contested(): { node: Node; effects: readonly PresenceEffect[] } {
+      const node = new Node();
+      let effects: readonly PresenceEffect[] = [];
+      for (let i = 0; i < EVICTIONS_MAX; i++) {
+        node.connect(i + 1);
+        node.nowMonoMs += 2_000;
+        effects = node.take({ kind: 'down', byPeer: true });
+      }
+      return { node, effects };
     }
-    expect(effects).toEqual([
-      { kind: 'report', what: 'duplicate-identity' },
-      { kind: 'hold-off', delayMs: EVICTION_HOLD_MS },
-    ]);
+
+    it('looks before its next session what the broker has kept of its status', () => {
+      const { node, effects } = contested();
+      expect(effects).toEqual([]);
+      expect(node.state.isContested).toBe(true);
+    });
+
+    it.each<[string, SeenStatus]>([
+      ['the will of another, which looking for it has cut off', { state: 'lost', gen: 1, sid: 'clone' }],
+      ['its own will: the broker lives, and somebody took its place', { state: 'lost', gen: 3, sid: 'sid-3' }],
+      ['the birth of another', { state: 'online', gen: 9, sid: 'clone' }],
+    ])('holds off for a minute when that is %s', (_what, status) => {
+      const { node } = contested();
+      expect(node.take({ kind: 'status-looked-up', status })).toEqual([
+        { kind: 'report', what: 'duplicate-identity' },
+        { kind: 'hold-off', delayMs: EVICTION_HOLD_MS },
+      ]);
+      expect(node.state.isContested).toBe(false);
+    });
+
+    it.each<[string, SeenStatus | undefined]>([
+      ['nothing: it was kept in memory', undefined],
+      ['its own birth: nobody was there to publish its will', { state: 'online', gen: 3, sid: 'sid-3' }],
+      ['what a file has had since an earlier life of it', { state: 'online', gen: 2, sid: 'earlier' }],
+      ['what a file has had since it stopped', { state: 'stopped', gen: 2, sid: 'earlier' }],
+    ])('takes it for a broker that was killed when that is %s', (_what, status) => {
+      const { node } = contested();
+      expect(node.take({ kind: 'status-looked-up', status })).toEqual([]);
+      expect(node.state).toMatchObject({ isContested: false, evictionsMonoMs: [] });
+    });
+
+    it('does not need to look at a broker that tells its epoch, and told the same each time', () => {
+      const node = new Node();
+      let effects: readonly PresenceEffect[] = [];
+      for (let i = 0; i < EVICTIONS_MAX; i++) {
+        node.connect(i + 1);
+        node.take({ kind: 'broker-epoch', broker: 'main', epoch: 'one', state: 'up' });
+        node.nowMonoMs += 2_000;
+        effects = node.take({ kind: 'down', byPeer: true });
+      }
+      expect(kinds(effects)).toEqual(['report', 'hold-off']);
+    });
   });
 
   it.each<[string, PresenceEvent]>([

@@ -121,6 +121,20 @@ describeWithProgram('mosquitto', 'node, monitor and sensors on a real Mosquitto 
     listener = late;
   }, 60_000);
 
+  it('killed three times within a minute, it is no second device to the node, which is back at once', async () => {
+    for (let i = 0; i < 3; i++) {
+      const gen = Number(field(listener.last('status', { node: 'cam1' }), 'gen'));
+      await mosquitto.kill();
+      await mosquitto.start();
+      listener = listen();
+      const isBack = () => Number(field(listener.last('status', { node: 'cam1' }), 'gen')) > gen;
+      // A minute is what a node stays away from its double.
+      await listener.waitFor(`cam1 is back, time ${i + 1}`, isBack, 30_000);
+    }
+    await listener.waitFor('records go on', () => listener.records('cam1').length > 2);
+    expect(edge.errors.filter((line) => line.includes('taken over'))).toEqual([]);
+  }, 120_000);
+
   it('a node that dies is told by its will, one that stops says so itself', async () => {
     edge.child.kill('SIGKILL');
     await listener.waitFor('the will', () => stateOf(listener, 'cam1') === 'lost');
