@@ -63,8 +63,14 @@ export const BrokerLimits = z
       .describe('boards behind one router share an address'),
     connectionsBeforeLogin: z.int().min(1).max(10_000).default(256),
     connectionsBeforeLoginPerAddress: z.int().min(1).max(10_000).default(64),
-    // Copied from Aedes' advice for slow readers, shortened: 60 s (its default) silences everybody for a minute.
-    drainTimeoutMs: z.int().min(100).max(60_000).default(2000),
+    // Nobody waits for such a reader (`emitter.ts`), and what it holds is bounded below: this only ends what is dead. At
+    // 2 s, a healthy listener of 1,000 boards was cut off on a busy machine.
+    drainTimeoutMs: z
+      .int()
+      .min(100)
+      .max(60_000)
+      .default(15_000)
+      .describe('a reader whose queue is not empty once in so long is cut off'),
     // 8 MiB is 2 s of 40,000 messages a second of 100 bytes: what a reader may lag before it is cut off.
     queuedBytesPerClient: z
       .int()

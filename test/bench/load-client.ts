@@ -50,10 +50,15 @@ export class LoadClient {
   /** Called for every PUBACK, and after each batch of packets. */
   onAck: () => void = () => {};
   onBatch: () => void = () => {};
+  /** The broker, or `close`, ended the connection. */
+  isClosed = false;
 
   constructor(port: number) {
     this.#socket = connect({ port, host: '127.0.0.1', noDelay: true });
     this.#socket.on('error', () => {});
+    this.#socket.on('close', () => {
+      this.isClosed = true;
+    });
     this.#socket.on('data', (chunk: Buffer) => {
       this.#rest = this.#rest.length === 0 ? chunk : Buffer.concat([this.#rest, chunk]);
       this.#takePackets();

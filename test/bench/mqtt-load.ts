@@ -88,7 +88,7 @@ export async function paced(
   const startMs = performance.now();
   let number = 0;
   while (number < messages) {
-    const due = Math.min(messages, Math.floor(((performance.now() - startMs) / 1000) * ratePerS));
+    const due = Math.min(messages, 1 + Math.floor(((performance.now() - startMs) / 1000) * ratePerS));
     for (; number < due; number++) send(number, startMs + (number * 1000) / ratePerS);
     await new Promise((done) => setTimeout(done, TICK_MS));
   }
