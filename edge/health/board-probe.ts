@@ -1,5 +1,5 @@
 import { statfs } from 'node:fs/promises';
-import { currentLoad, mem } from 'systeminformation';
+import { MachineLoad } from './machine-load.js';
 import { readThermal, type ThermalReading, UNKNOWN_THERMAL } from './thermal.js';
 
 /** What a board says of itself. Null where it has no sensor for it. */
@@ -24,22 +24,26 @@ export const UNKNOWN_BOARD: BoardReading = {
 
 const MIB = 1024 * 1024;
 
-/** Reads the board once. Parts that cannot be read are null or zero; it never throws. */
-export async function probeBoard(stateDir: string): Promise<BoardReading> {
-  const [load, memory, thermal, disk] = await Promise.all([
-    currentLoad().catch(() => undefined),
-    mem().catch(() => undefined),
-    readThermal(),
-    statfs(stateDir).catch(() => undefined),
-  ]);
-  return {
-    ...thermal,
-    cpu: round((load?.currentLoad ?? 0) / 100, 3),
-    usedMiB: round((memory?.active ?? 0) / MIB, 0),
-    totalMiB: round((memory?.total ?? 0) / MIB, 0),
-    diskFreeMiB: disk === undefined ? 0 : round((disk.bavail * disk.bsize) / MIB, 0),
-    diskTotalMiB: disk === undefined ? 0 : round((disk.blocks * disk.bsize) / MIB, 0),
-  };
+/** Reads a board again and again. */
+export class BoardProbe {
+  readonly #load = new MachineLoad();
+
+  /** Reads the board once. Parts that cannot be read are null or zero; it never throws. */
+  async read(stateDir: string): Promise<BoardReading> {
+    const [load, thermal, disk] = await Promise.all([
+      this.#load.read().catch(() => undefined),
+      readThermal(),
+      statfs(stateDir).catch(() => undefined),
+    ]);
+    return {
+      ...thermal,
+      cpu: round(load?.cpu ?? 0, 3),
+      usedMiB: round((load?.usedBytes ?? 0) / MIB, 0),
+      totalMiB: round((load?.totalBytes ?? 0) / MIB, 0),
+      diskFreeMiB: disk === undefined ? 0 : round((disk.bavail * disk.bsize) / MIB, 0),
+      diskTotalMiB: disk === undefined ? 0 : round((disk.blocks * disk.bsize) / MIB, 0),
+    };
+  }
 }
 
 function round(value: number, digits: number): number {

@@ -3,7 +3,7 @@ import { withDeadline } from '../../base/deadline.js';
 import { messageOf, OperationError } from '../../base/errors.js';
 import type { Log } from '../../base/log.js';
 import { type Health, SCHEMA_MINOR } from '../../protocol/status.js';
-import { type BoardReading, probeBoard, UNKNOWN_BOARD } from './board-probe.js';
+import { BoardProbe, type BoardReading, UNKNOWN_BOARD } from './board-probe.js';
 import { decideLoad, type Load } from './load.js';
 
 /** What the node's parts say of themselves when asked. Counts are since the start. */
@@ -41,6 +41,7 @@ const PROBE_MS = 5000;
 /** Publishes the node's health once a period and whenever its load or its broker changes. */
 export class HealthReporter {
   readonly #options: HealthReporterOptions;
+  readonly #ownProbe = new BoardProbe();
   #load: Load = 'active';
   #share = 1;
   #previous = { frames: 0, overruns: 0 };
@@ -104,7 +105,8 @@ export class HealthReporter {
   // One at a time, for all who report meanwhile: asked again and again, a disk that does not answer would take every
   // thread there is.
   async #probe(): Promise<void> {
-    const { clock, log, stateDir, probe = probeBoard } = this.#options;
+    const { clock, log, stateDir } = this.#options;
+    const probe = this.#options.probe ?? ((dir: string) => this.#ownProbe.read(dir));
     this.#reading ??= probe(stateDir).finally(() => {
       this.#reading = undefined;
       this.#isLate = false;
