@@ -12,6 +12,7 @@ import { reportFailure } from './failure.js';
 import { registerModel } from './model.js';
 import { registerMonitor } from './monitor.js';
 import { registerQuery } from './query.js';
+import { registerRules } from './rules.js';
 import { registerSim } from './sim.js';
 
 /** EX_USAGE of sysexits.h. */
@@ -49,6 +50,7 @@ export function buildProgram(context: CommandContext): Command {
   registerModel(program, context);
   registerCommand(program, context);
   registerConfig(program, context);
+  registerRules(program, context);
   registerDoctor(program, context);
   return program;
 }

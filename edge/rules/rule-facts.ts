@@ -3,7 +3,8 @@ import { TRACKS_SEEN_MAX } from './expression/expression-limits.js';
 import { type LocalTime, type RuleView, type TrackView, UnknownValueError } from './expression/rule-view.js';
 
 type CameraFacts = { isOk: boolean; reason: string; fps: number; isMoving: boolean | undefined };
-type OpenTrack = Omit<TrackView, 'seconds'> & { readonly sinceMs: number };
+/** Its view is changed as time passes, not made anew: rules look at hundreds of tracks several times a second. */
+type OpenTrack = { readonly view: TrackView & { seconds: number }; readonly sinceMs: number };
 
 /** What of a track event rules look at. Times are capture times, wall clock ms. */
 export type TrackNews = {
@@ -24,6 +25,8 @@ export class RuleFacts implements RuleView {
   readonly #readings = new Map<string, SensorReading>();
   readonly #cameras = new Map<string, CameraFacts>();
   readonly #tracks = new Map<string, Map<number, OpenTrack>>();
+  /** Made once: an error costs ten times what the rest of a look does, and a rule that cannot tell throws one each time. */
+  readonly #unknowns = new Map<string, UnknownValueError>();
   #nowMs = 0;
   time: LocalTime = { hour: 0, minute: 0, weekday: 1 };
 
@@ -38,6 +41,9 @@ export class RuleFacts implements RuleView {
   setTime(nowMs: number, time: LocalTime): void {
     this.#nowMs = nowMs;
     this.time = time;
+    for (const tracks of this.#tracks.values()) {
+      for (const { view, sinceMs } of tracks.values()) view.seconds = Math.max(0, nowMs - sinceMs) / 1000;
+    }
   }
 
   setReading(sensor: string, reading: SensorReading): void {
@@ -48,6 +54,12 @@ export class RuleFacts implements RuleView {
     const facts = this.#cameras.get(camera);
     if (facts === undefined) return;
     Object.assign(facts, { isOk: ok, fps, reason: reason ?? 'not ok' });
+  }
+
+  /** Another life of the node begins: nothing has been read yet, and nothing is in view. */
+  forget(): void {
+    this.#readings.clear();
+    for (const tracks of this.#tracks.values()) tracks.clear();
   }
 
   /** None of the cameras sees. */
@@ -63,15 +75,20 @@ export class RuleFacts implements RuleView {
   applyTrack({ camera, ev, id, ...rest }: TrackNews, atMs: number): void {
     const tracks = this.#tracks.get(camera);
     if (tracks === undefined) return;
-    if (ev === 'end') tracks.delete(id);
-    else tracks.set(id, { camera, id, ...rest, sinceMs: tracks.get(id)?.sinceMs ?? atMs });
+    if (ev === 'end') {
+      tracks.delete(id);
+      return;
+    }
+    const sinceMs = tracks.get(id)?.sinceMs ?? atMs;
+    const seconds = Math.max(0, this.#nowMs - sinceMs) / 1000;
+    tracks.set(id, { view: { camera, id: BigInt(id), ...rest, seconds }, sinceMs });
   }
 
   reading(sensor: string): number {
     const reading = this.#readings.get(sensor);
     if (reading?.ok === true && reading.value !== null) return reading.value;
     const why = reading === undefined ? 'has not read yet' : `gives no reading (${reading.reason ?? 'not ok'})`;
-    throw new UnknownValueError(`sensor ${sensor} ${why}`);
+    throw this.#unknown(`sensor ${sensor} ${why}`);
   }
 
   isReading(sensor: string): boolean {
@@ -90,7 +107,7 @@ export class RuleFacts implements RuleView {
   isMoving(camera: string): boolean {
     this.#mustSee(camera);
     const isMoving = this.#cameras.get(camera)?.isMoving;
-    if (isMoving === undefined) throw new UnknownValueError(`camera ${camera} has not told of motion yet`);
+    if (isMoving === undefined) throw this.#unknown(`camera ${camera} has not told of motion yet`);
     return isMoving;
   }
 
@@ -98,17 +115,20 @@ export class RuleFacts implements RuleView {
     const found: TrackView[] = [];
     for (const camera of cameras) {
       this.#mustSee(camera);
-      for (const { sinceMs, ...track } of this.#tracks.get(camera)?.values() ?? []) {
-        found.push({ ...track, seconds: Math.max(0, this.#nowMs - sinceMs) / 1000 });
-      }
+      for (const { view } of this.#tracks.get(camera)?.values() ?? []) found.push(view);
     }
-    if (found.length > TRACKS_SEEN_MAX) throw new UnknownValueError(`more than ${TRACKS_SEEN_MAX} objects in view`);
+    if (found.length > TRACKS_SEEN_MAX) throw this.#unknown(`more than ${TRACKS_SEEN_MAX} objects in view`);
     return found;
+  }
+
+  #unknown(why: string): UnknownValueError {
+    const error = this.#unknowns.get(why) ?? new UnknownValueError(why);
+    this.#unknowns.set(why, error);
+    return error;
   }
 
   #mustSee(camera: string): void {
     const facts = this.#cameras.get(camera);
-    if (facts?.isOk !== true)
-      throw new UnknownValueError(`camera ${camera} does not see (${facts?.reason ?? 'unknown'})`);
+    if (facts?.isOk !== true) throw this.#unknown(`camera ${camera} does not see (${facts?.reason ?? 'unknown'})`);
   }
 }

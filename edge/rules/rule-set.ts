@@ -3,6 +3,7 @@ import { Counters } from '../../base/counters.js';
 import type { AlertValues, Severity } from '../../protocol/record.js';
 import { type CompiledRule, compileRule, type RuleFault, readValues, renderText } from './compiled-rule.js';
 import type { RuleConfig } from './config.js';
+import { RULES_STEPS_MAX } from './expression/expression-limits.js';
 import type { ExpressionScope } from './expression/expression-scope.js';
 import { type Expression, type Outcome, RuleLanguage } from './expression/rule-language.js';
 import { LocalClock } from './local-time.js';
@@ -47,7 +48,26 @@ export type RuleMemory = {
   readonly cooldownUntilMs: Readonly<Record<string, number>>;
 };
 
-type Watched = { readonly rule: CompiledRule; state: RuleState; alert: OpenAlert | undefined; lastFault: string };
+type Watched = {
+  readonly rule: CompiledRule;
+  state: RuleState;
+  alert: OpenAlert | undefined;
+  lastFault: string;
+  looks: number;
+  unknownLooks: number;
+  /** Why it could not tell, the last time that it could not. */
+  unknownWhy: string;
+};
+
+/** How often a rule was looked at, and how often it could not tell. */
+export type RuleLooks = { readonly looks: number; readonly unknown: number; readonly why: string };
+
+function watch(rule: CompiledRule): Watched {
+  return {
+    ...{ rule, state: IDLE_RULE, alert: undefined },
+    ...{ lastFault: '', looks: 0, unknownLooks: 0, unknownWhy: '' },
+  };
+}
 
 /**
  * All rules of a node over one set of facts. Pure: time is given, what happened is returned. A rule with a fault is left
@@ -65,10 +85,10 @@ export class RuleSet {
     this.#localClock = new LocalClock(timeZone);
     const language = new RuleLanguage(scope, facts);
     const compiled = Object.entries(rules).map(([id, config]) => compileRule(id, config, language));
-    this.faults = compiled.flatMap((result) => ('faults' in result ? result.faults : []));
-    this.#watched = compiled.flatMap((result) =>
-      'rule' in result ? [{ rule: result.rule, state: IDLE_RULE, alert: undefined, lastFault: '' }] : [],
-    );
+    const good = compiled.flatMap((result) => ('rule' in result ? [result.rule] : []));
+    const { kept, faults } = withinBudget(good);
+    this.faults = [...compiled.flatMap((result) => ('faults' in result ? result.faults : [])), ...faults];
+    this.#watched = kept.map(watch);
   }
 
   /** Rules that run, by id. */
@@ -79,6 +99,16 @@ export class RuleSet {
   /** Alerts that are open now, by rule. */
   get open(): ReadonlyMap<string, OpenAlert> {
     return new Map(this.#watched.flatMap(({ rule, alert }) => (alert === undefined ? [] : [[rule.id, alert]])));
+  }
+
+  /** How often each rule was looked at since the start. */
+  get looks(): ReadonlyMap<string, RuleLooks> {
+    return new Map(
+      this.#watched.map(({ rule, looks, unknownLooks, unknownWhy }) => [
+        rule.id,
+        { looks, unknown: unknownLooks, why: unknownWhy },
+      ]),
+    );
   }
 
   /** Looks at every rule once. @param nowMs wall clock, for hours and time stamps. */
@@ -123,6 +153,11 @@ export class RuleSet {
     );
     const news = this.#noteFault(watched, looks);
     const [whenLook, clearLook] = looks.map(verdictOf);
+    watched.looks++;
+    if (whenLook === 'unknown') {
+      watched.unknownLooks++;
+      watched.unknownWhy = reasonOf(looks);
+    }
     const { state, events } = stepRule(
       watched.state,
       {
@@ -182,6 +217,24 @@ export class RuleSet {
     this.counters.add('cleared');
     return alert === undefined ? [] : [{ kind: 'clear', rule: rule.id, alert, why }];
   }
+}
+
+/** As many rules, in their order, as one look has time for. */
+function withinBudget(rules: readonly CompiledRule[]): { kept: CompiledRule[]; faults: RuleFault[] } {
+  const kept: CompiledRule[] = [];
+  const faults: RuleFault[] = [];
+  let total = 0;
+  for (const rule of rules) {
+    const steps = rule.when.stepsMax + (rule.clear?.stepsMax ?? 0);
+    if (total + steps <= RULES_STEPS_MAX) {
+      total += steps;
+      kept.push(rule);
+      continue;
+    }
+    const message = `it and the rules before it may look at ${total + steps} parts each time, allowed ${RULES_STEPS_MAX}`;
+    faults.push({ rule: rule.id, key: 'when', message });
+  }
+  return { kept, faults };
 }
 
 function verdictOf(outcome: Outcome): Verdict {

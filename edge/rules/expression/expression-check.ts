@@ -45,7 +45,7 @@ export function checkExpression(ast: ASTNode, scope: ExpressionScope): Expressio
   if (stepsMax > EXPRESSION_STEPS_MAX) {
     throw new ExpressionError(
       0,
-      `it may look at ${stepsMax} parts each time, allowed ${EXPRESSION_STEPS_MAX}: a loop in a loop over tracks() is too much`,
+      `it may look at ${stepsMax} parts each time, allowed ${EXPRESSION_STEPS_MAX}; a loop over tracks() counts ${TRACKS_SEEN_MAX} times`,
     );
   }
   return { stepsMax, labels: walk.labels, reads: [...walk.reads] };

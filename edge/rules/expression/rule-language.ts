@@ -124,8 +124,8 @@ function buildEnvironment(scope: ExpressionScope, view: RuleView): Environment {
   add('count(string, string, string): int', (label: string, camera: string, zone: string) =>
     countOf(view.tracks([camera]), label, zone),
   );
-  add('tracks(): list<Track>', () => view.tracks(all).map(celTrack));
-  add('tracks(string): list<Track>', (camera: string) => view.tracks([camera]).map(celTrack));
+  add('tracks(): list<Track>', () => view.tracks(all));
+  add('tracks(string): list<Track>', (camera: string) => view.tracks([camera]));
   add('abs(double): double', (value: number) => Math.abs(value));
   add('min(double, double): double', (a: number, b: number) => Math.min(a, b));
   add('max(double, double): double', (a: number, b: number) => Math.max(a, b));
@@ -142,13 +142,12 @@ const TRACK_FIELDS = {
   stationary: 'bool',
 } as const;
 
-function celTrack({ id, ...track }: TrackView): object {
-  return { ...track, id: BigInt(id) };
-}
-
 function countOf(tracks: readonly TrackView[], label: string, zone: string | undefined): bigint {
-  const found = tracks.filter((track) => track.label === label && (zone === undefined || track.zones.includes(zone)));
-  return BigInt(found.length);
+  let count = 0;
+  for (const track of tracks) {
+    if (track.label === label && (zone === undefined || track.zones.includes(zone))) count++;
+  }
+  return BigInt(count);
 }
 
 // Looked up when they are used: an unknown value is then an error of that use, which && and || may make up for.

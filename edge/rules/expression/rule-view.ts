@@ -1,7 +1,8 @@
 /** One tracked object as rules see it. */
 export type TrackView = {
   readonly camera: string;
-  readonly id: number;
+  /** A whole number is a bigint in CEL. */
+  readonly id: bigint;
   readonly label: string;
   readonly zones: readonly string[];
   /** Since it was told as new. */
@@ -36,7 +37,7 @@ export interface RuleView {
   fps(camera: string): number;
   /** @throws UnknownValueError while the camera does not see. */
   isMoving(camera: string): boolean;
-  /** What is in view of these cameras now. @throws UnknownValueError if one of them does not see. */
+  /** What is in view of these cameras now; not to be kept: it changes with the next moment. @throws UnknownValueError if one of them does not see. */
   tracks(cameras: readonly string[]): readonly TrackView[];
   readonly time: LocalTime;
 }
