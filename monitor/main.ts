@@ -1,5 +1,6 @@
 import { join } from 'node:path';
 import type { Clock } from '../base/clock.js';
+import { CommandServer } from '../base/command/command-server.js';
 import { type DeepReadonly, readSecretFile } from '../base/config.js';
 import { messageOf } from '../base/errors.js';
 import { Link } from '../base/link/link.js';
@@ -16,6 +17,7 @@ import { IncidentBoard } from './incident-board.js';
 import { IncidentStore } from './incident-store.js';
 import { MemoryFile } from './memory-file.js';
 import { type BrokerTold, Monitor } from './monitor.js';
+import { MonitorCommands, type MonitorRequest, parseMonitorCommand } from './monitor-commands.js';
 import { Notices } from './notices.js';
 import type { Phase } from './plan/case.js';
 import { Plan } from './plan/plan.js';
@@ -117,6 +119,7 @@ export async function runMonitor(file: DeepReadonly<MonitorFile>, context: Monit
     log,
     signal,
   });
+  let commands: CommandServer<MonitorRequest> | undefined;
   const monitor: Monitor = new Monitor({
     name: config.name,
     inventory,
@@ -133,6 +136,7 @@ export async function runMonitor(file: DeepReadonly<MonitorFile>, context: Monit
         ...notices.counters.snapshot(),
         ...webhook?.counters.snapshot(),
         ...store?.counters.snapshot(),
+        ...commands?.counters(),
       }),
     },
     frames: new FrameWatch(Object.keys(config.nodes), planTimings.staleMs),
@@ -146,6 +150,24 @@ export async function runMonitor(file: DeepReadonly<MonitorFile>, context: Monit
     log,
   });
   notices.open();
+  const desk = new MonitorCommands({
+    nodes: inventory.map(({ node }) => node),
+    canRestart: (node) => plan.case(node)?.entry.kind === 'edge',
+    requestRestart: (node, by) => supervisor.requestRestart(node, by),
+    describe: () => ({ monitor: config.name, version, sid: presence.session.sid, atMs: clock.nowMs() }),
+  });
+  commands = new CommandServer({
+    link,
+    recipient: config.name,
+    clock,
+    log,
+    sid: () => presence.session.sid,
+    // A monitor acts on its clock already: maintenance ends by it.
+    isClockSet: () => true,
+    parse: parseMonitorCommand,
+    perform: (request, sender) => desk.perform(request, sender),
+  });
+  commands.open();
   const running = monitor.run(signal);
   link.open();
   await notify?.ready(`${inventory.length} nodes, ${entries.length} on boards`);
@@ -153,6 +175,7 @@ export async function runMonitor(file: DeepReadonly<MonitorFile>, context: Monit
   log.info('monitor runs', { monitor: config.name, nodes: inventory.length, onBoards: entries.length, mode });
   await running;
   await notify?.stopping();
+  commands.close();
   await webhook?.close();
   await presence.close('sigterm');
   await store?.close();

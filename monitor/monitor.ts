@@ -9,6 +9,7 @@ import type { InventoryEntry } from './fleet-watch.js';
 import type { FramesSeen, FrameWatch } from './frame-watch.js';
 import type { IncidentNotes } from './incident.js';
 import type { IncidentBoard } from './incident-board.js';
+import { MaintenanceHolds } from './maintenance-holds.js';
 import type { PlanEvent, PlanMode } from './plan/plan-step.js';
 import { readRetainedStatuses } from './reconcile.js';
 import { Roster, type RosterEffect, type RosterEvent } from './roster.js';
@@ -63,6 +64,7 @@ export class Monitor {
   readonly #options: MonitorOptions;
   readonly #roster: Roster;
   readonly #incidents: IncidentBoard;
+  readonly #holds: MaintenanceHolds;
   #isRosterDue = true;
   #rosterSentMonoMs = Number.NEGATIVE_INFINITY;
   #modeSent = '';
@@ -74,6 +76,7 @@ export class Monitor {
     this.#options = options;
     this.#roster = new Roster(inventory, timings, clock.monoMs());
     this.#incidents = incidents;
+    this.#holds = new MaintenanceHolds(inventory.map(({ node }) => node));
   }
 
   /** Runs until the signal aborts. The link is opened and closed by the caller. */
@@ -125,8 +128,8 @@ export class Monitor {
     link.subscribe(
       routes.maintenance,
       {},
-      ({ params, payload }) => supervision.onMaintenance(params.node, payload),
-      ({ params }) => supervision.onMaintenance(params.node, undefined),
+      ({ params, payload }) => this.#onMaintenance(params.node, payload),
+      ({ params }) => this.#onMaintenance(params.node, undefined),
     );
     link.subscribe(routes.monitorStatus, {}, ({ params, payload }) => {
       if (params.monitor >= name) return;
@@ -153,6 +156,12 @@ export class Monitor {
       this.#isRosterDue = true;
       this.#incidents.republish();
     });
+  }
+
+  #onMaintenance(node: string, maintenance: Maintenance | undefined): void {
+    this.#holds.set(node, maintenance);
+    this.#isRosterDue = true;
+    this.#options.supervision.onMaintenance(node, maintenance);
   }
 
   #take(event: RosterEvent, seen?: FramesSeen): void {
@@ -220,7 +229,8 @@ export class Monitor {
       [...this.#options.supervision.brokers()].map(([id, told]): [string, BrokerTold | 'up'] => [id, told ?? 'up']),
     );
     const atMs = clock.nowMs();
-    const roster = { v: SCHEMA_MINOR, mode, nodes, brokers, acts, atMs, counters: this.counters() };
+    const maintenance = this.#holds.names(atMs);
+    const roster = { v: SCHEMA_MINOR, mode, nodes, brokers, acts, maintenance, atMs, counters: this.counters() };
     link.publish(routes.roster, { monitor: name }, roster).catch((error) => {
       this.#isRosterDue = true;
       log.debug('roster not published', { error: messageOf(error) });

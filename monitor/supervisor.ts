@@ -1,4 +1,5 @@
 import type { Clock } from '../base/clock.js';
+import type { CommandAnswer } from '../base/command/command-desk.js';
 import { messageOf } from '../base/errors.js';
 import type { Log } from '../base/log.js';
 import type { BoardCommand } from '../protocol/board.js';
@@ -10,6 +11,7 @@ import type { PlanMemory } from './plan/case.js';
 import type { Plan } from './plan/plan.js';
 import type { ActionResult, PlanEvent, PlanStep } from './plan/plan-step.js';
 import type { ProbeResult } from './plan/probe-table.js';
+import { RestartRequests } from './restart-requests.js';
 import type { BoardAddress, BoardReply, Restarter } from './restarter/restarter.js';
 
 export type SupervisorOptions = {
@@ -34,15 +36,25 @@ export type SupervisorOptions = {
 export class Supervisor {
   readonly #options: SupervisorOptions;
   readonly #book = new IncidentBook();
+  readonly #requests: RestartRequests;
   #remembered: Promise<void> = Promise.resolve();
 
   constructor(options: SupervisorOptions) {
     this.#options = options;
+    this.#requests = new RestartRequests(options.clock);
+    options.signal.addEventListener('abort', () => this.#requests.close(), { once: true });
   }
 
   take(event: PlanEvent): void {
     const { plan, clock } = this.#options;
     for (const step of plan.apply(event, clock.monoMs())) this.#perform(step);
+  }
+
+  /** Somebody asks for a restart; resolves with what came of it. */
+  requestRestart(node: string, by: string): Promise<CommandAnswer> {
+    const answer = this.#requests.wait(node);
+    this.take({ kind: 'requested', node, by });
+    return answer;
   }
 
   /** What the roster knows of an incident, with what was decided in it. */
@@ -90,6 +102,9 @@ export class Supervisor {
         if (notes !== undefined) this.#options.onIncident(step.node, notes);
         return;
       }
+      case 'answered':
+        this.#requests.answer(step.node, step);
+        return;
       case 'remember': {
         const memory = plan.memory();
         const write = () => this.#options.remember(memory);

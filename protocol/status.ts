@@ -185,7 +185,7 @@ export const Incident = z.object({
   v: V,
   node: Id,
   state: z.enum(['unknown', 'up', 'stopped', 'suspect', 'confirmed', 'acting', 'verifying', 'quarantined']),
-  cause: z.string().max(64).describe('will, silence, inventory, burnt-generation, wedged, broker'),
+  cause: z.string().max(64).describe('will, silence, inventory, burnt-generation, wedged, requested, broker'),
   openedAtMs: WallMs,
   closedAtMs: WallMs.optional(),
   evidence: z.array(z.object({ atMs: WallMs, what: z.string().max(300) })).max(64),
@@ -211,6 +211,11 @@ export const Roster = z.object({
     .enum(['act', 'dry-run', 'observe'])
     .optional()
     .describe('act: it does what it decides; dry-run: it says what it would do; observe: it asks no board'),
+  maintenance: z
+    .array(Id)
+    .max(256)
+    .optional()
+    .describe('nodes it keeps its hands off because a person holds them, the first 256'),
   atMs: WallMs,
   counters: z.record(z.string(), Count).describe('since start'),
 });

@@ -28,6 +28,7 @@ export function onActed(book: CaseBook, one: NodeCase, step: number, result: Act
         `${outcome}${inv == null ? '' : `, invocation ${inv.slice(0, 8)}`}; waiting for its life`,
       );
       book.enter(node, 'verifying', now + ms, { step: undefined });
+      book.answer(node, true, outcome, `${outcome} at the request of ${one.request?.by ?? 'nobody'}`);
       const { successor } = one;
       if (successor !== undefined && successor.freshBeats >= VERIFY_BEATS) {
         closeCase(book, { ...one, step: undefined }, verifiedWords(successor), now, true);

@@ -21,6 +21,7 @@ const COUNTERS = [
   'wouldAct',
   'alerts',
   'answersLate',
+  'requests',
 ] as const;
 export type PlanCounter = (typeof COUNTERS)[number];
 
@@ -91,6 +92,13 @@ export class CaseBook {
   ): void {
     if (isAlert) this.counters.add('alerts');
     this.push({ kind: 'decision', node: one.entry.node, rule, what, isAlert, ...more });
+  }
+
+  /** Answers who asked for a restart, if somebody did. */
+  answer(node: string, ok: boolean, code: string, what: string): void {
+    if (this.#cases.get(node)?.request === undefined) return;
+    this.change(node, { request: undefined });
+    this.push({ kind: 'answered', node, ok, code, what });
   }
 
   push(step: PlanStep): void {

@@ -45,6 +45,8 @@ export function onAlive(book: CaseBook, one: NodeCase, now: number): void {
   book.change(one.entry.node, { stoppedFromMonoMs: undefined, isUp: true });
   forgetObserved(book, one);
   if (one.cause === 'wedged' || one.phase === 'acting' || one.phase === 'verifying') return;
+  // Who asks for a restart knows that it lives.
+  if (one.request !== undefined) return;
   if (one.phase !== 'idle') closeCase(book, one, 'it is heard again', now);
 }
 
@@ -76,7 +78,7 @@ export function onBeat(book: CaseBook, one: NodeCase, beat: { readonly inv: stri
   if (isFresh) forgetObserved(book, one);
   // The word that it is up may have come while an order was under way whose answer was then lost.
   const isHeard = one.cause === 'wedged' || one.isUp;
-  const isOurs = isHeard && ['probing', 'waiting', 'quarantined'].includes(one.phase);
+  const isOurs = isHeard && one.request === undefined && ['probing', 'waiting', 'quarantined'].includes(one.phase);
   if (isFresh && isOurs) closeCase(book, one, `every camera that should deliver does${leftOut(beat.cameras)}`, now);
   else onSuccessor(book, one, { inv: beat.inv, freshBeats: isFresh ? 1 : 0, cameras: beat.cameras }, now);
 }

@@ -7,6 +7,8 @@ import { nextRung, type Rung } from './ladder.js';
 import { decideProbe, type ProbeResult, type Verdict } from './probe-table.js';
 import { DAY_MS } from './timings.js';
 
+/** How a service ended that did not end. */
+const ASKED_FOR = 'asked for';
 /** Attempts remembered per node: a day of the hourly limit. */
 const HISTORY_MAX = 128;
 
@@ -35,6 +37,12 @@ export function onProbed(book: CaseBook, one: NodeCase, step: number, result: Pr
   const faults = result.kind === 'fault' ? one.faults + 1 : 0;
   if (result.kind === 'fault') book.counters.add('probeFaults');
   book.change(one.entry.node, { faults, why: verdict.why });
+  if (one.request !== undefined && result.kind === 'probe' && isRestartable(verdict, result.probe)) {
+    const why = `asked for by ${one.request.by}, ${verdict.why}`;
+    book.change(node, { why });
+    onDead(book, node, { ...verdict, why, signature: ASKED_FOR }, result.probe, now);
+    return;
+  }
   tell(book, node, verdict, result);
   if (result.kind === 'probe') tellDisk(book, node, result.probe);
   if (verdict.kind === 'dead' && result.kind === 'probe') {
@@ -45,6 +53,12 @@ export function onProbed(book: CaseBook, one: NodeCase, step: number, result: Pr
     book.change(one.entry.node, { faults, gracedInv: result.probe.inv ?? undefined });
   }
   wait(book, node, verdict.why, now + waitOf(book, verdict, faults), now);
+}
+
+// A living service that nobody keeps his hands on. One that starts, was stopped by a person or has a broken
+// configuration is not helped by a restart.
+function isRestartable({ kind }: Verdict, { active, inv }: ProbeAnswer): boolean {
+  return active === 'active' && inv !== null && ['isolated', 'unheard', 'unseeing', 'restarted-locally'].includes(kind);
 }
 
 function waitOf(book: CaseBook, { kind, waitMs }: Verdict, faults: number): number {
@@ -100,12 +114,24 @@ function onDead(book: CaseBook, node: string, verdict: Verdict, probe: ProbeAnsw
     now,
     book.timings,
   );
+  // What lives is restarted at most: neither its board nor what else runs there, and nobody gives it up.
+  if (signature === ASKED_FOR && rung.kind !== 'restart') {
+    wait(
+      book,
+      node,
+      rung.kind === 'quarantine' ? rung.why : `the ladder has come to: ${rung.kind}`,
+      now + book.timings.retryMs,
+      now,
+    );
+    return;
+  }
   if (rung.kind === 'quarantine') {
     quarantine(book, one, rung.rule, rung.why);
     return;
   }
   if (now < rung.notBeforeMonoMs) {
-    wait(book, node, `${rung.rule}: the next attempt is due later`, rung.notBeforeMonoMs, now);
+    const inS = Math.ceil((rung.notBeforeMonoMs - now) / 1000);
+    wait(book, node, `${rung.rule}: the next attempt is due in ${inS} s`, rung.notBeforeMonoMs, now);
     return;
   }
   const obstacle = obstacleTo(one, rung.kind, probe, book.all(), now, book.timings);
@@ -121,6 +147,7 @@ function onDead(book: CaseBook, node: string, verdict: Verdict, probe: ProbeAnsw
 
 function quarantine(book: CaseBook, one: NodeCase, rule: string, why: string): void {
   book.counters.add('quarantines');
+  book.answer(one.entry.node, false, 'quarantined', `given up, a person is needed: ${why}`);
   book.enter(one.entry.node, 'quarantined', Number.POSITIVE_INFINITY, { step: undefined, why });
   book.decide(one, rule, `given up, a person is needed: ${why}`, true);
 }

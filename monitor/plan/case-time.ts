@@ -117,6 +117,7 @@ function observe(book: CaseBook, one: NodeCase, cause: NodeCase['cause']): void 
 
 /** Ends a case. @param helped what is now known of the last action, if there was one. */
 export function closeCase(book: CaseBook, one: NodeCase, what: string, now: number, helped?: boolean): void {
+  book.answer(one.entry.node, false, 'unavailable', what);
   const history = helped === undefined ? one.history : judgeLast(one.history, helped);
   if (helped === true) book.counters.add('restartsHelped');
   const idle = { history, step: undefined, successor: undefined, faults: 0, aliveFromMonoMs: now };
@@ -127,6 +128,16 @@ export function closeCase(book: CaseBook, one: NodeCase, what: string, now: numb
 
 /** Waits before the board is asked again; asks at once if that time has come. */
 export function wait(book: CaseBook, node: string, why: string, untilMonoMs: number, now: number): void {
+  const before = book.case(node);
+  if (before?.request !== undefined && (before.phase === 'probing' || before.phase === 'acting')) {
+    book.answer(node, false, 'unavailable', why);
+    if (before.cause === 'requested' && before.phase === 'probing') {
+      closeCase(book, before, `nothing was done: ${why}`, now);
+      // Nobody said that it is well.
+      book.change(node, { aliveFromMonoMs: before.aliveFromMonoMs });
+      return;
+    }
+  }
   const waiting = book.enter(node, 'waiting', untilMonoMs, { step: undefined, why });
   if (waiting !== undefined && untilMonoMs <= now) checkCase(book, waiting, now);
 }

@@ -28,8 +28,13 @@ export type NodeCase = {
   readonly phase: Phase;
   /** The roster's last word: it is heard. */
   readonly isUp: boolean;
-  /** `silent`: confirmed by the roster; `wedged`: it is heard, and its heartbeats tell of old or missing frames. */
-  readonly cause: 'silent' | 'wedged';
+  /**
+   * `silent`: confirmed by the roster; `wedged`: it is heard, and its heartbeats tell of old or missing frames;
+   * `requested`: nothing is known to be wrong, and somebody asks for a restart.
+   */
+  readonly cause: 'silent' | 'wedged' | 'requested';
+  /** Who asks for a restart and waits for an answer. */
+  readonly request: { readonly by: string } | undefined;
   readonly why: string;
   /** End of waiting or of verifying; when a step in flight is given up. */
   readonly untilMonoMs: number;
@@ -69,6 +74,7 @@ export function newCase(entry: PlanEntry, memory: PlanMemory | undefined): NodeC
     phase: 'idle',
     isUp: false,
     cause: 'silent',
+    request: undefined,
     why: '',
     untilMonoMs: 0,
     step: undefined,

@@ -26,6 +26,8 @@ export type PlanEvent =
       readonly node: string;
       readonly hold: { readonly by: string; readonly reason: string; readonly leftMs: number } | undefined;
     }
+  /** Somebody asks for a restart. */
+  | { readonly kind: 'requested'; readonly node: string; readonly by: string }
   /** A person looked at it: the ladder begins anew. */
   | { readonly kind: 'acknowledged'; readonly node: string; readonly by: string }
   /** False while the monitor is blind or settles (M6): nothing is begun, and no deadline runs out. */
@@ -60,4 +62,12 @@ export type PlanStep =
       readonly isAlert: boolean;
       readonly probe?: ProbeAnswer;
     }
-  | { readonly kind: 'closed'; readonly node: string; readonly what: string };
+  | { readonly kind: 'closed'; readonly node: string; readonly what: string }
+  /** What came of a request; `code` is for programs. */
+  | {
+      readonly kind: 'answered';
+      readonly node: string;
+      readonly ok: boolean;
+      readonly code: string;
+      readonly what: string;
+    };

@@ -4,6 +4,7 @@ import { onActed } from './case-action.js';
 import { CaseBook, type PlanCounter, type PlanOptions } from './case-book.js';
 import { onAcknowledged, onAlive, onBeat, onBirth, onLink, onMaintenance, onSight, onStopped } from './case-news.js';
 import { onProbed } from './case-probe.js';
+import { onRequested } from './case-request.js';
 import { checkCase, openCase } from './case-time.js';
 import type { PlanEvent, PlanStep } from './plan-step.js';
 
@@ -88,6 +89,9 @@ function takeOfNode(book: CaseBook, one: NodeCase, event: Extract<PlanEvent, { n
       return;
     case 'maintenance':
       onMaintenance(book, one, event.hold, now);
+      return;
+    case 'requested':
+      onRequested(book, one, event.by, now);
       return;
     case 'acknowledged':
       onAcknowledged(book, one, event.by, now);

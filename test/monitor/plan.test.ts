@@ -556,3 +556,135 @@ describe('the plan', () => {
     expect(driver.of('restart')).toHaveLength(before + 1);
   });
 });
+
+describe('a restart that is asked for', () => {
+  const healthy = { ...FRESH, mqttConnected: true };
+  /** A node that is well, seen by a monitor that is asked to restart it. */
+  function wellNode(change: Partial<ProbeAnswer> = {}, mode: PlanMode = 'act'): Driver {
+    const driver = new Driver([{ node: 'cam1' }], mode);
+    driver.probe = { kind: 'probe', probe: probeAnswer({ active: 'active', health: healthy, ...change }) };
+    driver.live(OLD, 3);
+    driver.tell({ kind: 'alive', node: 'cam1' });
+    return driver;
+  }
+  const ask = (driver: Driver, by = 'ha') => driver.tell({ kind: 'requested', node: 'cam1', by });
+  const answers = (driver: Driver) => driver.of('answered').map(({ ok, code, what }) => `${ok} ${code}: ${what}`);
+
+  it('asks the board, ends the life it saw, answers, and is verified like any other', () => {
+    const driver = wellNode();
+    ask(driver);
+    expect(driver.of('probe')).toHaveLength(1);
+    expect(driver.of('restart')).toMatchObject([
+      { unit: 'vedette-edge@cam1.service', expected: OLD, dependencies: [] },
+    ]);
+    expect(answers(driver)).toEqual(['true restarted: restarted at the request of ha']);
+    driver.tell({ kind: 'stopped', node: 'cam1' });
+    expect(driver.plan.case('cam1')?.phase).toBe('verifying');
+    driver.live(NEW, 3);
+    expect(driver.plan.case('cam1')?.phase).toBe('idle');
+    expect(driver.plan.counters.get('restartsHelped')).toBe(1);
+    expect(driver.alerts()).toEqual([]);
+    expect(driver.of('decision').map(({ rule }) => rule)).toContain('R1');
+  });
+
+  it.each([
+    ['that was stopped by a person', { active: 'inactive', result: 'success', inv: null }, 'somebody stopped it'],
+    ['that is being started', { active: 'activating', sub: 'start' }, 'systemd is on it'],
+    ['that has just started', { startedMonoMs: 999_000, health: null }, 'started 1.0 s ago'],
+    ['under maintenance on the board', { maintenance: { by: 'eve', reason: 'x', leftS: 60 } }, 'maintenance by eve'],
+    [
+      'with a broken configuration',
+      { active: 'failed', exitCode: 1, exitStatus: 78 },
+      'its configuration must be mended',
+    ],
+    ['whose board has no restart left', { restartsLeft: 0 }, "the board's own budget is used up"],
+  ] as const)('is not done to a node %s, and the answer says why', (_, change, why) => {
+    const driver = wellNode(change);
+    ask(driver);
+    expect(driver.of('restart')).toEqual([]);
+    expect(answers(driver)).toEqual([expect.stringContaining(why)]);
+    expect(driver.of('answered')[0]?.ok).toBe(false);
+    expect(driver.plan.case('cam1')).toMatchObject({ phase: 'idle', request: undefined });
+  });
+
+  it('is not done where the board does not answer', () => {
+    const driver = wellNode();
+    driver.probe = { kind: 'fault', fault: 'unreachable', message: 'no route' };
+    ask(driver);
+    expect(answers(driver)).toEqual(['false unavailable: no route']);
+    expect(driver.plan.case('cam1')?.phase).toBe('idle');
+  });
+
+  it.each([
+    [
+      'held for maintenance',
+      'held',
+      (d: Driver) => d.tell({ kind: 'maintenance', node: 'cam1', hold: { by: 'eve', reason: 'lens', leftMs: 1e6 } }),
+    ],
+    ['while the monitor cannot see', 'try-again', (d: Driver) => d.tell({ kind: 'sight', canSee: false })],
+    ['while a restart is under way', 'try-again', (d: Driver) => ask(d)],
+  ] as const)('is refused at once %s', (_, code, prepare) => {
+    const driver = wellNode();
+    prepare(driver);
+    const before = driver.of('restart').length;
+    ask(driver, 'eve');
+    expect(driver.of('answered').at(-1)).toMatchObject({ ok: false, code });
+    expect(driver.of('restart')).toHaveLength(before);
+  });
+
+  it('is refused by a monitor that observes, and said but not done in a dry run', () => {
+    const observer = wellNode({}, 'observe');
+    ask(observer);
+    expect(observer.of('answered')).toMatchObject([{ ok: false, code: 'not-allowed' }]);
+    expect(observer.of('probe')).toEqual([]);
+    const dry = wellNode({}, 'dry-run');
+    ask(dry);
+    expect(dry.of('restart')).toEqual([]);
+    expect(answers(dry)).toEqual(['false unavailable: dry run']);
+  });
+
+  it('again and again waits as the ladder says, and never comes to a reboot or a surrender of what lives', () => {
+    const driver = wellNode();
+    let inv = OLD;
+    for (let i = 0; i < 200; i++) {
+      ask(driver);
+      if (driver.plan.case('cam1')?.phase === 'verifying') {
+        inv = (i % 2 === 0 ? 'c' : 'd').repeat(31) + String(i % 10);
+        driver.probe = { kind: 'probe', probe: probeAnswer({ active: 'active', inv, health: { ...healthy, inv } }) };
+        driver.live(inv, 3);
+      }
+      for (let k = 0; k < 3; k++) {
+        driver.beat(inv, 'fresh');
+        driver.pass(1_000);
+      }
+    }
+    // Ten minutes of presses: at once, after 30 s, after 2 min.
+    expect(driver.of('restart')).toHaveLength(3);
+    expect(driver.of('reboot')).toEqual([]);
+    expect(driver.plan.counters.get('quarantines')).toBe(0);
+    expect(driver.of('answered')).toHaveLength(200);
+    expect(answers(driver)).toContainEqual(expect.stringMatching(/the next attempt is due in \d+ s$/));
+    expect(answers(driver).at(-1)).toMatch(/3 restarts, and never well for 10 min/);
+  });
+
+  it('of a node that is dead anyway is its ordinary restart', () => {
+    const driver = wellNode();
+    driver.probe = { kind: 'fault', fault: 'unreachable', message: 'no route' };
+    driver.tell({ kind: 'confirmed', node: 'cam1' });
+    expect(driver.plan.case('cam1')).toMatchObject({ phase: 'waiting', cause: 'silent' });
+    driver.probe = { kind: 'probe', probe: probeAnswer() };
+    ask(driver);
+    expect(driver.of('restart')).toHaveLength(1);
+    expect(answers(driver)).toEqual(['true restarted: restarted at the request of ha']);
+    expect(driver.plan.case('cam1')).toMatchObject({ phase: 'verifying', cause: 'silent' });
+  });
+
+  it('that the board holds back is answered, and the node goes on as before', () => {
+    const driver = wellNode();
+    driver.action = { outcome: 'held', why: 'maintenance' };
+    ask(driver);
+    expect(answers(driver)).toEqual(['false unavailable: held by the board']);
+    driver.beat(OLD, 'fresh');
+    expect(driver.plan.case('cam1')).toMatchObject({ phase: 'idle', history: [] });
+  });
+});
