@@ -3,7 +3,7 @@ import { commandFor, nodesOf } from './campaign.js';
 import { type HistoryOptions, runHistory } from './history.js';
 import { type ReplicaKind, recordScenario } from './records/record-scenario.js';
 import { ABLATIONS } from './records/reference-replica.js';
-import { CORE_KIND, CORE_RULES, type CoreRule, coreKind, referenceKind } from './records/replica-kinds.js';
+import { CORE_KIND, CORE_RULES, type CoreRule, coreKind, HONESTY, referenceKind } from './records/replica-kinds.js';
 
 const STEPS = 40;
 
@@ -12,6 +12,8 @@ type HeldUp = {
   /** Looked at from here on, in histories of 40 s with 3 nodes where nothing else is said. */
   readonly fromSeed: number;
   readonly history?: Partial<HistoryOptions>;
+  /** Left out with it. */
+  readonly with?: typeof HONESTY;
 };
 
 /** What each rule around the core holds up, and a seed that shows it. */
@@ -31,6 +33,9 @@ const HELD_UP: Readonly<Record<CoreRule, HeldUp>> = {
   },
   'heads and what was given up are on the disk': { invariant: 'I14 first never falls', fromSeed: 38 },
   'who is asked gives what it has': { invariant: 'I5 converges', fromSeed: 2 },
+  'what is signed stands against votes': {
+    ...{ invariant: 'I10 repair replaces nothing good', fromSeed: 1, with: HONESTY },
+  },
 };
 const SEEDS_MAX = 80;
 
@@ -75,6 +80,13 @@ describe('histories of the real core', () => {
     expect(broken(CORE_KIND, 20, 30)).toEqual([]);
   }, 240_000);
 
+  it('keep what is signed though all others vote as one for what none has', () => {
+    const options = { seed: 1, steps: STEPS, nodes: 3 };
+    const { checks, violations } = runHistory(recordScenario(coreKind(HONESTY)), options);
+    expect(violations).toEqual([]);
+    expect(checks.get('I10 repair replaces nothing good') ?? 0).toBe(0);
+  }, 60_000);
+
   it.each(MENDED)('come right $about', ({ history }) => {
     const { faults, violations } = runHistory(recordScenario(CORE_KIND), history);
     expect(violations).toEqual([]);
@@ -92,8 +104,8 @@ describe('histories of the real core without a rule around it', () => {
   it.each(CORE_RULES)(
     'break what it holds up: "%s"',
     (rule) => {
-      const { invariant, fromSeed, history } = HELD_UP[rule];
-      const scenario = recordScenario(coreKind(rule));
+      const { invariant, fromSeed, history, with: more } = HELD_UP[rule];
+      const scenario = recordScenario(coreKind(rule, ...(more === undefined ? [] : [more])));
       const isBroken = (seed: number) =>
         runHistory(scenario, { seed, steps: STEPS, nodes: 3, ...history }).violations.some(
           (violation) => violation.invariant === invariant,

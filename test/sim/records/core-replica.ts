@@ -312,6 +312,11 @@ export class CoreReplica implements ObservedReplica {
         this.#say(`kept/${node}/${effect.node}/segment/${effect.epoch}/${effect.n}`, undefined, 0, true);
         return;
       case 'tell':
+        if (effect.trouble === 'poll' && this.#without.has('what is signed stands against votes')) {
+          for (const { n } of this.core.copy(effect.node, effect.epoch)?.segments ?? []) {
+            this.#putAside({ ...effect, type: 'putAside', n, reason: 'most copies differ' });
+          }
+        }
         return;
     }
   }
@@ -396,7 +401,9 @@ export class CoreReplica implements ObservedReplica {
   }
 
   #hash({ poll, replyTo }: Extract<ReplicaEffect, { type: 'hash' }>): void {
+    const isForged = replyTo !== undefined && this.#without.has('who is asked for a vote looks at its disk');
     const h = poll.segs.map((n) => {
+      if (isForged) return voteHash(poll.nonce, 'what all say and none has', []);
       const segment = this.#read(poll.of, poll.e, n);
       if (segment === undefined) return null;
       return segment === 'rot' ? ROT_VOTE : voteHash(poll.nonce, segment.headerLine, segment.lines);

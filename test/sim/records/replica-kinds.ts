@@ -16,12 +16,16 @@ export const CORE_RULES = [
   'what was given up is told',
   'heads and what was given up are on the disk',
   'who is asked gives what it has',
+  'what is signed stands against votes',
 ] as const;
 export type CoreRule = (typeof CORE_RULES)[number];
 
-/** The real core, with all around it or without a rule. */
-export function coreKind(left?: CoreRule): ReplicaKind {
-  const without = new Set(left === undefined ? [] : [left]);
+/** What nobody here does, unless it is left out for once: the core itself holds out against it. */
+export const HONESTY = 'who is asked for a vote looks at its disk';
+
+/** The real core, with all around it or without some rules. */
+export function coreKind(...left: readonly (CoreRule | typeof HONESTY)[]): ReplicaKind {
+  const without = new Set<string>(left);
   return {
     ...CORE_KIND,
     start: (env, brokers) => new CoreReplica(env, brokers, without),
