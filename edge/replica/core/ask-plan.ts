@@ -3,7 +3,7 @@ import type { Fill, Need } from '../../../protocol/record.js';
 import { SCHEMA_MINOR } from '../../../protocol/status.js';
 import type { Copy } from './copy.js';
 import { countOf } from './effects.js';
-import { common } from './intervals.js';
+import { common, setOf } from './intervals.js';
 
 export type AskLimits = {
   readonly gapPatienceMs: number;
@@ -38,7 +38,7 @@ type LogAsks = {
   /** Place in the list of targets, and rounds through it that brought nothing. */
   turn: number;
   rounds: number;
-  /** In this round: what the writer answered with nothing to; somebody did not answer. */
+  /** In this round: what its writer, or who knows from it, has nothing of; somebody did not answer. */
   deniedNow: readonly Interval[];
   hasSilence: boolean;
   /** Rounds in which everybody had nothing, and what the writer denied in each of them. */
@@ -93,11 +93,14 @@ export class AskPlan {
     this.#logs.delete(copy);
   }
 
-  /** A part of an answer came. @param fresh something new was in it. @returns ranges that nobody has any more. */
+  /**
+   * A part of an answer came. @param fresh something new was in it. @param deniedOf what of the ranges asked for nobody has any
+   * more, if whoever answered has nothing of it. @returns ranges that nobody has any more.
+   */
   noteFill(
     fill: Pick<Fill, 'id' | 'part' | 'more'>,
     fresh: boolean,
-    isWriter: boolean,
+    deniedOf: (ranges: readonly Interval[]) => readonly Interval[],
     nowMonoMs: number,
   ): readonly Interval[] {
     const log = this.#byId.get(fill.id);
@@ -118,7 +121,7 @@ export class AskPlan {
       return [];
     }
     this.counts.empty++;
-    if (isWriter) log.deniedNow = ask.ranges;
+    log.deniedNow = setOf([...log.deniedNow, ...deniedOf(ask.ranges)]).intervals;
     this.#nextTarget(log, nowMonoMs);
     if (log.emptyRounds < this.#limits.emptyRoundsMax) return [];
     log.emptyRounds = 0;
@@ -272,7 +275,7 @@ export class AskPlan {
   }
 
   #endRound(log: LogAsks, nowMonoMs: number): void {
-    // A round counts as empty only if its writer, who must know, had nothing and nobody was silent.
+    // A round counts as empty only if its writer, who must know, denied something and nobody was silent.
     if (log.deniedNow.length > 0 && !log.hasSilence) {
       log.denied = log.emptyRounds === 0 ? log.deniedNow : common(log.denied, log.deniedNow);
       log.emptyRounds++;

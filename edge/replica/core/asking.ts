@@ -6,7 +6,7 @@ import type { Copy } from './copy.js';
 import type { Frontiers } from './frontiers.js';
 import type { InboxSync } from './inbox-sync.js';
 import type { Intake } from './intake.js';
-import { without } from './intervals.js';
+import { common, without } from './intervals.js';
 import type { Pager } from './pager.js';
 import type { Peers } from './peers.js';
 import type { ReplicaLimits } from './replica-limits.js';
@@ -70,6 +70,17 @@ export class Asking {
     if (records === 0) return;
     turn.counters.add('gone', records);
     turn.tell('gone', copy.node, copy.epoch, `${records} records that neither their writer nor anybody else has`);
+  }
+
+  /**
+   * What of some ranges is gone, if the one who answered has nothing of it: for its writer all of it. Of a log whose writer
+   * is not there to be asked, what others were told when it was: they name it as given up. Of a log under our own name,
+   * such as a clone's, we are the writer, and ask because we have nothing.
+   */
+  deniedBy(copy: Copy, from: string, ranges: readonly Interval[]): readonly Interval[] {
+    const { node, peers, frontiers } = this.#options;
+    if (from === copy.node || copy.node === node) return ranges;
+    return peers.isOnline(copy.node) ? [] : common(ranges, frontiers.goneOf(from, copy.node, copy.epoch));
   }
 
   /** Everybody may have come with something: the link is up. */

@@ -68,6 +68,11 @@ export class Frontiers {
     return without(inside, claim.gone);
   }
 
+  /** What of a log a node says it has given up. */
+  goneOf(holder: string, node: string, epoch: string): readonly Interval[] {
+    return this.#heard.get(holder)?.get(logKey(node, epoch))?.gone ?? [];
+  }
+
   /** Largest seq up to which a node holds durably all that is held here of a log; what both gave up does not count. */
   reach(
     holder: string,

@@ -443,9 +443,8 @@ export class ReplicaCore {
     let fresh = this.#intake.takeLines(copy, lines, isWriter ? 'writer' : 'peer') > 0;
     if (segment !== undefined && this.#intake.takeSegment(copy, segment)) fresh = true;
     if (lines.length > 0) this.#intake.close(copy);
-    // Of a log under our own name, such as a clone's, we are the writer, and ask because we have nothing.
-    const isWriterAsked = isWriter || copy.node === this.#options.node;
-    const gone = this.#asks.noteFill(fill, fresh, isWriterAsked, this.#turn.monoMs);
+    const deniedOf = (ranges: readonly Interval[]) => this.#asking.deniedBy(copy, from, ranges);
+    const gone = this.#asks.noteFill(fill, fresh, deniedOf, this.#turn.monoMs);
     if (gone.length > 0) this.#asking.giveUp(copy, gone);
   }
 

@@ -346,6 +346,19 @@ describe('what a replica asks', () => {
     expect(asked).toContain('cam4');
   });
 
+  it.each([
+    ['gives up what others gave up when it was there', frontier([['cam2', EPOCH, 9]], [['cam2', EPOCH, 4, 4]]), 1],
+    ['gives up nothing that nobody was told is gone', frontier([['cam2', EPOCH, 3]]), 0],
+  ])('of a writer that is away, %s', (_, told, gone) => {
+    const test = online();
+    test.hear(live(1, 3));
+    test.hear(live(5, 9));
+    test.hear({ type: 'peer', node: 'cam2', state: 'away' });
+    test.hear({ type: 'frontier', from: 'cam3', frontier: told });
+    answerNothing(test, 90_000);
+    expect(test.core.counters().gone).toBe(gone);
+  });
+
   // Its segment 3 rotted at its writer before anybody had it, and with it the hash of segment 2.
   function askUntilDone(test: CoreUnderTest): number {
     let needs = 0;
