@@ -1,10 +1,12 @@
-import { type Interval, IntervalSet } from '../../../base/listener/interval-set.js';
+import type { Interval } from '../../../base/listener/interval-set.js';
 import type { Head } from '../../../protocol/record.js';
 import type { SegmentHeader } from '../../../protocol/segment.js';
 import { type OpenedSegment, type SegmentMeta, segmentHash } from '../../records/segment.js';
 import type { CopyLine, CopyOnDisk, SegmentToKeep } from '../store/copy-store.js';
-import { countOf, type Line, type OwnExtent } from './effects.js';
-import { setOf, without } from './intervals.js';
+import { Chain, forgetLowest } from './chain.js';
+import { Coverage, type Span } from './coverage.js';
+import type { Line, OwnExtent } from './effects.js';
+import { setOf } from './intervals.js';
 
 /** Whose word a line is: its writer's own, or that of another holder, which counts once a signed head covers it. */
 export type Source = 'writer' | 'peer';
@@ -56,23 +58,15 @@ export class Copy {
   readonly #segments = new Map<number, SegmentMeta>();
   readonly #saving = new Map<number, SegmentToKeep>();
   readonly #pending = new Map<number, OpenedSegment>();
-  /** Hashes of closed segments that signed heads gave, and headers that came with them. */
-  readonly #anchors = new Map<number, string>();
-  readonly #tails = new Map<number, SegmentHeader>();
+  readonly #chain: Chain;
   readonly #lines = new Map<number, HeldLine>();
-  #sealedTo = 0;
-  #have = new IntervalSet();
-  #sealed = new IntervalSet();
-  #durable = new IntervalSet();
-  #gone = new IntervalSet();
-  /** Of these, what somebody says after all to have; and the rest, which nobody is asked for. */
-  #sought: readonly Interval[] = [];
-  #givenUp = new IntervalSet();
+  readonly #coverage = new Coverage();
 
   constructor(node: string, epoch: string, limits: CopyLimits) {
     this.node = node;
     this.epoch = epoch;
     this.#limits = limits;
+    this.#chain = new Chain(limits.pendingSegmentsMax);
   }
 
   /** Takes up what the disk holds. Lines that were kept once are trusted: the disk does not say whose word they were. */
@@ -81,7 +75,7 @@ export class Copy {
     for (const meta of disk.segments) this.#segments.set(meta.n, meta);
     for (const { s, text } of disk.lines) this.#lines.set(s, { text, source: 'writer', isDurable: true });
     this.#rebuild();
-    this.known = Math.max(this.known, this.#have.max);
+    this.known = Math.max(this.known, this.#coverage.last);
   }
 
   /** The own disk holds this much of it. @returns false for the common case: nothing but new records. */
@@ -92,8 +86,7 @@ export class Copy {
     this.headSeq = Math.max(this.headSeq, own.seq, own.openFrom - 1);
     this.known = Math.max(this.known, own.seq);
     this.isOver = !own.isLive;
-    if (own.closed > 0 && own.hash !== '') this.#anchors.set(own.closed - 1, own.hash);
-    forgetLowest(this.#anchors, this.#limits.pendingSegmentsMax);
+    if (own.closed > 0 && own.hash !== '') this.#chain.noteHash(own.closed - 1, own.hash);
     // The common case, records appended: no need to look at all segments again.
     const hasOnlyGrown =
       before !== undefined && before.segments.length === own.segments.length && before.first === own.first;
@@ -101,9 +94,7 @@ export class Copy {
       this.#rebuild();
       return true;
     }
-    this.#have.add(own.openFrom, own.seq);
-    this.#sealed.add(own.openFrom, own.seq);
-    this.#durable.add(own.openFrom, own.seq);
+    this.#coverage.add({ from: own.openFrom, to: own.seq, isSealed: true, isDurable: true });
     return false;
   }
 
@@ -141,7 +132,7 @@ export class Copy {
   }
 
   get records(): number {
-    return this.#have.size;
+    return this.#coverage.size;
   }
 
   get isSaving(): boolean {
@@ -150,12 +141,12 @@ export class Copy {
 
   /** Largest seq up to which nothing still kept is missing on the disk. */
   get frontier(): number {
-    return this.#prefix(this.#durable);
+    return this.#coverage.durableTo(this.first);
   }
 
   /** Largest seq up to which everything may be answered: held, and confirmed by its writer or a signed head. */
   get answerable(): number {
-    let prefix = Math.min(this.#prefix(this.#have), (this.frozenFrom ?? Number.POSITIVE_INFINITY) - 1);
+    let prefix = Math.min(this.#coverage.heldTo(this.first), (this.frozenFrom ?? Number.POSITIVE_INFINITY) - 1);
     for (const [s, line] of this.#lines) {
       if (s <= prefix && s > this.headSeq && line.source === 'peer') prefix = s - 1;
     }
@@ -169,21 +160,17 @@ export class Copy {
 
   /** Records known to exist and not held; without those that nobody has any more, or it would never be done. */
   get missingRecords(): number {
-    const gaps = this.#have.missing(this.first, this.known, Number.POSITIVE_INFINITY);
-    return gaps.reduce((sum, [from, to]) => sum + countOf(this.#gone.missing(from, to, Number.POSITIVE_INFINITY)), 0);
+    return this.#coverage.countMissing(this.first, this.known);
   }
 
   /** What of some ranges is not held, in no way. */
   lacked(ranges: readonly Interval[]): Interval[] {
-    return ranges.flatMap(([from, to]) => this.#have.missing(from, to, Number.POSITIVE_INFINITY));
+    return this.#coverage.lacked(ranges);
   }
 
   /** What was given up, as nobody had it any more, and has not turned up. */
   get gone(): Interval[] {
-    if (this.#gone.intervals.length === 0) return [];
-    return this.#gone.intervals.flatMap(([from, to]) =>
-      this.#have.missing(Math.max(from, this.first), to, Number.POSITIVE_INFINITY),
-    );
+    return this.#coverage.goneFrom(this.first);
   }
 
   /** Two signed heads contradict each other. */
@@ -192,22 +179,18 @@ export class Copy {
   }
 
   get isWhole(): boolean {
-    const sealedTop = Math.min(this.known, this.#sealedTo);
-    const isHeld =
-      this.#have.covers(Math.max(this.first, sealedTop + 1), this.known) && this.#sealed.covers(this.first, sealedTop);
-    return isHeld || (this.#gone.intervals.length > 0 && this.wanted(1).length === 0);
+    const isHeld = this.#coverage.covers(this.first, this.known, this.#sealedTop);
+    return isHeld || (this.#coverage.hasGone && this.wanted(1).length === 0);
   }
 
   /** Hash that a signed head, or a segment that it confirms, gives for a closed segment. */
   hashOf(n: number): string | undefined {
-    return this.#anchors.get(n) ?? this.segment(n + 1)?.prev ?? this.#saving.get(n + 1)?.header.prev;
+    return this.#chain.hashOf(n) ?? this.segment(n + 1)?.prev ?? this.#saving.get(n + 1)?.header.prev;
   }
 
   /** Number and hash of the last closed segment that a signed head names. */
   get newestAnchor(): { readonly n: number; readonly hash: string } | undefined {
-    let newest: { n: number; hash: string } | undefined;
-    for (const [n, hash] of this.#anchors) if (newest === undefined || n > newest.n) newest = { n, hash };
-    return newest;
+    return this.#chain.newest;
   }
 
   takeLines(lines: readonly Line[], source: Source): LinesTaken {
@@ -225,14 +208,14 @@ export class Copy {
         forkAt = Math.min(forkAt ?? s, s);
         continue;
       }
-      if (held !== undefined || this.#have.has(s)) {
+      if (held !== undefined || this.#coverage.has(s)) {
         if (held !== undefined && source === 'writer') held.source = 'writer';
         duplicates++;
       } else if (this.#lines.size >= this.#limits.linesMax) {
         refused++;
       } else {
         this.#lines.set(s, { text, source, isDurable: false });
-        this.#have.add(s, s);
+        this.#coverage.add({ from: s, to: s, isSealed: false, isDurable: false });
         fresh.push({ node: this.node, epoch: this.epoch, s, text });
       }
       this.known = Math.max(this.known, s);
@@ -285,16 +268,17 @@ export class Copy {
   closeSegments(): { readonly keep: readonly SegmentToKeep[]; readonly doubted: number } {
     const keep: SegmentToKeep[] = [];
     let doubted = 0;
-    for (const [n, header] of [...this.#tails].sort((a, b) => b[0] - a[0])) {
+    for (const header of this.#chain.tails()) {
+      const { seg: n } = header;
       if (this.#isClosed(n) || header.first < this.first) {
-        this.#tails.delete(n);
+        this.#chain.dropTail(n);
         continue;
       }
       const lines = this.#linesOf(header);
       if (lines === undefined) continue;
-      this.#tails.delete(n);
+      this.#chain.dropTail(n);
       const segment = this.#segmentOf(header, lines);
-      if (segment.hash === this.#anchors.get(n)) keep.push(...this.#keep(segment));
+      if (segment.hash === this.#chain.hashOf(n)) keep.push(...this.#keep(segment));
       else doubted += this.#doubt(header);
     }
     return { keep, doubted };
@@ -338,9 +322,7 @@ export class Copy {
     this.#segments.set(meta.n, meta);
     const end = meta.first + meta.count - 1;
     for (let s = meta.first; s <= end; s++) this.#lines.delete(s);
-    this.#have.add(meta.first, end);
-    this.#sealed.add(meta.first, end);
-    this.#durable.add(meta.first, end);
+    this.#coverage.add({ from: meta.first, to: end, isSealed: true, isDurable: true });
   }
 
   /** A closed segment is not there any more, or was not taken by the disk. */
@@ -358,17 +340,15 @@ export class Copy {
 
   // What its own index says of it is known still: lines that others give in its place have to give its hash.
   #awaitClosed({ n, first, count, t0, t1, prev, hash }: SegmentMeta): void {
-    this.#anchors.set(n, hash);
-    this.#tails.set(n, { v: 1, n: this.node, e: this.epoch, seg: n, first, count, t0, t1, prev });
-    this.#sealedTo = Math.max(this.#sealedTo, first + count - 1);
+    this.#chain.expect({ v: 1, n: this.node, e: this.epoch, seg: n, first, count, t0, t1, prev }, hash);
+    this.#chain.sealTo(first + count - 1);
   }
 
   /** The disk did not take a segment: closed again when it does, from the lines if they are there. */
   segmentFailed(n: number): void {
     const segment = this.#saving.get(n);
     if (segment === undefined) return;
-    this.#tails.set(n, segment.header);
-    this.#anchors.set(n, segment.hash);
+    this.#chain.expect(segment.header, segment.hash);
     this.dropSegment(n);
   }
 
@@ -377,7 +357,7 @@ export class Copy {
       const line = this.#lines.get(s);
       if (line === undefined) continue;
       line.isDurable = true;
-      this.#durable.add(s, s);
+      this.#coverage.noteDurable(s);
     }
   }
 
@@ -385,36 +365,20 @@ export class Copy {
   noteGone(ranges: readonly Interval[]): number {
     let records = 0;
     for (const [from, to] of ranges) {
-      const start = Math.max(from, this.#endOfPending(to) + 1);
-      records += countOf(this.#have.missing(start, to, Number.POSITIVE_INFINITY));
-      this.#gone.add(start, to);
+      records += this.#coverage.noteGone([[Math.max(from, this.#endOfPending(to) + 1), to]]);
     }
-    this.#sought = without(this.#sought, ranges);
-    this.#givenUp = setOf(without(this.#gone.intervals, this.#sought));
+    this.#coverage.stopSeeking(ranges);
     return records;
   }
 
   /** Somebody says to have some of what was given up: it is asked for again. @returns false where nothing of it was. */
   seek(ranges: readonly Interval[]): boolean {
-    const all = setOf([...this.#sought, ...ranges]).intervals;
-    const isNews = countOf(all) > countOf(this.#sought);
-    this.#sought = all;
-    if (isNews) this.#givenUp = setOf(without(this.#gone.intervals, all));
-    return isNews;
+    return this.#coverage.seek(ranges);
   }
 
   /** What is still to be fetched: at most `max` ranges, newest first. Closed segments count only as such. */
   wanted(max: number): Interval[] {
-    const top = this.known;
-    const sealedTop = Math.min(top, this.#sealedTo);
-    const ranges: Interval[] = [];
-    if (top > sealedTop) {
-      ranges.push(...this.#have.missing(Math.max(this.first, sealedTop + 1), top, Number.POSITIVE_INFINITY));
-    }
-    ranges.unshift(...this.#sealed.missing(this.first, sealedTop, Number.POSITIVE_INFINITY));
-    const newestFirst = ranges.reverse();
-    if (this.#gone.intervals.length === 0) return newestFirst.slice(0, max);
-    return newestFirst.flatMap(([from, to]) => this.#givenUp.missing(from, to, max).reverse()).slice(0, max);
+    return this.#coverage.wanted(this.first, this.known, this.#sealedTop, max);
   }
 
   /** Lines held outside closed segments with seq in a range, in order. */
@@ -435,9 +399,7 @@ export class Copy {
   /** Ranges that can be given to others. */
   held(from: number, to: number): Interval[] {
     const own = this.own?.publishableSeq ?? 0;
-    const intervals = this.#have.intervals.map(([a, b]): [number, number] => [a, b]);
-    const set = new IntervalSet();
-    for (const [a, b] of intervals) set.add(a, b);
+    const set = setOf(this.#coverage.intervals);
     if (own > (this.own?.seq ?? 0)) set.add((this.own?.seq ?? 0) + 1, own);
     return set.intervals.flatMap(([a, b]): Interval[] => {
       const start = Math.max(a, from, this.first);
@@ -446,14 +408,8 @@ export class Copy {
     });
   }
 
-  #prefix(set: IntervalSet): number {
-    let prefix = this.first - 1;
-    for (;;) {
-      const before = prefix;
-      prefix = endOfRun(set, prefix);
-      prefix = endOfRun(this.#gone, prefix);
-      if (prefix === before) return prefix;
-    }
+  get #sealedTop(): number {
+    return Math.min(this.known, this.#chain.sealedTo);
   }
 
   #isClosed(n: number): boolean {
@@ -466,14 +422,11 @@ export class Copy {
 
   // A tail must be of this log and end where it may; the hash confirms it, but only once its records are there.
   #noteAnchor(n: number, entry: LogEntry): void {
-    this.#anchors.set(n, entry.H);
+    this.#chain.noteHash(n, entry.H);
     const { tail } = entry;
     if (tail !== undefined && tail.n === this.node && tail.e === this.epoch && tail.seg === n) {
-      this.#tails.set(n, tail);
-      this.#sealedTo = Math.max(this.#sealedTo, tail.first + tail.count - 1);
+      this.#chain.noteTail(tail);
     }
-    forgetLowest(this.#anchors, this.#limits.pendingSegmentsMax);
-    forgetLowest(this.#tails, this.#limits.pendingSegmentsMax);
   }
 
   // Up to the segment before everybody agrees. Behind it the numbers of segments mean nothing any more.
@@ -482,10 +435,8 @@ export class Copy {
     const from = before === undefined ? this.first : before.first + before.count;
     this.#forkSegment = n;
     this.frozenFrom = Math.min(this.frozenFrom ?? from, from);
-    this.#sealedTo = Math.min(this.#sealedTo, from - 1);
-    for (const map of [this.#anchors, this.#tails, this.#pending]) {
-      for (const number of [...map.keys()]) if (number >= n) map.delete(number);
-    }
+    this.#chain.cutFrom(n, from);
+    for (const number of [...this.#pending.keys()]) if (number >= n) this.#pending.delete(number);
   }
 
   #linesOf({ first, count }: SegmentHeader): string[] | undefined {
@@ -511,15 +462,14 @@ export class Copy {
     const { first, count, seg } = segment.header;
     this.#saving.set(seg, segment);
     this.#pending.delete(seg);
-    this.#tails.delete(seg);
+    this.#chain.dropTail(seg);
     const end = first + count - 1;
     // What the chain confirms stands, whatever the lines said that came one by one.
     for (const [i, text] of segment.lines.entries()) {
       const held = this.#lines.get(first + i);
       if (held !== undefined && held.text !== text) this.#lines.delete(first + i);
     }
-    this.#have.add(first, end);
-    this.#sealed.add(first, end);
+    this.#coverage.add({ from: first, to: end, isSealed: true, isDurable: false });
     this.known = Math.max(this.known, end);
     if (this.#forkSegment === undefined && this.frozenFrom !== undefined && this.frozenFrom <= end)
       this.frozenFrom = undefined;
@@ -548,7 +498,7 @@ export class Copy {
   // The segment that has its hash is not to be had any more. A signed head covers it, so it is taken on the word of whoever
   // has it; it confirms those below, and polls compare it.
   #isBelowGone({ seg, first, count }: SegmentHeader): boolean {
-    return seg < (this.newestAnchor?.n ?? -1) && this.#gone.has(first + count);
+    return seg < (this.newestAnchor?.n ?? -1) && this.#coverage.isGone(first + count);
   }
 
   #contradictsLines({ header, lines }: OpenedSegment): boolean {
@@ -562,41 +512,26 @@ export class Copy {
   }
 
   #rebuild(): void {
-    this.#have = new IntervalSet();
-    this.#sealed = new IntervalSet();
-    this.#durable = new IntervalSet();
-    const spans: [number, number, boolean, boolean][] = [];
+    const spans: Span[] = [];
     const { own } = this;
     if (own !== undefined) {
-      for (const [from, to] of ownIntervals(own)) spans.push([from, to, true, true]);
+      for (const [from, to] of ownIntervals(own)) spans.push({ from, to, isSealed: true, isDurable: true });
     }
-    for (const { first, count } of this.#segments.values()) spans.push([first, first + count - 1, true, true]);
+    for (const meta of this.#segments.values()) spans.push({ ...endsOf(meta), isSealed: true, isDurable: true });
     for (const { header } of this.#saving.values()) {
-      spans.push([header.first, header.first + header.count - 1, true, false]);
+      spans.push({ ...endsOf(header), isSealed: true, isDurable: false });
     }
-    for (const [s, { isDurable }] of this.#lines) spans.push([s, s, false, isDurable]);
-    for (const [from, to, isSealed, isDurable] of spans.sort((a, b) => a[0] - b[0])) {
-      this.#have.add(from, to);
-      if (isSealed) this.#sealed.add(from, to);
-      if (isDurable) this.#durable.add(from, to);
-    }
+    for (const [s, { isDurable }] of this.#lines) spans.push({ from: s, to: s, isSealed: false, isDurable });
+    this.#coverage.replace(spans);
   }
+}
+
+function endsOf({ first, count }: Pick<SegmentHeader, 'first' | 'count'>): Pick<Span, 'from' | 'to'> {
+  return { from: first, to: first + count - 1 };
 }
 
 // Between closed segments of an own log lie holes where one was rotten.
 function ownIntervals(own: OwnExtent): Interval[] {
   const intervals = own.segments.map(({ first, count }): Interval => [first, first + count - 1]);
   return own.seq >= own.openFrom ? [...intervals, [own.openFrom, own.seq]] : intervals;
-}
-
-function endOfRun(set: IntervalSet, prefix: number): number {
-  for (const [from, to] of set.intervals) {
-    if (from > prefix + 1) return prefix;
-    if (to > prefix) return to;
-  }
-  return prefix;
-}
-
-function forgetLowest(map: Map<number, unknown>, max: number): void {
-  while (map.size > max) map.delete(Math.min(...map.keys()));
 }
