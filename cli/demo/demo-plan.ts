@@ -38,6 +38,21 @@ const PLACES = ['front', 'yard', 'street'];
  */
 const TIMING = { beatMs: 2_000, healthMs: 5_000 };
 
+/**
+ * What each camera node tells of by itself. Short times: in a demo of a minute something is to happen. Labels that the model
+ * of another camera does not know are never in view.
+ */
+const RULES = {
+  visitor: {
+    when: 'tracks().exists(t, t.label == "person" && t.seconds > 5.0)',
+    ...{ clearFor: '2s', cooldown: '5s', severity: 'info', text: '{count("person")} in view for a while' },
+  },
+  crowd: {
+    ...{ when: 'size(tracks()) >= 3', for: '2s', clearFor: '2s', cooldown: '10s' },
+    text: '{size(tracks())} things in view at once',
+  },
+};
+
 /** The user of the boards' forced command, as on real boards. */
 export const BOARD_USER = 'vedette-ctl';
 
@@ -135,6 +150,7 @@ export function planDemo(options: DemoOptions, port: number, doors?: DemoDoors):
       passwordFile: secret(node),
       ...(options.model === undefined ? {} : { model: { path: options.model } }),
       cameras: { [camera]: { source: options.camera ?? `sim:${options.seed}-${index + 1}` } },
+      rules: RULES,
       timing: TIMING,
     },
   });

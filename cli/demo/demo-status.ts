@@ -20,6 +20,16 @@ export type CameraStatus = {
     readonly id: number;
     readonly agoMs: number;
   } | null;
+  /** The node's last raise or clear. */
+  readonly lastAlert: {
+    readonly rule: string;
+    readonly event: string;
+    readonly severity: string;
+    readonly text: string;
+    readonly agoMs: number;
+  } | null;
+  /** Alerts of the node that are open. */
+  readonly alerts: readonly { readonly rule: string; readonly severity: string; readonly text: string }[];
   readonly latencyMs: number | null;
   readonly records: number;
   readonly repeats: number;
@@ -151,6 +161,8 @@ function cameraStatus(node: NodeView | undefined, name: string, nowMs: number): 
     objects: Object.fromEntries([...(camera?.counts ?? [])].filter(([, count]) => count > 0)),
     motion: camera?.motion === undefined ? null : camera.motion === 'ON',
     lastEvent: lastEventOf(camera, nowMs),
+    lastAlert: lastAlertOf(node, nowMs),
+    alerts: [...(node?.alerts ?? [])].map(([rule, { severity, text }]) => ({ rule, severity, text })),
     latencyMs: camera?.latencyMs ?? null,
     records: node?.log.records ?? 0,
     repeats: node?.log.repeats ?? 0,
@@ -164,4 +176,10 @@ function lastEventOf(camera: CameraView | undefined, nowMs: number): CameraStatu
   if (camera?.lastEvent === undefined) return null;
   const { event, label, id, atMs } = camera.lastEvent;
   return { event, label, id, agoMs: Math.max(0, nowMs - atMs) };
+}
+
+function lastAlertOf(node: NodeView | undefined, nowMs: number): CameraStatus['lastAlert'] {
+  if (node?.lastAlert === undefined) return null;
+  const { atMs, ...alert } = node.lastAlert;
+  return { ...alert, agoMs: Math.max(0, nowMs - atMs) };
 }

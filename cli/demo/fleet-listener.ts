@@ -45,6 +45,15 @@ export function listenToFleet(link: Link, view: FleetView, clock: Clock): void {
     count();
     view.onSensor(params.node, params.sensor, payload);
   });
+  link.subscribe(
+    routes.alert,
+    {},
+    ({ params, payload }) => {
+      count();
+      view.onAlert(params.node, params.rule, payload);
+    },
+    ({ params }) => view.onAlert(params.node, params.rule, undefined),
+  );
   link.subscribe(routes.monitorStatus, { monitor: MONITOR }, ({ payload, retained }) => {
     count();
     // What an earlier demo left in the broker says nothing about now.

@@ -1,15 +1,33 @@
 import type { Live } from '../../protocol/record.js';
 import type { ReplicaState } from '../../protocol/replica.js';
-import type { Beat, CameraState, Health, Incident, Roster, SensorReading, Status } from '../../protocol/status.js';
+import type {
+  Alert,
+  Beat,
+  CameraState,
+  Health,
+  Incident,
+  Roster,
+  SensorReading,
+  Status,
+} from '../../protocol/status.js';
 import { LogTally } from './log-tally.js';
 
 /** Nodes, cameras and labels beyond these are not shown: a demo has a handful, a wrong broker may have anything. */
 const NODES_MAX = 64;
 const CAMERAS_MAX = 16;
 const LABELS_MAX = 64;
+const ALERTS_MAX = 64;
 const LATENCIES_MAX = 1_000;
 
 export type LastEvent = { readonly event: string; readonly label: string; readonly id: number; readonly atMs: number };
+
+export type LastAlert = {
+  readonly rule: string;
+  readonly event: string;
+  readonly severity: string;
+  readonly text: string;
+  readonly atMs: number;
+};
 
 export type CameraView = {
   state: CameraState | undefined;
@@ -32,6 +50,10 @@ export type NodeView = {
   replica: ReplicaState | undefined;
   readonly cameras: Map<string, CameraView>;
   readonly sensors: Map<string, SensorReading>;
+  /** Open alerts by rule, as they are retained. */
+  readonly alerts: Map<string, Alert>;
+  /** The last raise or clear, as it was recorded. */
+  lastAlert: LastAlert | undefined;
   readonly log: LogTally;
 };
 
@@ -96,11 +118,20 @@ export class FleetView {
     if (sensors !== undefined && (sensors.has(sensor) || sensors.size < LABELS_MAX)) sensors.set(sensor, reading);
   }
 
+  /** @param alert undefined: it has cleared. */
+  onAlert(node: string, rule: string, alert: Alert | undefined): void {
+    const alerts = this.#node(node)?.alerts;
+    if (alert === undefined) alerts?.delete(rule);
+    else if (alerts !== undefined && (alerts.has(rule) || alerts.size < ALERTS_MAX)) alerts.set(rule, alert);
+  }
+
   onLive(node: string, live: Live, nowMs: number): void {
     const view = this.#node(node);
     if (view === undefined) return;
     for (const record of live.r) {
-      if (view.log.take(live.e, record.s) && record.k === 'track') this.#onTrack(node, record, nowMs);
+      if (!view.log.take(live.e, record.s)) continue;
+      if (record.k === 'track') this.#onTrack(node, record, nowMs);
+      if (record.k === 'alert') view.lastAlert = alertOf(record) ?? view.lastAlert;
     }
   }
 
@@ -137,6 +168,8 @@ export class FleetView {
       replica: undefined,
       cameras: new Map(),
       sensors: new Map(),
+      alerts: new Map(),
+      lastAlert: undefined,
       log: new LogTally(),
     };
     this.nodes.set(node, view);
@@ -163,4 +196,10 @@ export class FleetView {
 /** Everything a node counts as dropped, since its start. */
 export function dropsOf(view: NodeView): number {
   return Object.values(view.health?.drops ?? {}).reduce((sum, count) => sum + count, 0);
+}
+
+function alertOf({ t: atMs, r: rule, ev: event, sev: severity, x: text }: Live['r'][number]): LastAlert | undefined {
+  const isWhole =
+    typeof rule === 'string' && typeof event === 'string' && typeof severity === 'string' && typeof text === 'string';
+  return isWhole ? { rule, event, severity, text, atMs } : undefined;
 }

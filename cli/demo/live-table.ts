@@ -11,7 +11,7 @@ const COLUMNS: readonly Column<CameraStatus>[] = [
   { title: 'monitor', cell: ({ monitor }) => monitor, colour: ({ monitor }) => stateColour(monitor) },
   { title: 'fps', cell: ({ fps }) => (fps === null ? '-' : fps.toFixed(1)), align: 'right' },
   { title: 'in view', cell: ({ objects }) => objectsCell(objects) },
-  { title: 'last event', cell: ({ lastEvent }) => eventCell(lastEvent) },
+  { title: 'last event', cell: eventCell, colour: (row) => (isAlertNewer(row) ? 'yellow' : undefined) },
   {
     title: 'latency',
     cell: ({ latencyMs }) => (latencyMs === null ? '-' : `${Math.round(latencyMs)} ms`),
@@ -42,6 +42,7 @@ export function renderDemo(terminal: Terminal, status: DemoStatus, notice: strin
     '',
     `${sensorBoard.node}  ${sensorBoard.state}, monitor says ${sensorBoard.monitor}: ${sensorsLine(terminal, status.sensors)}`,
     '',
+    ...alertLines(terminal, status.nodes),
     ...incidentLines(terminal, status.nodes),
     ...(notice === '' ? [] : [terminal.paint('yellow', printable(notice)), '']),
     `Try in another terminal:  ${tryLine(broker.url)}`,
@@ -131,9 +132,32 @@ function objectsCell(objects: Readonly<Record<string, number>>): string {
   return parts.length === 0 ? '-' : parts.join(', ');
 }
 
-function eventCell(event: CameraStatus['lastEvent']): string {
-  if (event === null) return '-';
-  return `${event.event} ${event.label} #${event.id}, ${Math.round(event.agoMs / 1000)} s ago`;
+// What was last: a track, or an alert of the node's rules.
+function eventCell(row: CameraStatus): string {
+  const { lastEvent, lastAlert } = row;
+  if (lastAlert !== null && isAlertNewer(row)) {
+    return `${lastAlert.rule} ${lastAlert.event === 'raise' ? 'raised' : 'cleared'}, ${seconds(lastAlert.agoMs)} s ago`;
+  }
+  if (lastEvent === null) return '-';
+  return `${lastEvent.event} ${lastEvent.label} #${lastEvent.id}, ${seconds(lastEvent.agoMs)} s ago`;
+}
+
+function isAlertNewer({ lastEvent, lastAlert }: CameraStatus): boolean {
+  return lastAlert !== null && (lastEvent === null || lastAlert.agoMs <= lastEvent.agoMs);
+}
+
+function seconds(ms: number): number {
+  return Math.round(ms / 1000);
+}
+
+function alertLines(terminal: Terminal, nodes: readonly CameraStatus[]): string[] {
+  const lines = nodes.flatMap(({ node, alerts }) =>
+    alerts.map(({ rule, severity, text }) => {
+      const head = `${node}: ${rule}`;
+      return `${severity === 'info' ? head : terminal.paint('yellow', head)}: ${printable(text)}`;
+    }),
+  );
+  return lines.length === 0 ? [] : ['alerts', ...lines.map((line) => `  ${line}`), ''];
 }
 
 function sensorsLine(terminal: Terminal, sensors: readonly SensorStatus[]): string {

@@ -57,11 +57,12 @@ export class RuleDesk {
       log.warn('open alerts are not known', { file: this.#path, error: messageOf(error) });
       return NO_MEMORY;
     });
-    const gone = this.#rules.restore(memory, clock.nowMs(), clock.monoMs());
+    const nowMs = clock.nowMs();
+    const gone = this.#rules.restore(memory, nowMs, clock.monoMs());
     const { open } = this.#rules;
     // A broker may still show an alert that was cleared while nobody could tell it.
     for (const rule of Object.keys(rules)) show(rule, shown(open.get(rule)));
-    this.#take(gone);
+    this.#take(gone, nowMs);
     if (this.#rules.rules.length > 0) this.#stops = [clock.every(TICK_MS, () => this.#look())];
   }
 
@@ -98,17 +99,18 @@ export class RuleDesk {
     this.#cancelGather?.();
     this.#cancelGather = undefined;
     const { clock } = this.#options;
-    this.#take(this.#rules.step(clock.nowMs(), clock.monoMs()));
+    const nowMs = clock.nowMs();
+    this.#take(this.#rules.step(nowMs, clock.monoMs()), nowMs);
   }
 
-  #take(all: readonly RuleNews[]): void {
+  #take(all: readonly RuleNews[], atMs: number): void {
     const { log, show } = this.#options;
     for (const news of all) {
       const { rule } = news;
       switch (news.kind) {
         case 'raise':
         case 'clear':
-          this.#takeAlert(news);
+          this.#takeAlert(news, atMs);
           break;
         case 'unknown':
           log.warn('rule cannot tell', { rule, why: news.why });
@@ -125,10 +127,9 @@ export class RuleDesk {
     if (all.some(({ kind }) => kind === 'raise' || kind === 'clear')) this.#remember();
   }
 
-  #takeAlert(news: AlertNews): void {
-    const { clock, log, show, record, tell } = this.#options;
+  #takeAlert(news: AlertNews, atMs: number): void {
+    const { log, show, record, tell } = this.#options;
     const { rule, alert } = news;
-    const atMs = clock.nowMs();
     log.info(news.kind === 'raise' ? 'alert raised' : 'alert cleared', { rule, text: alert.text });
     show(rule, news.kind === 'raise' ? shown(alert) : undefined);
     tell(news, atMs);

@@ -86,6 +86,29 @@ describe('the table of the demo', () => {
     });
   });
 
+  it('shows an alert as the last event while nothing came after it, and open alerts until they clear', () => {
+    const view = heard();
+    const record = (s: number, ev: 'raise' | 'clear', agoMs: number) => ({
+      ...{ s, t: NOW_MS - agoMs, k: 'alert' as const, r: 'visitor', ev, sev: 'info' as const, x: '1 in view\u001b[2J' },
+    });
+    const lines: string[] = [];
+    const terminal = new Terminal({ write: (text) => lines.push(String(text)) > 0 }, {});
+    const draw = () => renderDemo(terminal, buildDemoStatus(plan, view, new Map(), moment), '');
+    view.onAlert('cam1', 'visitor', { v: 1, severity: 'info', text: '1 in view\u001b[2J', raisedAtMs: NOW_MS });
+    view.onLive('cam1', { v: 1, e: EPOCH, r: [record(4, 'raise', 2_000)] }, NOW_MS);
+    expect(draw()).toContain('visitor raised, 2 s ago');
+    expect(draw()).toContain('alerts\n  cam1: visitor: 1 in view\ufffd[2J\n');
+    expect(buildDemoStatus(plan, view, new Map(), moment).nodes[0]).toMatchObject({
+      lastEvent: { event: 'end', label: 'person' },
+      lastAlert: { rule: 'visitor', event: 'raise', severity: 'info', agoMs: 2_000 },
+      alerts: [{ rule: 'visitor', severity: 'info' }],
+    });
+    view.onAlert('cam1', 'visitor', undefined);
+    view.onLive('cam1', { v: 1, e: EPOCH, r: [record(5, 'clear', 1_500), track(6, 'new', 1_000)] }, NOW_MS);
+    expect(draw()).toContain('new person #3, 1 s ago');
+    expect(draw()).not.toContain('alerts');
+  });
+
   it('takes the age of an end for no latency', () => {
     expect(heard().latencyMs()).toEqual({ p50: 120, p99: 120, count: 2 });
   });

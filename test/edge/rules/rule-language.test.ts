@@ -1,3 +1,4 @@
+import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { ExpressionError } from '../../../edge/rules/expression/expression-error.js';
 import { EXPRESSION_CHARS_MAX, EXPRESSION_STEPS_MAX } from '../../../edge/rules/expression/expression-limits.js';
@@ -178,5 +179,113 @@ describe('what is wrong with an expression is told before it runs', () => {
     expect(language.compile('sensor("in") > sensor("hour") && hour > 3', 'condition').reads).toEqual([
       ...['sensor("in")', 'sensor("hour")'],
     ]);
+  });
+});
+
+const WORDS = [
+  ...[
+    'temperature',
+    'air_quality',
+    'hour',
+    'minute',
+    't',
+    'true',
+    'false',
+    'null',
+    '0',
+    '1',
+    '3.5',
+    '1e400',
+    '0x1F',
+    '9999999999999999999',
+  ],
+  ...[
+    '"front"',
+    '"gate"',
+    '"person"',
+    "'x'",
+    'r"\\d"',
+    'b"x"',
+    '"\\u0000"',
+    '""',
+    '[',
+    ']',
+    '(',
+    ')',
+    '{',
+    '}',
+    ',',
+    ':',
+    '.',
+    '?',
+    '!',
+    '-',
+  ],
+  ...[
+    '+',
+    '*',
+    '/',
+    '%',
+    '==',
+    '!=',
+    '<',
+    '>=',
+    '&&',
+    '||',
+    'in',
+    'count(',
+    'tracks()',
+    'tracks("front")',
+    'sensor(',
+    'motion(',
+    'has(',
+  ],
+  ...[
+    '.exists(t,',
+    '.map(t,',
+    '.filter(t,',
+    '.size()',
+    '.matches(',
+    '.all(t,',
+    'size(',
+    'string(',
+    'int(',
+    'cel.bind(',
+    'dyn(',
+    'type(',
+  ],
+  ...['.label', '.zones', '[0]', ' ', '\n', '//', '/*', '\u0000', '😀', '__proto__', 'constructor', '.toString()'],
+];
+
+describe('whatever somebody writes', () => {
+  it('is an expression that can be looked at, or told as a fault with its place; never anything else', () => {
+    const facts = seeingFacts();
+    facts.setReading('temperature', reading(31.5));
+    facts.applyTrack(person('front', 1, ['gate']), T0);
+    const language = new RuleLanguage(SCOPE, facts);
+    const outcomes = { good: 0, bad: 0 };
+    const soup = fc.array(fc.constantFrom(...WORDS), { maxLength: 12 }).map((words) => words.join(''));
+    const text = fc.oneof(
+      { weight: 8, arbitrary: soup },
+      { weight: 1, arbitrary: fc.string({ unit: 'binary', maxLength: 60 }) },
+    );
+    fc.assert(
+      fc.property(text, (written) => {
+        try {
+          const outcome = language.compile(written, 'shown').evaluate();
+          expect(['value', 'unknown', 'fault']).toContain(outcome.kind);
+          outcomes.good++;
+        } catch (error) {
+          if (!(error instanceof ExpressionError)) throw error;
+          expect(error.message).not.toBe('');
+          expect(error.at).toBeGreaterThanOrEqual(0);
+          expect(error.at).toBeLessThanOrEqual(Math.max(1, written.length));
+          outcomes.bad++;
+        }
+      }),
+      { numRuns: 2_000, seed: 7 },
+    );
+    expect(outcomes.good).toBeGreaterThan(20);
+    expect(outcomes.bad).toBeGreaterThan(500);
   });
 });
