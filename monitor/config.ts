@@ -5,6 +5,7 @@ import { WebhookConfig } from '../base/webhook.js';
 import { edgeUnit, Unit } from '../protocol/board.js';
 import { Id } from '../protocol/ids.js';
 import { inventoryFaults } from './inventory-check.js';
+import { MetricsConfig } from './metrics/config.js';
 import type { PlanEntry } from './plan/case.js';
 import { derivePlanTimings, type PlanTimings } from './plan/timings.js';
 import type { BoardAddress } from './restarter/restarter.js';
@@ -128,6 +129,7 @@ export const MonitorConfig = z
     webhook: WebhookConfig.optional().describe(
       'gets a POST with {node, rule, what, atMs, monitor} when a person is needed',
     ),
+    metrics: MetricsConfig.optional().describe('page for Prometheus; none unless given'),
     timing: TimingConfig.prefault({}),
     logLevel: z.enum(['debug', 'info', 'warn', 'error', 'silent']).default('info'),
   })

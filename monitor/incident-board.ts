@@ -72,6 +72,11 @@ export class IncidentBoard {
     return atMs;
   }
 
+  /** Those that are open. */
+  get unclosed(): Incident[] {
+    return [...this.#incidents.values()].filter(({ closedAtMs }) => closedAtMs === undefined);
+  }
+
   /** A node is well: closes an incident that an earlier life of this monitor left open. */
   closeInherited(subject: string, state: Incident['state']): void {
     const incident = this.#incidents.get(subject);

@@ -16,6 +16,7 @@ import { FrameWatch } from './frame-watch.js';
 import { IncidentBoard } from './incident-board.js';
 import { IncidentStore } from './incident-store.js';
 import { MemoryFile } from './memory-file.js';
+import { openMetrics } from './metrics/open-metrics.js';
 import { type BrokerTold, Monitor } from './monitor.js';
 import { MonitorCommands, type MonitorRequest, parseMonitorCommand } from './monitor-commands.js';
 import { Notices } from './notices.js';
@@ -168,6 +169,10 @@ export async function runMonitor(file: DeepReadonly<MonitorFile>, context: Monit
     perform: (request, sender) => desk.perform(request, sender),
   });
   commands.open();
+  const metrics = await openMetrics(config.metrics, {
+    ...{ link, clock, log, version, nodes: Object.keys(config.nodes) },
+    monitor: () => monitor.facts(),
+  });
   const running = monitor.run(signal);
   link.open();
   await notify?.ready(`${inventory.length} nodes, ${entries.length} on boards`);
@@ -176,6 +181,7 @@ export async function runMonitor(file: DeepReadonly<MonitorFile>, context: Monit
   await running;
   await notify?.stopping();
   commands.close();
+  await metrics?.close();
   await webhook?.close();
   await presence.close('sigterm');
   await store?.close();

@@ -10,6 +10,7 @@ import type { FramesSeen, FrameWatch } from './frame-watch.js';
 import type { IncidentNotes } from './incident.js';
 import type { IncidentBoard } from './incident-board.js';
 import { MaintenanceHolds } from './maintenance-holds.js';
+import type { MonitorFacts } from './metrics/metrics-page.js';
 import type { PlanEvent, PlanMode } from './plan/plan-step.js';
 import { readRetainedStatuses } from './reconcile.js';
 import { Roster, type RosterEffect, type RosterEvent } from './roster.js';
@@ -97,6 +98,16 @@ export class Monitor {
 
   counters(): Record<string, number> {
     return { ...this.#roster.counters.snapshot(), ...this.#options.supervision.counters() };
+  }
+
+  /** What it believes now, for whoever asks how the fleet fares. */
+  facts(): MonitorFacts {
+    return {
+      mode: this.#roster.mode(this.#options.clock.monoMs()),
+      states: new Map([...this.#roster.states().keys()].map((node) => [node, this.stateOf(node)])),
+      openIncidents: this.#incidents.unclosed,
+      counters: this.counters(),
+    };
   }
 
   /** The state of a node as it is told: what is being done about it, else what is believed of it. */
