@@ -28,13 +28,13 @@ type Refusal = { readonly code: string; readonly what: string };
 
 function refusalOf(book: CaseBook, one: NodeCase): Refusal | undefined {
   if (book.mode === 'observe') return { code: 'not-allowed', what: 'this monitor only observes' };
-  if (!book.canSee) return { code: 'try-again', what: 'the monitor cannot see the fleet at present, or settles' };
   if (one.hold !== undefined) {
     return {
       code: 'held',
       what: `maintenance by ${one.hold.by} (${one.hold.reason}): nothing is done until it is over`,
     };
   }
+  if (!book.canSee) return { code: 'try-again', what: 'the monitor cannot see the fleet at present, or settles' };
   if (one.request !== undefined) return { code: 'try-again', what: `asked for already by ${one.request.by}` };
   if (one.phase === 'acting' || one.phase === 'verifying') {
     return { code: 'try-again', what: 'a restart is under way' };
