@@ -2,7 +2,21 @@ import type { SensorReading } from '../../protocol/status.js';
 import { TRACKS_SEEN_MAX } from './expression/expression-limits.js';
 import { type LocalTime, type RuleView, type TrackView, UnknownValueError } from './expression/rule-view.js';
 
-type CameraFacts = { isOk: boolean; reason: string; fps: number; isMoving: boolean | undefined };
+type CameraFacts = {
+  isOk: boolean;
+  reason: string;
+  fps: number;
+  isMoving: boolean | undefined;
+  /** From when on what it tells is all that is in view, monotonic ms; undefined: not known yet, or it does not see. */
+  seesFromMonoMs: number | undefined;
+};
+
+/**
+ * A camera that has just begun to see tells of what is in view only after some looks: three of them, a second apart, at the
+ * slowest rate that is of use. Before that nobody is "not there".
+ */
+export const SETTLE_MS = 3_000;
+
 /** Its view is changed as time passes, not made anew: rules look at hundreds of tracks several times a second. */
 type OpenTrack = { readonly view: TrackView & { seconds: number }; readonly sinceMs: number };
 
@@ -28,19 +42,24 @@ export class RuleFacts implements RuleView {
   /** Made once: an error costs ten times what the rest of a look does, and a rule that cannot tell throws one each time. */
   readonly #unknowns = new Map<string, UnknownValueError>();
   #nowMs = 0;
+  #nowMonoMs = 0;
   time: LocalTime = { hour: 0, minute: 0, weekday: 1 };
 
   /** @param cameras those of the node; what others say is passed over. */
   constructor(cameras: readonly string[]) {
     for (const camera of cameras) {
-      this.#cameras.set(camera, { isOk: false, reason: 'starting', fps: 0, isMoving: undefined });
+      this.#cameras.set(camera, {
+        ...{ isOk: false, reason: 'starting', fps: 0, isMoving: undefined, seesFromMonoMs: undefined },
+      });
       this.#tracks.set(camera, new Map());
     }
   }
 
-  setTime(nowMs: number, time: LocalTime): void {
+  setTime(nowMs: number, nowMonoMs: number, time: LocalTime): void {
     this.#nowMs = nowMs;
+    this.#nowMonoMs = nowMonoMs;
     this.time = time;
+    for (const facts of this.#cameras.values()) if (facts.isOk) facts.seesFromMonoMs ??= nowMonoMs + SETTLE_MS;
     for (const tracks of this.#tracks.values()) {
       for (const { view, sinceMs } of tracks.values()) view.seconds = Math.max(0, nowMs - sinceMs) / 1000;
     }
@@ -54,12 +73,21 @@ export class RuleFacts implements RuleView {
     const facts = this.#cameras.get(camera);
     if (facts === undefined) return;
     Object.assign(facts, { isOk: ok, fps, reason: reason ?? 'not ok' });
+    if (!ok) facts.seesFromMonoMs = undefined;
   }
 
   /** Another life of the node begins: nothing has been read yet, and nothing is in view. */
   forget(): void {
     this.#readings.clear();
     for (const tracks of this.#tracks.values()) tracks.clear();
+  }
+
+  /** All cameras see, and have for a while. */
+  setSeeing(): void {
+    for (const [camera, facts] of this.#cameras) {
+      this.setCamera(camera, { ok: true, fps: facts.fps });
+      facts.seesFromMonoMs = Number.NEGATIVE_INFINITY;
+    }
   }
 
   /** None of the cameras sees. */
@@ -130,5 +158,7 @@ export class RuleFacts implements RuleView {
   #mustSee(camera: string): void {
     const facts = this.#cameras.get(camera);
     if (facts?.isOk !== true) throw this.#unknown(`camera ${camera} does not see (${facts?.reason ?? 'unknown'})`);
+    const { seesFromMonoMs = Number.POSITIVE_INFINITY } = facts;
+    if (this.#nowMonoMs < seesFromMonoMs) throw this.#unknown(`camera ${camera} has just begun to see`);
   }
 }

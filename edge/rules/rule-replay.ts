@@ -29,9 +29,8 @@ export class RuleReplay {
 
   /** @param isSeeing the events tell nothing of how cameras were: they are taken as seeing. */
   constructor(options: Omit<RuleSetOptions, 'facts'>, isSeeing: boolean) {
-    const cameras = Object.keys(options.scope.cameras);
-    this.#facts = new RuleFacts(cameras);
-    if (isSeeing) for (const camera of cameras) this.#facts.setCamera(camera, { ok: true, fps: 0 });
+    this.#facts = new RuleFacts(Object.keys(options.scope.cameras));
+    if (isSeeing) this.#facts.setSeeing();
     this.rules = new RuleSet({ ...options, facts: this.#facts });
   }
 

@@ -113,7 +113,7 @@ export class RuleSet {
 
   /** Looks at every rule once. @param nowMs wall clock, for hours and time stamps. */
   step(nowMs: number, nowMonoMs: number): RuleNews[] {
-    this.#facts.setTime(nowMs, this.#localClock.at(nowMs));
+    this.#facts.setTime(nowMs, nowMonoMs, this.#localClock.at(nowMs));
     return this.#watched.flatMap((watched) => this.#stepOne(watched, nowMs, nowMonoMs));
   }
 

@@ -20,6 +20,7 @@ const TOPICS = [
     `${R}/node/${node}/segment/abcdefghijkl/00000001`,
     `${R}/node/${node}/camera/front/snapshot/person`,
     `${R}/node/${node}/sensor/heat`,
+    `${R}/node/${node}/alert/too-hot`,
   ]),
   `${R}/broker/main/epoch`,
   `${R}/broker/main/stall`,

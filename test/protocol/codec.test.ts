@@ -83,6 +83,20 @@ describe('the codec', () => {
   it('never takes a record of a known kind that is malformed', () => {
     const live = (record: unknown) => bytes(JSON.stringify({ v: 1, e: 'abcdefghij23', r: [record] }));
     expect(() => decodePayload(routes.live, live({ s: 1, t: 1, k: 'track', c: 'front' }))).toThrow(PayloadError);
+    const alert = {
+      s: 1,
+      t: 1,
+      k: 'alert',
+      r: 'too-hot',
+      ev: 'raise',
+      sev: 'warning',
+      x: '31 °C',
+      v: { temperature: 31 },
+    };
+    expect(decodePayload(routes.live, live(alert)).r[0]).toEqual(alert);
+    for (const wrong of [{ r: 'Too hot' }, { ev: 'end' }, { sev: 'high' }, { x: 'x'.repeat(401) }, { v: { a: '1' } }]) {
+      expect(() => decodePayload(routes.live, live({ ...alert, ...wrong }))).toThrow(PayloadError);
+    }
     expect(decodePayload(routes.live, live({ s: 1, t: 1, k: 'weather', wind: 3 })).r[0]).toMatchObject({ wind: 3 });
   });
 });

@@ -83,7 +83,7 @@ describe('the rules of a node', () => {
 
   it('see what happened at once, and look once at what happens together', async () => {
     const { desk, clock, did } = await openDesk({ gate: { when: 'count("person", "gate") >= 3' } }, await stateDir());
-    desk.facts.setCamera('front', { ok: true, fps: 10 });
+    desk.facts.setSeeing();
     for (const id of [1, 2, 3]) {
       desk.facts.applyTrack(person('front', id, ['gate']), clock.nowMs());
       desk.wake();
@@ -93,6 +93,32 @@ describe('the rules of a node', () => {
       'tell raise gate count("person", "gate") >= 3',
       'record raise gate count("person", "gate") >= 3',
     ]);
+    await desk.close();
+  });
+
+  it('do not take a camera that has just begun to see for one that sees nobody', async () => {
+    const rules = { gate: { when: 'count("person", "gate") > 0', cooldown: '0s' } };
+    const { desk, clock, did } = await openDesk(rules, await stateDir());
+    desk.facts.setSeeing();
+    desk.facts.applyTrack(person('front', 1, ['gate']), clock.nowMs());
+    await clock.advance(1_000);
+    // The vision process dies and starts again: it tells of the person anew after some looks.
+    desk.facts.setBlind('detector');
+    desk.facts.applyTrack({ ...person('front', 1), ev: 'end' }, clock.nowMs());
+    await clock.advance(5_000);
+    desk.facts.setCamera('front', { ok: true, fps: 10 });
+    await clock.advance(2_000);
+    desk.facts.applyTrack(person('front', 2, ['gate']), clock.nowMs());
+    await clock.advance(20_000);
+    expect(did.filter((line) => line.startsWith('record'))).toEqual(['record raise gate count("person", "gate") > 0']);
+    // One that sees nobody once it has had its looks is empty.
+    desk.facts.setBlind('detector');
+    desk.facts.applyTrack({ ...person('front', 2), ev: 'end' }, clock.nowMs());
+    desk.facts.setCamera('front', { ok: true, fps: 10 });
+    await clock.advance(2_000);
+    expect(did).toHaveLength(2);
+    await clock.advance(3_000);
+    expect(did).toHaveLength(4);
     await desk.close();
   });
 

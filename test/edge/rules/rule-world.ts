@@ -19,7 +19,8 @@ export function reading(value: number | null, reason?: string): SensorReading {
 export function seeingFacts(): RuleFacts {
   const facts = new RuleFacts(Object.keys(SCOPE.cameras));
   for (const camera of Object.keys(SCOPE.cameras)) facts.setCamera(camera, { ok: true, fps: 10 });
-  facts.setTime(T0, { hour: 22, minute: 5, weekday: 3 });
+  facts.setSeeing();
+  facts.setTime(T0, 0, { hour: 22, minute: 5, weekday: 3 });
   return facts;
 }
 
