@@ -20,7 +20,7 @@ rule that asks for a sensor then cannot tell. Without states of cameras, they ar
 
 Examples:
   vedette query --node cam1 --limit 10000 --json > day.json && vedette rules test node.yaml --replay day.json
-  vedette rules test node.yaml --replay /var/lib/vedette/edge/cam1/records
+  vedette rules test node.yaml --replay /var/lib/vedette-edge/cam1/edge/cam1/records
   mosquitto_sub -v -t 'vedette/1/node/cam1/#' > day.txt
   vedette rules test node.yaml --replay day.txt --rule too-hot --json | jq .rules
 

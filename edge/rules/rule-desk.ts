@@ -74,6 +74,7 @@ export class RuleDesk {
 
   /** What went wrong, by cause. */
   drops(): Record<string, number> {
+    if (Object.keys(this.#options.rules).length === 0) return {};
     const { faults, unknown } = this.#rules.counters.snapshot();
     const { records, memory } = this.#counters.snapshot();
     const broken = new Set(this.#rules.faults.map(({ rule }) => rule)).size;

@@ -164,7 +164,7 @@ function got(lines: readonly string[]): Set<string> {
 }
 
 describeWithProgram('mosquitto', 'the shipped Mosquitto configuration', () => {
-  it('starts, and gives the same rights as our broker: who receives what', { timeout: 60_000 }, async () => {
+  it('starts, and gives the same rights as our broker: who receives what', { timeout: 180_000 }, async () => {
     const port = await startMosquitto();
     const readers = await Promise.all(
       Object.keys(USERS).map(async (user) => ({ user, ...(await subscribe(port, user, TOPICS)) })),
@@ -184,7 +184,7 @@ describeWithProgram('mosquitto', 'the shipped Mosquitto configuration', () => {
     }
   });
 
-  it('gives the same rights as our broker: who may publish what', { timeout: 90_000 }, async () => {
+  it('gives the same rights as our broker: who may publish what', { timeout: 240_000 }, async () => {
     const port = await startMosquitto();
     const witness = await subscribe(port, WITNESS, ['#']);
     for (const user of Object.keys(USERS)) {

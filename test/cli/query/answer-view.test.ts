@@ -1,7 +1,8 @@
 import { describe, expect, it } from 'vitest';
 import type { QueryResult } from '../../../base/query/query-coordinator.js';
 import { SessionToken } from '../../../base/query/session-token.js';
-import { answerForPrograms, renderTrust } from '../../../cli/query/answer-view.js';
+import { Terminal } from '../../../base/terminal/terminal.js';
+import { answerForPrograms, renderAnswer, renderTrust } from '../../../cli/query/answer-view.js';
 import { QuerySpec } from '../../../protocol/query.js';
 
 const SPEC = QuerySpec.parse({ shape: 'count' });
@@ -45,5 +46,24 @@ describe('what an answer is worth', () => {
 
   it('does not speak of reading again where nobody had to', () => {
     expect(renderTrust(resultOf({}), 0, 80)).toBe('confirmed by cam1, cam3; complete; of no known age; 80 ms\n');
+  });
+});
+
+describe('a list of alerts', () => {
+  it('has the rule where tracks have their label, and the text', () => {
+    const out = new Terminal({ write: () => true }, {});
+    const r = {
+      s: 3,
+      t: 0,
+      k: 'alert',
+      r: 'too-hot',
+      ev: 'raise',
+      sev: 'warning',
+      x: '31 °C\u001b[2J',
+      v: { temperature: 31 },
+    };
+    const rows = [{ n: 'cam1', e: 'abcdefghijkl', r }];
+    const lines = renderAnswer(out, resultOf({ shape: 'list', rows }), QuerySpec.parse({ shape: 'list' })).split('\n');
+    expect(lines[2]).toMatch(/ cam1 +- +alert +raise +- +too-hot +- +- +31 °C\ufffd\[2J$/);
   });
 });
