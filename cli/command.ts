@@ -6,9 +6,9 @@ import { numberBetween } from './option-values.js';
 export function registerCommand(program: Command, context: CommandContext): void {
   program
     .command('command')
-    .description('ask a node to do something, and wait for its answer')
-    .argument('<node>', 'the node, as in its topics')
-    .argument('<verb>', 'ping, rebirth, snapshot, pause, resume, set-threshold')
+    .description('ask a node or a monitor to do something, and wait for its answer')
+    .argument('<node>', 'the node or monitor, as in its topics')
+    .argument('<verb>', 'ping, rebirth, snapshot, pause, resume, set-threshold; of a monitor ping, restart')
     .option('--args <json>', 'arguments as one JSON object', '{}')
     .option('--broker <url>', 'broker of the site', 'mqtt://127.0.0.1:1883')
     .option('--as <name>', 'operator or monitor that asks', 'operator')
@@ -30,7 +30,8 @@ The demo keeps the operator's password in its state folder.
 Examples:
   vedette command cam1 ping --password-file .vedette/credentials/operator.password
   vedette command cam1 snapshot --args '{"camera":"front"}' --password-file operator.password
-  vedette command cam1 pause --args '{"camera":"front","ttlS":600}' --password-file operator.password`,
+  vedette command cam1 pause --args '{"camera":"front","ttlS":600}' --password-file operator.password
+  vedette command monitor restart --args '{"node":"cam1"}' --timeout 120 --password-file operator.password`,
     )
     .action(async (node: string, verb: string, options: import('./command/command-run.js').CommandOptions) => {
       const { runCommandCommand } = await import('./command/command-run.js');

@@ -6,6 +6,7 @@ import { routes } from '../../protocol/routes.js';
 import { SCHEMA_MINOR, type Status } from '../../protocol/status.js';
 
 export type CommandCall = {
+  /** A node, or a monitor. */
   readonly node: string;
   readonly verb: string;
   readonly args: Record<string, unknown>;
@@ -35,6 +36,8 @@ export async function callCommand(
     if (payload.id === id && payload.phase === 'done') answers.settle(payload);
   });
   link.subscribe(routes.status, { node }, ({ payload }) => statuses.settle(payload));
+  // A monitor takes commands, too; no two identities have one name.
+  link.subscribe(routes.monitorStatus, { monitor: node }, ({ payload }) => statuses.settle(payload));
   const within = <T>(
     work: Promise<T>,
     message: string,
@@ -48,14 +51,19 @@ export async function callCommand(
     return Promise.race([work, late]);
   };
   await within(upOf(link), unreachableText(link), 'unreachable', 'is the broker running, and is the password its own?');
-  const status = await within(statuses.value, 'no status', 'not-found', `is there a node ${node} on this broker?`);
+  const status = await within(
+    statuses.value,
+    'no status',
+    'not-found',
+    `is there a node or monitor ${node} on this broker?`,
+  );
   if (status.state !== 'online') {
-    const hint = 'a node that is not there cannot be asked';
+    const hint = 'who is not there cannot be asked';
     throw new OperationError({
       code: 'not-found',
       op: 'ask for',
       subject,
-      message: `the node is ${status.state}`,
+      message: `it is ${status.state}`,
       hint,
     });
   }

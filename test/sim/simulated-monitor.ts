@@ -32,6 +32,9 @@ export class SimulatedMonitor {
   verified = 0;
   readonly wrongly: string[] = [];
   downUntilMs = 0;
+  /** Restarts it was asked for, and answers it gave; what it forgot when it died counts as answered. */
+  asked = 0;
+  answered = 0;
   #roster: Roster;
   #plan: Plan;
   #frames: FrameWatch;
@@ -63,6 +66,7 @@ export class SimulatedMonitor {
   crash(backMs: number): void {
     this.#note();
     this.#queue = [];
+    this.answered = this.asked;
     this.downUntilMs = this.#options.fleet.nowMs + backMs;
   }
 
@@ -146,6 +150,13 @@ export class SimulatedMonitor {
     if (!this.isDown && !this.#isCut && this.#options.fleet.isMonitorConnected) this.#tellHold(node);
   }
 
+  /** Somebody asks it for a restart. */
+  ask(node: string): void {
+    if (this.isDown) return;
+    this.asked++;
+    this.#plant({ kind: 'requested', node, by: 'house' });
+  }
+
   get isDown(): boolean {
     return this.#wasDown || this.#options.fleet.nowMs < this.downUntilMs;
   }
@@ -188,6 +199,9 @@ export class SimulatedMonitor {
     switch (step.kind) {
       case 'decision':
         if (step.isAlert) this.alerts.push(`${step.node} ${step.rule} ${step.what}`);
+        return;
+      case 'answered':
+        this.answered++;
         return;
       case 'closed':
         this.#checkVerified(step.node, step.what);

@@ -123,7 +123,7 @@ describe('a node that is asked', () => {
     expect(args).toMatchObject({ code: 64, answer: { code: 'bad-args', message: said } });
     const nobody = await call('cam9', 'ping', '--timeout', '10');
     expect(nobody.code).toBe(69);
-    expect(nobody.errors.join('\n')).toContain('is there a node cam9 on this broker?');
+    expect(nobody.errors.join('\n')).toContain('is there a node or monitor cam9 on this broker?');
   }, 120_000);
 
   it('does a command once that comes twice, and none of another session', async () => {

@@ -4,6 +4,7 @@ import { createServer } from 'node:net';
 import sharp from 'sharp';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { hostKeyFingerprint, makeKeyPair } from '../../firmware-sim/board/ssh-door.js';
+import { parseJson } from '../../protocol/codec.js';
 import { describeWithProgram } from '../fixtures.js';
 import { type Question, renderJinja } from '../jinja.js';
 import { field, isJson, type Json, Program } from './demo-run.js';
@@ -16,7 +17,7 @@ import { EVERY_FRAME, writePersonModel } from './stand-in-models.js';
 
 const CONFIG_TOPIC = 'homeassistant/device/vedette/cam1/config';
 const NAME = 'The "barn" 🦊';
-const USERS = { cam1: 'node', monitor: 'monitor', ha: 'home-assistant' } as const;
+const USERS = { cam1: 'node', monitor: 'monitor', ha: 'home-assistant', operator: 'operator' } as const;
 
 /** Where the chapter plays: a broker that can lose everything, and its credentials. */
 type Ground = {
@@ -304,6 +305,18 @@ function chapter(openGround: () => Promise<Ground>): void {
     const topics = hass.listener.messages.map((message) => message.topic);
     expect(topics).not.toContain('vedette/1/to/monitor/cmd/restart/cam1');
     expect(topics).not.toContain('homeassistant/device/vedette/cam2/config');
+  }, 300_000);
+
+  it('has no way that an operator has not: the command line asks a monitor, too', async () => {
+    const { site, url, passwordFile } = ground;
+    const call = (...args: string[]) =>
+      site.run('command', 'monitor', ...args, '--broker', url, '--password-file', passwordFile('operator'), '--json');
+    const ping = await call('ping');
+    expect(ping).toMatchObject({ code: 0 });
+    expect(field(parseJson(ping.lines[0] ?? ''), 'result', 'monitor')).toBe('monitor');
+    const stranger = await call('restart', '--args', '{"node":"cam9"}');
+    expect(stranger.code).toBe(69);
+    expect(parseJson(stranger.lines[0] ?? '')).toMatchObject({ code: 'not-found' });
   }, 300_000);
 
   it('is told again by a broker that lost everything', async () => {
