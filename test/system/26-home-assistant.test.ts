@@ -220,6 +220,8 @@ function chapter(openGround: () => Promise<Ground>): void {
   afterAll(() => ground?.site.close());
 
   const seen = (what: string, look: () => boolean) => hass.listener.waitFor(what, () => look() || undefined, 150_000);
+  // Looked at first: a roster comes every second, and each is rendered by an interpreter of its own.
+  const isHeld = () => JSON.stringify(field(hass.listener.last('roster'), 'maintenance')) === '["cam1"]';
   const mode = () => field(hass.listener.last('roster'), 'mode');
 
   it('hears of everything a node has, each with a state of its own', async () => {
@@ -253,12 +255,12 @@ function chapter(openGround: () => Promise<Ground>): void {
 
   it('holds a node by a switch, and lets it go', async () => {
     hass.press('maintenance', 'ON');
-    await seen('the switch is on', () => hass.states().maintenance === 'ON');
+    await seen('the switch is on', () => isHeld() && hass.states().maintenance === 'ON');
     expect(field(hass.listener.last('maintenance', { node: 'cam1' }), 'by')).toBe('ha');
     hass.press('restart', 'PRESS');
     await seen('it is not restarted', () => hass.results().some(({ code }) => code === 'held'));
     hass.press('maintenance', 'OFF');
-    await seen('the switch is off', () => hass.states().maintenance === 'OFF');
+    await seen('the switch is off', () => !isHeld() && hass.states().maintenance === 'OFF');
   }, 300_000);
 
   it('restarts a node by a button, through its monitor and its board', async () => {
@@ -274,7 +276,7 @@ function chapter(openGround: () => Promise<Ground>): void {
       if (field(last(), 'code') === 'try-again') await new Promise((done) => setTimeout(done, 15_000));
     }
     expect(last()).toMatchObject({ ok: true, result: { node: 'cam1', outcome: 'restarted' } });
-    await seen('another life', () => hass.states().connected === 'ON' && inv() !== before);
+    await seen('another life', () => inv() !== before && hass.states().connected === 'ON');
     const refused = () => hass.results().filter(({ code }) => code === 'unavailable' || code === 'try-again');
     hass.press('restart', 'PRESS');
     await seen('the ladder is for buttons, too', () => refused().length > 0);
