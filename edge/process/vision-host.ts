@@ -35,7 +35,9 @@ export function visionRepairMs(limits: Pick<VisionLimits, 'frameDeadlineMs' | 's
  * Pictures live outside the JavaScript heap; what is inside it is small and short-lived, and a leak should show early.
  * Small young generations and one helper thread of the engine save 20 to 35 MiB of the 175 the process has without.
  */
-const CHILD_FLAGS = ['--max-old-space-size=128', '--max-semi-space-size=2', '--v8-pool-size=1'];
+const HEAP_FLAGS = ['--max-old-space-size=128', '--max-semi-space-size=2', '--v8-pool-size=1'];
+/** The detectors tell the collector when (`vision/detect/output-garbage.ts`). */
+const CHILD_FLAGS = [...HEAP_FLAGS, '--expose-gc'];
 const STOP_DEADLINE_MS = 3000;
 /** A life that lasted this long was a good one: the next failure starts the backoff anew. */
 const GOOD_LIFE_MS = 60_000;

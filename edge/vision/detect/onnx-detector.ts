@@ -9,6 +9,7 @@ import { type CandidateDrops, Candidates } from './candidates.js';
 import type { Decoder, OutputTensor } from './decoders/decoder.js';
 import type { ModelInputs } from './model-inputs.js';
 import { Nms } from './nms.js';
+import { OutputGarbage } from './output-garbage.js';
 
 /** A loaded model: the session, and what its manifest says of its two ends. */
 export type OnnxDetectorParts = {
@@ -32,6 +33,7 @@ export class OnnxDetector implements Detector {
   readonly #parts: OnnxDetectorParts;
   readonly #candidates = new Candidates();
   readonly #nms = new Nms();
+  readonly #garbage = new OutputGarbage();
   #closed = false;
 
   constructor(parts: OnnxDetectorParts) {
@@ -56,8 +58,9 @@ export class OnnxDetector implements Detector {
     try {
       const region = checkRegion(picture, options.region ?? [0, 0, picture.widthPx, picture.heightPx]);
       this.#candidates.start(inputs.fill(picture, region, scoreMin));
-      const outputs = await session.run(inputs.feeds, decoder.outputNames);
-      decoder.decode(typedOutputs(outputs), scoreMin, this.#candidates);
+      const outputs = typedOutputs(await session.run(inputs.feeds, decoder.outputNames));
+      decoder.decode(outputs, scoreMin, this.#candidates);
+      for (const { data } of outputs.values()) this.#garbage.add(data.byteLength);
     } catch (cause) {
       const message = messageOf(cause);
       throw new OperationError({ code: 'inference-failed', op: 'run model', subject: manifest.id, message, cause });
