@@ -34,7 +34,7 @@ export class BrokerPair {
    */
   async start(nodes: readonly string[], fsync: string): Promise<readonly RunningBroker[]> {
     this.brokers.push(await this.#startOurs(nodes, fsync));
-    const mosquitto = await this.#startMosquitto();
+    const mosquitto = await this.startMosquitto();
     if (mosquitto !== undefined) this.brokers.push(mosquitto);
     return this.brokers;
   }
@@ -59,7 +59,8 @@ export class BrokerPair {
     return this.#started('vedette broker', process.execPath, ['--input-type=module', '-e', script], port);
   }
 
-  async #startMosquitto(): Promise<RunningBroker | undefined> {
+  /** Mosquitto alone; undefined where it is not installed. */
+  async startMosquitto(): Promise<RunningBroker | undefined> {
     const program = ['/usr/sbin/mosquitto', '/usr/bin/mosquitto'].find((path) => existsSync(path));
     if (program === undefined) return undefined;
     const port = await freePort();

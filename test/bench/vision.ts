@@ -1,6 +1,9 @@
 import { existsSync, readFileSync } from 'node:fs';
-import { resolve } from 'node:path';
+import { mkdtemp, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join, resolve } from 'node:path';
 import { parseArgs } from 'node:util';
+import { connectAsync, type MqttClient } from 'mqtt';
 import sharp from 'sharp';
 import { SystemClock } from '../../base/clock.js';
 import { JpegSplitter } from '../../edge/capture/file/jpeg-splitter.js';
@@ -13,10 +16,13 @@ import { resolveModel } from '../../edge/vision/model/resolve-model.js';
 import { CameraPipeline } from '../../edge/vision/pipeline.js';
 import { SceneCamera } from '../../firmware-sim/scene/scene-camera.js';
 import { buildReport, printReport, summarise, withRatio } from './bench-report.js';
+import { BrokerPair } from './broker-pair.js';
+import { findPeerPython, VisionPeer } from './vision-peer.js';
 
 // npm run bench:vision -- [--json] [--model FILE] [--clip FILE.mjpeg] [--threads N] [--frames N] [--runs N]
 // Frames/s of the whole path (JPEG in to event out, the detector on every frame), of bare `session.run` on as many
 // threads, and of bare decode + `session.run`; run by run in turn, so that a machine whose speed drifts bends none.
+// Where Python has OpenCV and paho-mqtt and the model is YOLOX: the same through those, both publishing to one Mosquitto.
 
 const { values: args } = parseArgs({
   options: {
@@ -38,6 +44,8 @@ const threads = Number(args.threads);
 const framesMax = Number(args.frames);
 const runs = Number(args.runs);
 const clock = new SystemClock();
+const folder = await mkdtemp(join(tmpdir(), 'vedette-bench-'));
+const pair = new BrokerPair(folder);
 
 function readClip(path: string): Uint8Array[] {
   const splitter = new JpegSplitter(16 * 1024 * 1024);
@@ -94,8 +102,9 @@ const decodeAndRun = () =>
   });
 
 let events = 0;
-const wholePath = (decode: (i: number) => Promise<RgbPicture>, gate: boolean) =>
+const wholePath = (decode: (i: number) => Promise<RgbPicture>, gate: boolean, client?: MqttClient) =>
   fps(async () => {
+    const acks: Promise<unknown>[] = [];
     const settings = VisionSettings.parse({
       motion: { enabled: gate },
       regions: { mode: gate ? 'auto' : 'whole' },
@@ -107,10 +116,12 @@ const wholePath = (decode: (i: number) => Promise<RgbPicture>, gate: boolean) =>
       const picture = await decode(i);
       const output = await pipeline.process(picture, i * 100, i * 100);
       for (const event of output.events) {
-        trackEventToRecordFields(event, picture.widthPx, picture.heightPx);
+        const fields = trackEventToRecordFields(event, picture.widthPx, picture.heightPx);
+        if (client !== undefined) acks.push(client.publishAsync('ours/records', JSON.stringify(fields), { qos: 1 }));
         events++;
       }
     }
+    await Promise.all(acks);
   });
 
 // Fills the tensor once: bare runs compute on a real picture.
@@ -120,7 +131,21 @@ for (const jpeg of clip) decoded.push(await decodePicture(jpeg));
 const fromJpeg = (i: number) => decodePicture(clip[i] ?? new Uint8Array());
 const fromPixels = async (i: number) => decoded[i] ?? first;
 
+const peer = await startPeer();
+async function startPeer() {
+  const python = findPeerPython();
+  const isKnown = model.manifest.family === 'yolox' && clipPath !== undefined;
+  const mosquitto = python !== undefined && isKnown ? await pair.startMosquitto() : undefined;
+  if (python === undefined || mosquitto === undefined || !isKnown) return undefined;
+  const program = new URL('../../../test/bench/peer/opencv_peer.py', import.meta.url).pathname;
+  const peerArgs = [modelPath, clipPath, clip.length, threads, mosquitto.port].map(String);
+  return { program: await VisionPeer.start(python, program, peerArgs), port: mosquitto.port };
+}
+const publisher = peer === undefined ? undefined : await connectAsync(`mqtt://127.0.0.1:${peer.port}`);
+
 const measured = {
+  published: [] as number[],
+  peer: [] as number[],
   run: [] as number[],
   decodeRun: [] as number[],
   jpeg: [] as number[],
@@ -134,6 +159,8 @@ for (let i = -1; i < runs; i++) {
     decodeRun: await decodeAndRun(),
     jpeg: await wholePath(fromJpeg, false),
     gated: await wholePath(fromJpeg, true),
+    published: publisher === undefined ? Number.NaN : await wholePath(fromJpeg, false, publisher),
+    peer: (await peer?.program.run())?.fps ?? Number.NaN,
   };
   // The first round warms caches and the compiler.
   if (i < 0) continue;
@@ -142,6 +169,8 @@ for (let i = -1; i < runs; i++) {
   measured.jpeg.push(round.jpeg);
   measured.raw.push(round.raw);
   measured.gated.push(round.gated);
+  measured.published.push(round.published);
+  measured.peer.push(round.peer);
 }
 
 const run = summarise('bare session.run', 'frames/s', measured.run);
@@ -149,6 +178,8 @@ const decodeRun = summarise('bare decode + session.run', 'frames/s', measured.de
 const raw = summarise('whole path from pixels', 'frames/s', measured.raw);
 const jpeg = summarise('whole path from JPEG', 'frames/s', measured.jpeg);
 const gated = summarise('whole path from JPEG, motion gate on', 'frames/s', measured.gated);
+const published = summarise('whole path from JPEG, published', 'frames/s', measured.published);
+const python = summarise('Python OpenCV DNN and paho-mqtt', 'frames/s', measured.peer);
 const results = [
   run,
   decodeRun,
@@ -159,6 +190,7 @@ const results = [
     name: 'whole path from JPEG, against decode + run',
   },
   gated,
+  ...(peer === undefined ? [] : [withRatio(published, measured.published, python, measured.peer), python]),
 ];
 const settings = {
   model: model.manifest.id,
@@ -172,3 +204,7 @@ const settings = {
 printReport(buildReport('vision', settings, ['onnxruntime-node', 'sharp'], results), args.json);
 await session.release();
 await detector.close();
+await publisher?.endAsync();
+peer?.program.stop();
+pair.stop();
+await rm(folder, { recursive: true, force: true });
