@@ -1,6 +1,6 @@
 import { z } from 'zod';
 import { Severity } from '../../protocol/record.js';
-import { DurationWords } from './duration.js';
+import { durationWords } from './duration.js';
 import { EXPRESSION_CHARS_MAX } from './expression/expression-limits.js';
 import { isTimeZone } from './local-time.js';
 import { ScheduleConfig } from './schedule.js';
@@ -20,14 +20,16 @@ const ExpressionText = z
 /** One rule: when an alert is raised, when it clears, and what it says. Expressions are checked where they are compiled. */
 export const RuleConfig = z.strictObject({
   when: ExpressionText.describe('CEL: true while there is something to tell, such as `temperature > 30.0`'),
-  for: DurationWords.prefault('0s').describe(
-    'it has to be true for so long without a break before the alert is raised',
-  ),
+  for: durationWords()
+    .prefault('0s')
+    .describe('it has to be true for so long without a break before the alert is raised'),
   clear: ExpressionText.optional().describe(
     'CEL: hysteresis, such as `temperature < 28.0`; absent: the alert clears when `when` is false',
   ),
-  clearFor: DurationWords.prefault('0s').describe('that has to hold for so long before the alert clears'),
-  cooldown: DurationWords.prefault('60s').describe('time after a clear in which the rule raises nothing'),
+  clearFor: durationWords().prefault('0s').describe('that has to hold for so long before the alert clears'),
+  cooldown: durationWords(1_000)
+    .prefault('60s')
+    .describe('time after a clear in which the rule raises nothing; at least 1s, so that none floods the log'),
   severity: Severity.default('warning'),
   schedule: z
     .array(ScheduleConfig)

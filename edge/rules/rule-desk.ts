@@ -5,6 +5,7 @@ import { messageOf } from '../../base/errors.js';
 import type { Log } from '../../base/log.js';
 import { RateLimitedLog } from '../../base/rate-limited-log.js';
 import { type Alert, SCHEMA_MINOR } from '../../protocol/status.js';
+import { SyncBudget } from '../records/sync-budget.js';
 import { NO_MEMORY, readRuleMemory, writeRuleMemory } from './memory-file.js';
 import { RuleFacts } from './rule-facts.js';
 import { type OpenAlert, type RuleNews, RuleSet, type RuleSetOptions } from './rule-set.js';
@@ -29,6 +30,12 @@ const TICK_MS = 1_000;
 /** What happens together (several tracks of one frame) is looked at once. */
 const GATHER_MS = 50;
 
+/**
+ * A write costs a card some 8 kB: twenty at once, then one in 30 s, which is 23 MB on a day on which a rule flaps all the
+ * time. In between a crash may tell an alert twice.
+ */
+const WRITES = { soonMs: 0, refillMs: 30_000, burst: 20 };
+
 /** The rules of a node at work: what it sees and reads goes in, alerts come out. Needs no broker. */
 export class RuleDesk {
   readonly facts: RuleFacts;
@@ -36,9 +43,11 @@ export class RuleDesk {
   readonly #rules: RuleSet;
   readonly #path: string;
   readonly #limitedLog: RateLimitedLog;
-  readonly #counters = new Counters(['records', 'memory'] as const);
+  readonly #counters = new Counters(['records', 'memory', 'writes'] as const);
   #stops: (() => void)[] = [];
   #cancelGather: (() => void) | undefined;
+  readonly #budget = new SyncBudget(WRITES);
+  #cancelWrite: (() => void) | undefined;
   #writing: Promise<void> = Promise.resolve();
 
   constructor(options: RuleDeskOptions) {
@@ -82,11 +91,17 @@ export class RuleDesk {
     return Object.fromEntries(Object.entries(drops).map(([name, count]) => [`rule-${name}`, count ?? 0]));
   }
 
+  /** How often the open alerts were written down: what rules cost the card. */
+  get writes(): number {
+    return this.#counters.get('writes');
+  }
+
   /** Open alerts stay open: the next life of the node takes them up. */
   async close(): Promise<void> {
     for (const stop of this.#stops) stop();
     this.#stops = [];
     this.#cancelGather?.();
+    if (this.#cancelWrite !== undefined) this.#write();
     await this.#writing;
   }
 
@@ -142,6 +157,17 @@ export class RuleDesk {
 
   // After the record: a crash in between tells a raise twice, never none.
   #remember(): void {
+    if (this.#cancelWrite !== undefined) return;
+    const { clock } = this.#options;
+    const delayMs = this.#budget.take(clock.monoMs());
+    if (delayMs === 0) this.#write();
+    else this.#cancelWrite = clock.after(delayMs, () => this.#write());
+  }
+
+  #write(): void {
+    this.#cancelWrite?.();
+    this.#cancelWrite = undefined;
+    this.#counters.add('writes');
     const { clock } = this.#options;
     const memory = this.#rules.memory(clock.nowMs(), clock.monoMs());
     this.#writing = this.#writing

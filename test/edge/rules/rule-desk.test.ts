@@ -97,7 +97,7 @@ describe('the rules of a node', () => {
   });
 
   it('do not take a camera that has just begun to see for one that sees nobody', async () => {
-    const rules = { gate: { when: 'count("person", "gate") > 0', cooldown: '0s' } };
+    const rules = { gate: { when: 'count("person", "gate") > 0', cooldown: '1s' } };
     const { desk, clock, did } = await openDesk(rules, await stateDir());
     desk.facts.setSeeing();
     desk.facts.applyTrack(person('front', 1, ['gate']), clock.nowMs());
@@ -228,6 +228,28 @@ describe('the rules of a node', () => {
     expect(did).toEqual(['tell raise hot 40 °C']);
     expect(desk.drops()).toMatchObject({ 'rule-records': 1 });
     await desk.close();
+  });
+
+  it('spare the card where a rule flaps all day, and bring what is left to disk at their end', async () => {
+    const dir = await stateDir();
+    const flap = { when: 'temperature > 30.0', cooldown: '1s', text: '{temperature} °C' };
+    const { desk, clock, did, feel } = await openDesk({ flap }, dir);
+    for (let i = 0; i < 150; i++) {
+      feel(31);
+      await clock.advance(1_000);
+      feel(20);
+      await clock.advance(1_000);
+    }
+    expect(did.length).toBeGreaterThan(500);
+    // Twenty at once, then one each half minute of the five.
+    expect(desk.writes).toBeGreaterThanOrEqual(25);
+    expect(desk.writes).toBeLessThanOrEqual(30);
+    feel(99);
+    await clock.advance(2_000);
+    await desk.close();
+    expect(JSON.parse(await readFile(join(dir, 'alerts.json'), 'utf8'))).toMatchObject({
+      open: { flap: { text: '99 °C' } },
+    });
   });
 
   it('write their memory so that it can be read', async () => {

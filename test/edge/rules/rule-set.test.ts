@@ -75,8 +75,8 @@ describe('a set of rules', () => {
 const RULES = {
   hot: { when: 'temperature > 30.0', clear: 'temperature < 28.0', for: '20s', cooldown: '45s', clearFor: '5s' },
   gate: { when: 'count("person", "gate") > 0', for: '3s', cooldown: '30s' },
-  both: { when: 'temperature > 29.0 && count("person") > 0', cooldown: '0s' },
-  blind: { when: '!camera_ok("front")', for: '15s', cooldown: '0s' },
+  both: { when: 'temperature > 29.0 && count("person") > 0', cooldown: '1s' },
+  blind: { when: '!camera_ok("front")', for: '15s', cooldown: '1s' },
   divided: { when: '6 / count("person", "back") > 2', cooldown: '10s' },
 };
 

@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { DurationWords } from '../../../edge/rules/duration.js';
+import { durationWords } from '../../../edge/rules/duration.js';
 import { isTimeZone, LocalClock } from '../../../edge/rules/local-time.js';
 import { isInForce, ScheduleConfig } from '../../../edge/rules/schedule.js';
 
@@ -93,10 +93,15 @@ describe('a time in words', () => {
     ['1.5h', 5_400_000],
     ['7d', 604_800_000],
   ])('%s', (text, ms) => {
-    expect(DurationWords.parse(text)).toBe(ms);
+    expect(durationWords().parse(text)).toBe(ms);
   });
 
   it.each(['', '30', '-5s', '5 min', '1e3s', '8d', '1h30m', 's', '99999999999s'])('refuses %j', (text) => {
-    expect(DurationWords.safeParse(text).success).toBe(false);
+    expect(durationWords().safeParse(text).success).toBe(false);
+  });
+
+  it('may have a least one', () => {
+    expect(durationWords(1_000).safeParse('999ms').success).toBe(false);
+    expect(durationWords(1_000).parse('1s')).toBe(1_000);
   });
 });
