@@ -33,6 +33,7 @@ export class HassAnnouncer {
   #before: Announced = new Map();
   #writing: Promise<void> = Promise.resolve();
   #isOpen = false;
+  #isRemoving = false;
   #subject: HassSubject | undefined;
   #unsubscribe: (() => void) | undefined;
   #cancelBirth: (() => void) | undefined;
@@ -53,7 +54,7 @@ export class HassAnnouncer {
       this.#announce();
     } else if (this.#before.size > 0) {
       documents.clear(routes.hassDevice, { node });
-      await this.#keep(new Map());
+      this.#isRemoving = true;
     }
   }
 
@@ -70,6 +71,8 @@ export class HassAnnouncer {
   async close(): Promise<void> {
     this.#unsubscribe?.();
     this.#cancelBirth?.();
+    // Until a broker has taken the removal, the next life tries it again.
+    if (this.#isRemoving && this.#options.documents.unconfirmed === 0) await this.#keep(new Map());
     await this.#writing;
   }
 

@@ -61,7 +61,7 @@ async function end(): Promise<void> {
 }
 
 /** One life of a node, as far as it concerns Home Assistant. */
-async function begin(isOn: boolean): Promise<void> {
+async function begin(isOn: boolean, hasBroker = true): Promise<void> {
   heard = [];
   clock = new SimulatedClock();
   const real = { clock: new SystemClock(), random: new Random('hass'), log: silentLog };
@@ -71,6 +71,7 @@ async function begin(isOn: boolean): Promise<void> {
     ...{ node: 'cam1', stateDir, isOn, link, documents, clock, random: real.random, log: silentLog },
   });
   await announcer.open();
+  if (!hasBroker) return;
   link.open();
   await eventually(() => link.isUp, 'the link is up');
 }
@@ -148,13 +149,25 @@ describe('the announcer', () => {
     await begin(false);
     await eventually(() => newest.get(TOPIC) === '', 'the removal');
     announcer.tell(SUBJECT);
-    expect(readFileSync(join(stateDir, 'home-assistant'), 'utf8')).toBe('');
+    await eventually(() => documents.unconfirmed === 0, 'it is confirmed');
     await end();
+    expect(readFileSync(join(stateDir, 'home-assistant'), 'utf8')).toBe('');
     await begin(false);
     announcer.tell(SUBJECT);
     await born();
     await link.publish(routes.motion, { node: 'cam1', camera: 'front' }, 'ON');
     expect(arrivals(TOPIC)).toBe(0);
+  });
+
+  it('tries the removal again in its next life, if no broker took it in this one', async () => {
+    await begin(true);
+    announcer.tell(SUBJECT);
+    await eventually(() => documents.unconfirmed === 0, 'all is there');
+    await end();
+    await begin(false, false);
+    await end();
+    await begin(false);
+    await eventually(() => newest.get(TOPIC) === '', 'the removal');
   });
 
   it('takes nothing from a file of garbage, and counts a disk that takes nothing', async () => {
