@@ -107,7 +107,7 @@ function describeSetting(key: string, value: unknown): string | undefined {
   if (['string', 'number', 'boolean'].includes(typeof value)) return `${key} ${value}`;
   if (Array.isArray(value)) return `${key} ${value.join(' ')}`;
   const names = entriesOf(value).map(([name]) => name);
-  return names.length > 0 && key === 'cameras' ? `${key} ${names.join(' ')}` : undefined;
+  return names.length > 0 && ['cameras', 'sensors', 'rules'].includes(key) ? `${key} ${names.join(' ')}` : undefined;
 }
 
 function entriesOf(value: unknown): [string, unknown][] {

@@ -8,7 +8,7 @@ import { BUILT_IN_MODEL } from '../../edge/main.js';
 import { DEFAULT_LABELS, labelsTracked } from '../../edge/vision/config.js';
 import { resolveModel } from '../../edge/vision/model/resolve-model.js';
 import { type Finding, missing, type Surroundings } from './file-findings.js';
-import { ruleFindings, ruleLabelFindings } from './rule-findings.js';
+import { ruleFindings, ruleWarnings } from './rule-findings.js';
 
 /** Longest list of labels in one line: eighty names of COCO would hide the one that is wrong. */
 const LABELS_SHOWN = 12;
@@ -25,7 +25,7 @@ export async function nodeFindings(edge: DeepReadonly<EdgeConfig>, where: Surrou
   return [
     ...found,
     ...cameras.flatMap(([camera, config]) => labelFindings(camera, config, model.labels)),
-    ...ruleLabelFindings(edge, model.labels),
+    ...ruleWarnings(edge, model.labels),
   ];
 }
 

@@ -15,11 +15,11 @@ export function ruleFindings(edge: DeepReadonly<EdgeConfig>): Finding[] {
   });
 }
 
-/** Labels in rules that no camera of the node tracks: such a count is always 0. */
-export function ruleLabelFindings(edge: DeepReadonly<EdgeConfig>, modelLabels: readonly string[]): Finding[] {
+/** What rules ask that can never be of use: labels that no camera of the node tracks, and nothing at all. */
+export function ruleWarnings(edge: DeepReadonly<EdgeConfig>, modelLabels: readonly string[]): Finding[] {
   const cameras = Object.values(edge.cameras);
   const tracked = new Set(cameras.flatMap(({ objects }) => labelsTracked(objects, modelLabels)));
-  return setOf(edge).rules.flatMap((rule) => labelFindings(rule, tracked));
+  return setOf(edge).rules.flatMap((rule) => [...labelFindings(rule, tracked), ...constantFindings(rule)]);
 }
 
 function setOf(edge: DeepReadonly<EdgeConfig>): RuleSet {
@@ -37,4 +37,13 @@ function labelFindings({ id, when, clear }: CompiledRule, tracked: ReadonlySet<s
       return { severity: 'warning', path: ['edge', 'rules', id, key], message };
     });
   });
+}
+
+// With hours it may be meant: an alert from ten to six.
+function constantFindings({ id, when, config }: CompiledRule): Finding[] {
+  if (!when.isConstant || config.schedule.length > 0) return [];
+  const outcome = when.evaluate();
+  const says = outcome.kind === 'value' ? `it is always ${outcome.value}` : `it can never be computed (${outcome.why})`;
+  const message = `${says}: it asks for no sensor, camera or time`;
+  return [{ severity: 'warning', path: ['edge', 'rules', id, 'when'], message }];
 }

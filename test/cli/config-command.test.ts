@@ -170,6 +170,8 @@ describe('vedette config check', () => {
     gate:
       when: count("person", "gaet") > 0
     dog: {when: count("dgo") > 0}
+    never: {when: 2 > 3 && "a" == "a"}
+    at-night: {when: "true", schedule: [{from: "22:00", to: "06:00"}]}
 `,
     );
     const { code, stderr } = await check(['rules.yaml']);
@@ -187,6 +189,9 @@ describe('vedette config check', () => {
       ),
       expect.stringMatching(
         /^ {2}14:17 .*rules\.dog\.when: warning: at character 7: no camera tracks "dgo"; tracked: person/,
+      ),
+      expect.stringMatching(
+        /^ {2}15:19 .*rules\.never\.when: warning: it is always false: it asks for no sensor, camera or time$/,
       ),
     ]);
   });

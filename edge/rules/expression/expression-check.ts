@@ -13,6 +13,8 @@ export type ExpressionFacts = {
   readonly labels: readonly LabelUse[];
   /** Parts that give a number from outside, as they are written: `temperature`, `count("person")`. Each once. */
   readonly reads: readonly string[];
+  /** It asks for nothing that changes: it always says the same. */
+  readonly isConstant: boolean;
 };
 
 const LOOPS: ReadonlySet<string> = new Set(['exists', 'all', 'exists_one', 'filter', 'map']);
@@ -48,7 +50,7 @@ export function checkExpression(ast: ASTNode, scope: ExpressionScope): Expressio
       `it may look at ${stepsMax} parts each time, allowed ${EXPRESSION_STEPS_MAX}; a loop over tracks() counts ${TRACKS_SEEN_MAX} times`,
     );
   }
-  return { stepsMax, labels: walk.labels, reads: [...walk.reads] };
+  return { stepsMax, labels: walk.labels, reads: [...walk.reads], isConstant: !walk.asks };
 }
 
 /** Calls whose number says why a rule fired. */
@@ -57,6 +59,8 @@ const READS: ReadonlySet<string> = new Set(['sensor', 'count', 'fps']);
 class Walk {
   readonly labels: LabelUse[] = [];
   readonly reads = new Set<string>();
+  /** Whether it asks for something from outside. */
+  asks = false;
   readonly #scope: ExpressionScope;
   readonly #variables: ReadonlySet<string>;
   #nodes = 0;
@@ -77,6 +81,7 @@ class Walk {
         throw new ExpressionError(node.start, 'allowed values: numbers, texts, true and false');
       case 'id':
         if (this.#variables.has(node.args)) this.reads.add(node.args);
+        this.asks = true;
         return 1;
       case 'call':
         return this.#call(node, node.args[0], node.args[1]);
@@ -121,6 +126,7 @@ class Walk {
     }
     const texts = args.map((arg, i) => textOf(arg, name, form[i] ?? ''));
     for (const [i, kind] of form.entries()) this.#checkName(kind, texts, i, args[i] ?? node);
+    this.asks = true;
     if (READS.has(name)) this.reads.add(node.input.slice(node.start, node.end));
     return 1 + args.length + (name === 'count' || name === 'tracks' ? TRACKS_SEEN_MAX : 0);
   }
