@@ -20,7 +20,7 @@ export type Section = (typeof SECTIONS)[number];
 /** Largest configuration taken: 1000 cameras with 20 lines each are under 1 MiB. */
 const CONFIG_BYTES_MAX = 1024 * 1024;
 
-const BROKER_URL = /^(mqtt|mqtts|ws|wss):\/\/(\[[0-9a-fA-F:.]+\]|[A-Za-z0-9._-]+)(:\d{1,5})?(\/[^\s@]*)?$/;
+export const BROKER_URL = /^(mqtt|mqtts|ws|wss):\/\/(\[[0-9a-fA-F:.]+\]|[A-Za-z0-9._-]+)(:\d{1,5})?(\/[^\s@]*)?$/;
 
 /** What all services of one site share. */
 export const SiteConfig = z

@@ -29,6 +29,7 @@ import { detectorCount } from './process/detector-count.js';
 import { TrackLedger } from './process/track-ledger.js';
 import { VisionHost, visionRepairMs } from './process/vision-host.js';
 import type { StartVision, TickReport, TrackReport, VisionReport } from './process/vision-message.js';
+import { DeviceLinks } from './sensing/device-links.js';
 import { SensorDesk } from './sensing/sensor-desk.js';
 import { makeSensorSource } from './sensing/source-factory.js';
 import { CameraBoard } from './state/camera-board.js';
@@ -126,9 +127,11 @@ export class EdgeNode {
       periodMs: config.timing.beatMs,
       cameras: () => this.#beatCameras(),
     });
+    const devices = new DeviceLinks({ node: config.node, clock, random, log });
+    const sourceParts = { simCommand: options.simSensorCommand, devices, clock };
     this.#sensors = new SensorDesk({
       sensors: config.sensors,
-      makeSource: ({ source }) => makeSensorSource(source, options.simSensorCommand),
+      makeSource: ({ source }) => makeSensorSource(source, sourceParts),
       clock,
       log,
       tell: (sensor, reading) => {

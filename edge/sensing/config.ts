@@ -1,5 +1,6 @@
 import { z } from 'zod';
-import type { DeepReadonly } from '../../base/config.js';
+import { BROKER_URL, type DeepReadonly } from '../../base/config.js';
+import { parseJsonPath } from './json-value.js';
 
 /** What a simulated sensor can be: what `vedette sim sensors --print` takes. */
 export const SIM_KINDS = ['temperature', 'humidity', 'light', 'air-quality'] as const;
@@ -43,10 +44,39 @@ const CommandSensor = z.strictObject({
   timeoutMs: z.int().min(100).max(60_000).default(5_000),
 });
 
+const MqttSensor = z.strictObject({
+  driver: z.literal('mqtt'),
+  url: z
+    .string()
+    .regex(BROKER_URL, 'allowed: mqtt://, mqtts://, ws:// or wss:// with a host and no password')
+    .describe('broker of the device; also the own one, where that is a Mosquitto and lets this node read the topic'),
+  username: z.string().min(1).max(256).optional(),
+  passwordFile: z.string().min(1).max(4096).optional().describe('file with the password, mode 0600'),
+  topic: z
+    .string()
+    .min(1)
+    .max(256)
+    .refine((text) => !/[+#]/.test(text) && !text.includes('\0'), 'one topic, without + and #')
+    .describe('where the device publishes'),
+  path: z
+    .string()
+    .max(256)
+    .refine((text) => parseJsonPath(text) !== undefined, 'allowed: temperature, air.co2, list[0].value, ["any name"]')
+    .default('')
+    .describe('where in the JSON the number is; empty: the message is the number, or ON or OFF'),
+  maxAgeMs: z
+    .int()
+    .min(1_000)
+    .max(604_800_000)
+    .default(600_000)
+    .describe('a device that was silent for so long has no reading; a few times what it takes between two'),
+});
+export type MqttSensor = DeepReadonly<z.infer<typeof MqttSensor>>;
+
 const SourceObject = z.discriminatedUnion(
   'driver',
-  [SimSensor, IioSensor, HwmonSensor, W1Sensor, FileSensor, CommandSensor],
-  { error: 'driver: one of sim, iio, hwmon, w1, file, command' },
+  [SimSensor, IioSensor, HwmonSensor, W1Sensor, FileSensor, CommandSensor, MqttSensor],
+  { error: 'driver: one of sim, iio, hwmon, w1, file, command, mqtt' },
 );
 export type SensorSourceConfig = DeepReadonly<z.infer<typeof SourceObject>>;
 

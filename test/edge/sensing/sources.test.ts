@@ -21,7 +21,8 @@ async function put(path: string, text: string): Promise<void> {
 
 function source(short: string): SystemFileSource {
   const config: SensorSourceConfig = SensorConfig.parse({ source: short }).source;
-  if (config.driver === 'sim' || config.driver === 'command') throw new Error('another driver');
+  if (config.driver === 'sim' || config.driver === 'command' || config.driver === 'mqtt')
+    throw new Error('another driver');
   return new SystemFileSource(config, sys);
 }
 

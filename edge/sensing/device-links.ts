@@ -1,0 +1,43 @@
+import type { Clock } from '../../base/clock.js';
+import { readSecretFile } from '../../base/config.js';
+import type { Log } from '../../base/log.js';
+import type { Random } from '../../base/random.js';
+import type { MqttSensor } from './config.js';
+import { DeviceLink } from './device-link.js';
+
+export type DeviceLinksOptions = {
+  readonly node: string;
+  readonly clock: Clock;
+  readonly random: Random;
+  readonly log: Log;
+};
+
+/** One connection per broker and user, however many sensors read there; closed when the last one lets go. */
+export class DeviceLinks {
+  readonly #options: DeviceLinksOptions;
+  readonly #links = new Map<string, DeviceLink>();
+
+  constructor(options: DeviceLinksOptions) {
+    this.#options = options;
+  }
+
+  /** @throws OperationError `credentials-invalid` if the password cannot be read. */
+  async acquire({ url, username, passwordFile }: MqttSensor): Promise<DeviceLink> {
+    const key = `${url} ${username ?? ''}`;
+    const password = passwordFile === undefined ? undefined : await readSecretFile(passwordFile);
+    const known = this.#links.get(key);
+    if (known !== undefined) return known;
+    const { node, clock, random, log } = this.#options;
+    // Not the node's own name: at the broker of its site that one is taken.
+    const clientId = `${node}-devices-${random.int(0xffff_ffff).toString(36)}`;
+    const link = new DeviceLink({ url, clientId, username, password, clock, random, log: log.child({ devices: url }) });
+    this.#links.set(key, link);
+    return link;
+  }
+
+  async release(link: DeviceLink): Promise<void> {
+    if (link.isUsed) return;
+    for (const [key, known] of this.#links) if (known === link) this.#links.delete(key);
+    await link.close();
+  }
+}
