@@ -20,7 +20,7 @@ export function monitorEntities(subject: HassSubject, { monitor, user, maintenan
       device_class: 'problem',
       entity_category: 'diagnostic',
       state_topic: roster,
-      value_template: `{{ 'OFF' if value_json.nodes['${node}'] in ['up', 'stopped', 'unknown'] else 'ON' }}`,
+      value_template: `{{ 'OFF' if value_json.nodes['${node}'] | default('unknown') in ['up', 'stopped', 'unknown'] else 'ON' }}`,
       ...whileWatched,
     }),
     entityOf(subject, 'supervision', {
