@@ -13,8 +13,8 @@ import type { LogFiles } from './log-files.js';
 
 export type AnswererOptions = {
   readonly node: string;
-  /** Fills are bulk: where there are two links, the one that carries nothing urgent. */
-  readonly link: Link;
+  /** The link that reaches a node. Fills are bulk: where there are two, the one that carries nothing urgent. */
+  readonly linkTo: (node: string) => Link;
   readonly files: LogFiles;
   readonly clock: Clock;
   readonly log: Log;
@@ -100,8 +100,8 @@ export class Answerer {
   }
 
   async #send(to: string, payload: Buffer): Promise<void> {
-    const { link, node, clock, fillPauseMs } = this.#options;
-    await link.publishEncoded(routes.fill, { recipient: to, sender: node }, payload);
+    const { linkTo, node, clock, fillPauseMs } = this.#options;
+    await linkTo(to).publishEncoded(routes.fill, { recipient: to, sender: node }, payload);
     this.#counters.add('parts');
     await clock.sleep(fillPauseMs, this.#stop.signal);
   }

@@ -8,6 +8,7 @@ import { sealSegment } from '../records/segment.js';
 import type { Answerer } from './answerer.js';
 import type { ReplicaEffect, ReplicaEvent } from './core/effects.js';
 import type { LogFiles } from './log-files.js';
+import type { Reach } from './reach.js';
 import type { ReplicaEars } from './replica-ears.js';
 import type { CopyStore } from './store/copy-store.js';
 
@@ -16,6 +17,7 @@ export type ReplicaHandsOptions = {
   readonly link: Link;
   readonly bulk: Link;
   readonly sides: SideLinks | undefined;
+  readonly reach: Reach;
   readonly store: CopyStore;
   readonly files: LogFiles;
   readonly answerer: Answerer;
@@ -158,23 +160,24 @@ export class ReplicaHands {
   }
 
   #say(effect: Extract<ReplicaEffect, { type: WireEffect }>): void {
-    const { node, link, bulk, sides, hear } = this.#options;
+    const { node, link, bulk, sides, reach, hear } = this.#options;
     switch (effect.type) {
       case 'need': {
-        const sent = link.publish(routes.need, { recipient: effect.to, sender: node }, effect.need);
+        const sent = reach.linkTo(effect.to).publish(routes.need, { recipient: effect.to, sender: node }, effect.need);
         this.#send(sent, () => hear({ type: 'needFailed', id: effect.need.id }));
         return;
       }
       case 'frontier':
         this.#send(link.publish(routes.frontier, { node }, effect.frontier));
-        // A writer at another broker learns there that its records are held.
-        if (sides !== undefined) this.#send(sides.publish(routes.frontier, { node }, effect.frontier));
+        // Who is at another broker learns there that its records are held, and what it may ask for.
+        if (sides !== undefined && reach.hasStrangers())
+          this.#send(sides.publish(routes.frontier, { node }, effect.frontier));
         return;
       case 'poll':
-        this.#send(link.publish(routes.poll, { recipient: effect.to, sender: node }, effect.poll));
+        this.#send(reach.linkTo(effect.to).publish(routes.poll, { recipient: effect.to, sender: node }, effect.poll));
         return;
       case 'vote':
-        this.#send(link.publish(routes.vote, { recipient: effect.to, sender: node }, effect.vote));
+        this.#send(reach.linkTo(effect.to).publish(routes.vote, { recipient: effect.to, sender: node }, effect.vote));
         return;
       case 'keepHead':
         this.#send(bulk.publish(routes.keptHead, { node, other: effect.node }, effect.head));

@@ -1,5 +1,6 @@
 import { join } from 'node:path';
 import type { Clock } from '../../base/clock.js';
+import { messageOf } from '../../base/errors.js';
 import type { FolderLock } from '../../base/folder-lock.js';
 import type { Link } from '../../base/link/link.js';
 import type { SideLinks } from '../../base/link/side-links.js';
@@ -10,6 +11,7 @@ import type { Random } from '../../base/random.js';
 import { RateLimitedLog } from '../../base/rate-limited-log.js';
 import type { Cut } from '../../protocol/query.js';
 import type { ReplicaState } from '../../protocol/replica.js';
+import { routes } from '../../protocol/routes.js';
 import { localDisk, type RecordDisk } from '../records/record-disk.js';
 import type { RecordLog } from '../records/record-log.js';
 import { Answerer } from './answerer.js';
@@ -17,8 +19,10 @@ import type { Instant, ReplicaEffect, ReplicaEvent } from './core/effects.js';
 import { Overload } from './core/overload.js';
 import { ReplicaCore } from './core/replica-core.js';
 import { DEFAULT_REPLICA_LIMITS, type ReplicaLimits } from './core/replica-limits.js';
+import { HeadRelay } from './head-relay.js';
 import { LogFiles } from './log-files.js';
 import { ownExtents } from './own-extents.js';
+import { Reach } from './reach.js';
 import { ReplicaEars } from './replica-ears.js';
 import { ReplicaHands } from './replica-hands.js';
 import type { CopyStore } from './store/copy-store.js';
@@ -60,10 +64,14 @@ type Parts = {
   readonly ears: ReplicaEars;
   readonly hands: ReplicaHands;
   readonly scrubber: Scrubber;
+  readonly reach: Reach;
+  readonly relay: HeadRelay;
 };
 
 const TICK_MS = 100;
 const STATE_MS = 5_000;
+/** Half of how often a growing log gives a head. */
+const RELAY_MS = 5_000;
 const CATCH_UP_LOOK_MS = 20;
 /** 50 parts of 30 kB a second at most: 1.5 MB/s, a third of what a Pi's Wi-Fi carries. */
 const FILL_PAUSE_MS = 20;
@@ -106,7 +114,12 @@ export class Replica {
     this.#parts.scrubber.open();
     const { sides } = this.#options;
     const onSide = sides?.onUp(() => this.#hear({ type: 'sideUp' })) ?? (() => {});
-    this.#stops = [onSide, clock.every(TICK_MS, () => this.#onTick()), clock.every(STATE_MS, () => this.#showState())];
+    this.#stops = [
+      onSide,
+      clock.every(TICK_MS, () => this.#onTick()),
+      clock.every(STATE_MS, () => this.#showState()),
+      clock.every(RELAY_MS, () => this.#tendSides()),
+    ];
   }
 
   /** The own log grew, closed a segment, gave one up or became durable: looked at with the next tick. */
@@ -202,6 +215,8 @@ export class Replica {
     const content = await store.open();
     const core = new ReplicaCore({ node, publicKey, limits: this.#limits, random, isHeadSigned, content });
     const hear = (event: ReplicaEvent) => this.#hear(event);
+    const reach = new Reach(link);
+    const relay = new HeadRelay();
     const files = new LogFiles({
       ...{ node, core, records, store },
       onRot: (of, epoch, n, reason) => hear({ type: 'rot', node: of, epoch, n, reason }),
@@ -210,10 +225,11 @@ export class Replica {
         this.noteOwn();
       },
     });
-    const answerer = new Answerer({ node, link: bulk, files, clock, log, fillPauseMs: FILL_PAUSE_MS });
-    const ears = new ReplicaEars({ node, link, bulk, hear, log });
+    const linkTo = (to: string) => (reach.linkTo(to) === link ? bulk : reach.linkTo(to));
+    const answerer = new Answerer({ node, linkTo, files, clock, log, fillPauseMs: FILL_PAUSE_MS });
+    const ears = new ReplicaEars({ node, link, bulk, sides, reach, relay, clock, hear, log });
     const hands = new ReplicaHands({
-      ...{ node, link, bulk, sides, store, files, answerer, ears, hear, log },
+      ...{ node, link, bulk, sides, reach, store, files, answerer, ears, hear, log },
       tell: (effect) => this.#tell(effect),
       expireOwn: (epoch, first) => records.giveUp(epoch, first).then(() => this.noteOwn()),
     });
@@ -223,7 +239,7 @@ export class Replica {
       read: ({ node: of, epoch, n }) => store.readSegment(of, epoch, n),
       onRot: ({ node: of, epoch, n }, reason) => hear({ type: 'rot', node: of, epoch, n, reason }),
     });
-    return { lock, store, core, files, answerer, ears, hands, scrubber };
+    return { lock, store, core, files, answerer, ears, hands, scrubber, reach, relay };
   }
 
   #open(): Parts {
@@ -258,6 +274,19 @@ export class Replica {
       this.#hear({ type: 'own', extents: ownExtents(this.#options.records) });
     }
     this.#hear({ type: 'tick' });
+  }
+
+  // Heads are relayed only where somebody is who does not hear them from their writers.
+  #tendSides(): void {
+    const { sides, node, clock, log } = this.#options;
+    const { reach, relay } = this.#open();
+    const links = (sides?.up ?? []).filter((link) => reach.hasStrangers(link));
+    for (const { link, head } of relay.due(links, clock.monoMs())) {
+      link.publish(routes.keptHead, { node, other: head.node }, head).catch((error) => {
+        relay.lose(link);
+        log.debug('head not relayed', { of: head.node, error: messageOf(error) });
+      });
+    }
   }
 
   #isOwn(node: string, epoch: string, n: number): boolean {

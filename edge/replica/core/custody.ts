@@ -129,7 +129,7 @@ export class Custody {
     return newest !== undefined && !newest.head.logs.some(({ e }) => e === epoch);
   }
 
-  // The newest head of a node that is away; and heads by keys that it lost, whether it is back or not. The first live holder
+  // The newest head of a node that is away, or at a broker that others here do not reach; and heads by keys that it lost, whether it is back or not. The first live holder
   // looks after them; the next ones wait in turn and do so if nobody else does: not everybody has every head.
   #headToAdopt(node: string, upSinceMonoMs: number, settleMs: number): KeptHead | undefined {
     const { node: self, publicKey: ownKey, turn, peers, heads, limits } = this.#options;
@@ -141,7 +141,7 @@ export class Custody {
     // A broker that begins anew has nothing of those who are away; one that goes on still has their own word.
     const isFresh = this.#freshMonoMs !== undefined && monoMs - this.#freshMonoMs < FRESH_BROKER_MS;
     const afterMs = (isFresh ? Math.min(ORPHANED_MS, limits.adoptAfterMs) : limits.adoptAfterMs) + turnMs;
-    const isAway = node !== self && peers.awayMs(node, monoMs) >= afterMs;
+    const isAway = node !== self && (peers.awayMs(node, monoMs) >= afterMs || peers.isAside(node));
     const isSettled = monoMs - upSinceMonoMs >= settleMs + turnMs;
     return heads.of(node).find(({ publicKey }) => {
       const isLost = currentKey !== undefined && publicKey !== currentKey && isSettled;

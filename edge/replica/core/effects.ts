@@ -37,7 +37,13 @@ export type ReplicaEvent =
   /** Another broker is reached besides: nobody there has heard what is held here. */
   | { readonly type: 'sideUp' }
   | { readonly type: 'broker'; readonly broker: string; readonly epoch: string }
-  | { readonly type: 'peer'; readonly node: string; readonly state: PeerState }
+  | {
+      readonly type: 'peer';
+      readonly node: string;
+      readonly state: PeerState;
+      /** It is at another broker than ours, and those who are at ours do not hear of it. */
+      readonly isAside?: boolean;
+    }
   | { readonly type: 'peerKey'; readonly node: string; readonly publicKey: string }
   | { readonly type: 'peerReplica'; readonly node: string; readonly isVoter: boolean }
   | { readonly type: 'own'; readonly extents: readonly OwnExtent[] }

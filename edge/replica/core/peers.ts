@@ -1,7 +1,13 @@
 import { holdersOf } from '../../../base/holders.js';
 import type { PeerState } from './effects.js';
 
-type Peer = { state: PeerState; sinceMonoMs: number; publicKey: string | undefined; isVoter: boolean };
+type Peer = {
+  state: PeerState;
+  sinceMonoMs: number;
+  publicKey: string | undefined;
+  isVoter: boolean;
+  isAside: boolean;
+};
 
 /** What a node said before it went may be on its way for this long. */
 const LATE_MS = 15_000;
@@ -22,7 +28,13 @@ export class Peers {
   note(node: string, nowMonoMs: number): boolean {
     if (node === this.#self || this.#peers.has(node)) return true;
     if (this.#peers.size >= this.#max) return false;
-    this.#peers.set(node, { state: 'away', sinceMonoMs: nowMonoMs, publicKey: undefined, isVoter: true });
+    this.#peers.set(node, {
+      state: 'away',
+      sinceMonoMs: nowMonoMs,
+      publicKey: undefined,
+      isVoter: true,
+      isAside: false,
+    });
     this.#assigned = new Map();
     return true;
   }
@@ -35,6 +47,17 @@ export class Peers {
     peer.state = state;
     peer.sinceMonoMs = nowMonoMs;
     return true;
+  }
+
+  setAside(node: string, isAside: boolean): void {
+    const peer = this.#peers.get(node);
+    if (peer !== undefined) peer.isAside = isAside;
+  }
+
+  /** True for one that is online at another broker alone: at ours it is as good as away. */
+  isAside(node: string): boolean {
+    const peer = this.#peers.get(node);
+    return peer?.state === 'online' && peer.isAside;
   }
 
   /** It said something just now. True if it was taken for away: such a status may have come late, after the next one. */

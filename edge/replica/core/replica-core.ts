@@ -235,6 +235,7 @@ export class ReplicaCore {
         return;
       case 'peer':
         this.#onPeer(event.node, event.state === 'online');
+        this.#peers.setAside(event.node, event.isAside === true);
         return;
       case 'peerKey':
         this.#peers.setKey(event.node, event.publicKey, this.#turn.monoMs);

@@ -550,6 +550,19 @@ describe('nodes that are away', () => {
     expect(test.take('unkeepHead')).toEqual([{ type: 'unkeepHead', node: 'cam2' }]);
   });
 
+  it('keeps them at once for a node that is at another broker alone, until it is heard at this one', () => {
+    const test = online();
+    test.hear({ type: 'head', head: headOf(60) });
+    test.hear({ type: 'retained', segment: segmentAt(5) });
+    test.hear({ type: 'peer', node: 'cam2', state: 'online', isAside: true });
+    test.pass(10_000);
+    expect(test.take('keepHead')).toHaveLength(1);
+    expect(test.take('keepSegment').map(({ n }) => n)).toEqual([5]);
+    test.hear({ type: 'peer', node: 'cam2', state: 'online', isAside: false });
+    test.pass(5_000);
+    expect(test.take('unkeepHead')).toHaveLength(1);
+  });
+
   it('keeps it sooner at a broker that began anew: it has nothing of those who are away', () => {
     const test = online();
     test.hear({ type: 'broker', broker: 'main', epoch: 'one' });
