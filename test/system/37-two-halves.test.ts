@@ -55,9 +55,9 @@ describe('a site that falls in two, each half with a broker', () => {
     const [cutHere, cutThere] = [ofHalf(FIRST), ofHalf(SECOND)];
     await here.converged(FIRST, cutHere, 60_000);
     await there.converged(SECOND, cutThere, 60_000);
-    // Neither half has heard of the other.
-    expect(await here.ask('cam1', cutThere)).toMatchObject({ count: 0, missing: 2 });
-    expect(await there.ask('cam3', cutHere)).toMatchObject({ count: 0, missing: 2 });
+    // Neither half has heard of the other. Asked to wait, they would look for it, and refuse for lacking so much.
+    expect(await here.ask('cam1', cutThere, 0)).toMatchObject({ count: 0, missing: 2 });
+    expect(await there.ask('cam3', cutHere, 0)).toMatchObject({ count: 0, missing: 2 });
 
     toFirst.open();
     toSecond.open();
