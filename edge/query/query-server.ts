@@ -221,13 +221,13 @@ export class QueryServer {
     return second.kind === 'refused' ? second : { ...second, isPartial: now.missing.length + second.unread.length > 0 };
   }
 
-  // Put aside at once; the asker says how long it waits for what others have of it.
+  // Put aside at once; the asker says how long it waits for what others have of it. A file that went may have been rotten,
+  // too, and found by a poll just before.
   async #mend({ cut, waitMs }: Query, rotten: Unread): Promise<void> {
     const { reader } = this.#options;
-    if (rotten.length === 0) return;
     await Promise.all(rotten.map(({ node, epoch, n, reason }) => reader.noteRot(node, epoch, n, reason)));
     if (waitMs > 0) await reader.catchUp(cut, waitMs, this.#stop.signal);
-    this.#counters.add('mended');
+    this.#counters.add('mended', rotten.length > 0 ? 1 : 0);
   }
 
   #look(asked: Asked, spec: QuerySpec, plan: AnswerPlan, { isFresh, checked }: Care): Promise<ScanReply> {

@@ -153,7 +153,12 @@ export class Replica {
   /** Asks for everything up to a cut at once; resolves when it is held, or when the time is over. */
   async catchUp(cut: Cut, waitMs: number, signal: AbortSignal): Promise<void> {
     const { core } = this.#open();
-    const { clock } = this.#options;
+    const { clock, node: self } = this.#options;
+    // A segment of the own log that somebody puts aside just now is missing there before anybody is told.
+    if (cut.some(([node]) => node === self)) {
+      this.noteOwn();
+      this.#tick();
+    }
     const untilMonoMs = clock.monoMs() + waitMs;
     const isBehind = () => cut.some(([node, epoch, seq]) => (core.copy(node, epoch)?.answerable ?? 0) < seq);
     if (!isBehind()) return;

@@ -36,6 +36,8 @@ export class RotWatch {
       this.noteUnread(node, epoch, reason);
       return;
     }
+    // Several may read one at a time: it rotted once, and one more failure would be quarantine.
+    if (this.#rotten.has(keyOf(copy, n))) return;
     this.#tell(node, epoch, reason);
     this.lose(copy, n);
   }

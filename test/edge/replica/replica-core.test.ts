@@ -533,6 +533,20 @@ describe('what a replica says', () => {
   });
 });
 
+describe('rot that several notice at a time', () => {
+  it('counts once: a poll and a question that read the same segment do not put a replica in quarantine', () => {
+    const test = online();
+    test.hear(live(1, 12));
+    test.hear({ type: 'head', head: headOf(12) });
+    const rot: ReplicaEvent = { type: 'rot', node: 'cam2', epoch: EPOCH, n: 0, reason: 'a byte turned over' };
+    test.hear(rot);
+    test.hear(rot);
+    expect(test.core.counters().rot).toBe(1);
+    expect(test.take('tell')).toMatchObject([{ trouble: 'rot' }]);
+    expect(test.core.state(test.now, 0).state).not.toBe('quarantined');
+  });
+});
+
 describe('nodes that are away', () => {
   it('keeps head and newest segments of a node that is away for a minute, and withdraws them when it is back', () => {
     const test = online();
