@@ -411,10 +411,10 @@ describe('RecordLog', () => {
 
   it('keeps a segment as long as the longest wanted kind in it, and all behind it', async () => {
     const dayMs = 86_400_000;
-    const retentionMsByKind = { track: dayMs, alert: 5 * dayMs };
+    const retentionMsByKind = { track: dayMs, note: 5 * dayMs };
     const log = await openLog({ limits: { ...DEFAULT_RECORD_LIMITS, retentionMs: dayMs, retentionMsByKind } });
     await appendMany(log, 300);
-    await log.append({ k: 'alert', why: 'battery' });
+    await log.append({ k: 'note', why: 'battery' });
     await appendMany(log, 600);
     await log.flush();
     const afterDays = async (days: number) => {
@@ -423,7 +423,7 @@ describe('RecordLog', () => {
       await log.flush();
       return log.extents()[0]?.first;
     };
-    // The alert is record 302, in the second segment of 256.
+    // The note is record 302, in the second segment of 256.
     expect(await afterDays(2)).toBe(257);
     expect(await afterDays(2)).toBe(257);
     expect(await afterDays(2)).toBeGreaterThan(768);
