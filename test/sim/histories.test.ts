@@ -87,11 +87,15 @@ describe('histories of the real core', () => {
     expect(checks.get('I10 repair replaces nothing good') ?? 0).toBe(0);
   }, 60_000);
 
-  it.each(MENDED)('come right $about', ({ history }) => {
-    const { faults, violations } = runHistory(recordScenario(CORE_KIND), history);
-    expect(violations).toEqual([]);
-    expect([...faults.values()].reduce((sum, times) => sum + times, 0)).toBeGreaterThan(0);
-  });
+  it.each(MENDED)(
+    'come right $about',
+    ({ history }) => {
+      const { faults, violations } = runHistory(recordScenario(CORE_KIND), history);
+      expect(violations).toEqual([]);
+      expect([...faults.values()].reduce((sum, times) => sum + times, 0)).toBeGreaterThan(0);
+    },
+    60_000,
+  );
 
   it('are the same for the same seed', () => {
     const run = () => runHistory(recordScenario(CORE_KIND), { seed: 7, steps: 20, nodes: 4 });
