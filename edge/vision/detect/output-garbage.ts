@@ -5,7 +5,7 @@ const LEFT_BYTES_MAX = 8 * 1024 * 1024;
  * Has the collector take dead output tensors while they are young. A run leaves up to a megabyte behind, outside of the
  * JavaScript heap: the young generation hardly grows by it and is not collected, and V8 marks the whole heap each time
  * 40 MiB of them have gathered. That is 15 % of the processor time of a YOLOX-Nano and 20 MiB of memory (Node 20.20,
- * onnxruntime-node 1.30, which takes no buffers to write outputs into).
+ * onnxruntime-node 1.30, which makes new buffers even where it is given some).
  */
 export class OutputGarbage {
   readonly #collectYoung: () => void;
