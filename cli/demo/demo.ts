@@ -42,8 +42,8 @@ export type DemoIo = {
  * Runs the whole of Vedette on this machine until the signal aborts or the duration is over: broker, monitor, camera
  * nodes and sensor board, each a process of its own, and a table of what arrives from them over MQTT. Ends them in
  * reverse order and leaves none behind.
- * @throws OperationError `port-busy` (69), `state-unwritable`, `state-locked` (73), `model-missing`, `config-invalid`,
- * `credentials-invalid` (78), `unreachable` (69) if the broker does not come up; nothing runs any more then.
+ * @throws OperationError `port-busy` (69), `state-unwritable`, `state-locked` (73), `model-missing`, `model-invalid`,
+ * `manifest-invalid`, `config-invalid`, `credentials-invalid` (78), `unreachable` (69) if the broker does not come up; nothing runs any more then.
  */
 export async function runDemo(options: DemoOptions, signal: AbortSignal, io: DemoIo): Promise<void> {
   const port = await checkDemo(options);

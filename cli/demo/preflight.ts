@@ -3,12 +3,14 @@ import { createServer } from 'node:net';
 import { messageOf, OperationError, systemCodeOf } from '../../base/errors.js';
 import { makeStateFolder } from '../../base/state-folder.js';
 import { parseSource } from '../../edge/capture/config.js';
+import { resolveModel } from '../../edge/vision/model/resolve-model.js';
 import type { DemoOptions } from './demo-plan.js';
 
 /**
  * Looks at what a person most often gets wrong before any process is started.
  * @returns the port the broker is to listen on.
- * @throws OperationError `state-unwritable` (73), `model-missing` or `config-invalid` (78), `port-busy` (69)
+ * @throws OperationError `state-unwritable` (73), `model-missing`, `model-invalid`, `manifest-invalid` or
+ * `config-invalid` (78), `port-busy` (69)
  */
 export async function checkDemo(options: DemoOptions): Promise<number> {
   await makeStateFolder(options.stateDir);
@@ -19,7 +21,8 @@ export async function checkDemo(options: DemoOptions): Promise<number> {
 
 async function checkModel(given: string | undefined): Promise<void> {
   const path = given ?? (await import('../../edge/main.js')).BUILT_IN_MODEL;
-  if (await isThere(path)) return;
+  // A node tells the same, but only in its log, and once for every node.
+  if (await isThere(path)) return void (await resolveModel(path));
   throw new OperationError({
     code: 'model-missing',
     op: 'load model',

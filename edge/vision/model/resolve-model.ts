@@ -37,7 +37,9 @@ export async function resolveModel(path: string): Promise<ResolvedModel> {
     });
   }
   const refusal = refusalOf(file.description, manifest.family === 'ssd');
-  if (refusal !== undefined) throw modelInvalid(path, refusal);
+  if (refusal !== undefined) {
+    throw modelInvalid(path, refusal, { hint: `\`vedette model check ${path}\` tells what the file is` });
+  }
   return { ...file, manifest };
 }
 
@@ -51,7 +53,9 @@ export async function readModelFile(path: string): Promise<ModelFile> {
   try {
     return { path, bytes, sha256, description: describeOnnx(bytes) };
   } catch (cause) {
-    throw modelInvalid(path, `not an ONNX model: ${textKindOf(bytes) ?? messageOf(cause)}`, { cause });
+    const hint =
+      'it may be cut short: copy it again, or `vedette model pull NAME`; `vedette model list` shows the names';
+    throw modelInvalid(path, `not an ONNX model: ${textKindOf(bytes) ?? messageOf(cause)}`, { hint, cause });
   }
 }
 
