@@ -21,7 +21,7 @@ export const EXIT_CODE_BY_ERROR_CODE = {
   'manifest-invalid': 78,
   'credentials-invalid': 78,
   'payload-invalid': 70,
-  'picture-invalid': 70,
+  'picture-invalid': 69,
   'camera-unplugged': 69,
   'camera-frozen': 69,
   'camera-garbage': 69,

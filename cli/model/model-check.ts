@@ -58,11 +58,13 @@ function printReport(report: ModelReport, problem: string | undefined, { out }: 
   );
   line('operators', describeOperators(description.operators));
   line('manifest', report.manifest === undefined ? 'none beside it' : describeManifest(report.manifest));
-  if (guess.manifest !== undefined) {
+  // A manifest that is of this file says what it is.
+  const isTold = report.manifest !== undefined && report.sumMatches !== false;
+  if (guess.manifest !== undefined && !isTold) {
     const sure = guess.known ? 'a known file' : `${Math.round(guess.confidence * 100)} % sure`;
     line('taken for', `${describeManifest(guess.manifest)}: ${sure}`);
   }
-  for (const reason of guess.reasons) line('', `- ${reason}`);
+  if (!isTold) for (const reason of guess.reasons) line('', `- ${reason}`);
   out.writeLine(
     problem === undefined ? out.paint('green', 'usable') : `${out.paint('red', 'not usable:')} ${printable(problem)}`,
   );

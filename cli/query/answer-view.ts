@@ -86,7 +86,10 @@ export function renderTrust(result: QueryResult, nowMs: number, tookMs: number):
   const more = result.missing.length - MISSING_LINES_MAX;
   if (more > 0) lines.push(`  missing: ${more} more, see --json`);
   if (result.absent.length > 0) {
-    lines.push(`  without: ${result.absent.map(({ node, why }) => `${node} (${why})`).join(', ')}`);
+    const label = result.complete ? 'not needed' : 'without';
+    lines.push(
+      `  ${label}: ${result.absent.map(({ node, why }) => `${node} (${why === 'silent' ? 'no answer in time' : why})`).join(', ')}`,
+    );
   }
   for (const { node, segments, rotten, mended } of result.findings) {
     if (rotten > 0) lines.push(`  ${node} read ${segments} segments again: ${rotten} rotten, ${mended} of them mended`);

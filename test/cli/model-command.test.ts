@@ -184,6 +184,7 @@ describeWithFixtures('vedette model on real files', (fixtures) => {
     expect(await readdir(dir)).toEqual(['m.onnx']);
     expect((await model('check', 'm.onnx', '--write')).code).toBe(0);
     expect(JSON.parse(await readFile(join(dir, 'm.manifest.json'), 'utf8'))).toMatchObject({ family: 'fastestdet' });
+    expect((await model('check', 'm.onnx')).stdout, 'told is told, and guessed no more').not.toContain('taken for');
     expect((await model('check', 'm.onnx', '--write')).code).toBe(78);
     expect((await model('check', 'm.onnx', '--write', '--force')).code).toBe(0);
   });
