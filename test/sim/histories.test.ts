@@ -58,6 +58,10 @@ const MENDED: readonly { readonly about: string; readonly history: HistoryOption
     history: { seed: 587, steps: 120, nodes: 6, only: [6, 7] },
   },
   {
+    about: 'when the head that the first holder keeps of a writer that is gone is not the newest',
+    history: { seed: 2157, steps: 120, nodes: 8, only: [5, 6, 24, 26, 30, 39, 42] },
+  },
+  {
     about: 'when a disk refuses to keep what was given up, and its board dies then',
     history: { seed: 101, steps: 120, nodes: 8, only: [25, 26, 28, 32, 40, 42, 43, 49, 50, 51, 52, 53, 54, 55] },
   },

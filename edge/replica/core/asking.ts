@@ -60,7 +60,7 @@ export class Asking {
     const { turn, frontiers, intake } = this.#options;
     let lacked: readonly Interval[] = copy.lacked(denied);
     const isHeld = without(denied, lacked);
-    for (const holder of this.#onlineHolders(copy)) {
+    for (const holder of this.#holdersThere(copy)) {
       lacked = without(lacked, frontiers.claimed(holder, copy.node, copy.epoch, lacked));
     }
     const ranges = [...isHeld, ...lacked];
@@ -78,9 +78,9 @@ export class Asking {
    * such as a clone's, we are the writer, and ask because we have nothing.
    */
   deniedBy(copy: Copy, from: string, ranges: readonly Interval[]): readonly Interval[] {
-    const { node, peers, frontiers } = this.#options;
+    const { node, frontiers } = this.#options;
     if (from === copy.node || copy.node === node) return ranges;
-    return peers.isOnline(copy.node) ? [] : common(ranges, frontiers.goneOf(from, copy.node, copy.epoch));
+    return this.#isThere(copy.node) ? [] : common(ranges, frontiers.goneOf(from, copy.node, copy.epoch));
   }
 
   /** Everybody may have come with something: the link is up. */
@@ -88,7 +88,7 @@ export class Asking {
     const { copies, asks } = this.#options;
     for (const copy of copies.all()) {
       asks.nudge(copy);
-      for (const holder of this.#onlineHolders(copy)) this.#seek(copy, holder);
+      for (const holder of this.#holdersThere(copy)) this.#seek(copy, holder);
     }
   }
 
@@ -132,18 +132,24 @@ export class Asking {
   // The writer, then co-holders by what they say they have, then those that should have it, then the broker's window. A log
   // that is new here begins with the window: it spares the others.
   #targets(copy: Copy, isNew: boolean): Target[] {
-    const nodes = this.#onlineHolders(copy).map((node): Target => ({ node }));
+    const nodes = this.#holdersThere(copy).map((node): Target => ({ node }));
     return isNew ? ['page', ...nodes] : [...nodes, 'page'];
   }
 
-  #onlineHolders(copy: Copy): string[] {
+  #holdersThere(copy: Copy): string[] {
     const { node, peers, frontiers } = this.#options;
     const known = frontiers.holdersOf(copy.node, copy.epoch);
     const assigned = peers.holders(copy.node);
     const names = [...new Set([copy.node, ...known, ...assigned])].filter(
-      (name) => name !== node && peers.isOnline(name),
+      (name) => name !== node && this.#isThere(name),
     );
     const trusted = names.filter((name) => peers.isVoter(name));
     return [...trusted, ...names.filter((name) => !peers.isVoter(name))];
+  }
+
+  // Whoever never answers would keep every round from counting: nothing could be given up any more.
+  #isThere(name: string): boolean {
+    const { turn, peers } = this.#options;
+    return peers.isOnline(name) && !peers.isSilent(name, turn.monoMs);
   }
 }

@@ -4,7 +4,7 @@ import type { KeptHead } from '../store/copy-store.js';
 import { Adoption, segmentWindow } from './adoption.js';
 import type { Copies } from './copies.js';
 import type { Copy } from './copy.js';
-import type { KeptHeads } from './kept-heads.js';
+import { isNewer, type KeptHeads } from './kept-heads.js';
 import type { Peers } from './peers.js';
 import type { ReplicaLimits } from './replica-limits.js';
 import type { Turn } from './turn.js';
@@ -35,8 +35,8 @@ export class Custody {
   readonly #options: CustodyOptions;
   readonly #adoption: Adoption;
   readonly #brokers = new Map<string, string>();
-  /** Whose head, by which key, others keep in the broker: `node/keeper`. */
-  readonly #keepers = new Map<string, string>();
+  /** Which head, by which key, others keep in the broker: `node/keeper`. */
+  readonly #keepers = new Map<string, KeptHead>();
   /** When a broker known before was found to begin anew. */
   #freshMonoMs: number | undefined;
   #orphansMonoMs = 0;
@@ -82,9 +82,10 @@ export class Custody {
     this.#adoption.noteFoundSegment(node, epoch, n);
   }
 
-  noteKeeper(node: string, keeper: string, publicKey: string): void {
-    if (keeper === this.#options.node || this.#keepers.size >= KEEPERS_MAX) return;
-    this.#keepers.set(`${node}/${keeper}`, publicKey);
+  noteKeeper(keeper: string, kept: KeptHead): void {
+    const key = `${kept.head.node}/${keeper}`;
+    const isRoom = this.#keepers.has(key) || this.#keepers.size < KEEPERS_MAX;
+    if (keeper !== this.#options.node && isRoom) this.#keepers.set(key, kept);
   }
 
   noteUnkept(node: string, keeper: string): void {
@@ -129,8 +130,9 @@ export class Custody {
     return newest !== undefined && !newest.head.logs.some(({ e }) => e === epoch);
   }
 
-  // The newest head of a node that is away, or at a broker that others here do not reach; and heads by keys that it lost, whether it is back or not. The first live holder
-  // looks after them; the next ones wait in turn and do so if nobody else does: not everybody has every head.
+  // The newest head of a node that is away or silent, or at a broker that others here do not reach; and heads by keys that it
+  // lost, whether it is back or not. The first live holder looks after them; the next ones wait in turn and do so if nobody else
+  // does, or if who does has an older head and has to hear the newer one: not everybody has every head.
   #headToAdopt(node: string, upSinceMonoMs: number, settleMs: number): KeptHead | undefined {
     const { node: self, publicKey: ownKey, turn, peers, heads, limits } = this.#options;
     const { monoMs } = turn;
@@ -141,12 +143,16 @@ export class Custody {
     // A broker that begins anew has nothing of those who are away; one that goes on still has their own word.
     const isFresh = this.#freshMonoMs !== undefined && monoMs - this.#freshMonoMs < FRESH_BROKER_MS;
     const afterMs = (isFresh ? Math.min(ORPHANED_MS, limits.adoptAfterMs) : limits.adoptAfterMs) + turnMs;
-    const isAway = node !== self && (peers.awayMs(node, monoMs) >= afterMs || peers.isAside(node));
+    const isOut = peers.isAside(node) || peers.isSilent(node, monoMs - turnMs);
+    const isAway = node !== self && (peers.awayMs(node, monoMs) >= afterMs || isOut);
     const isSettled = monoMs - upSinceMonoMs >= settleMs + turnMs;
-    return heads.of(node).find(({ publicKey }) => {
+    return heads.of(node).find(({ head, publicKey }) => {
       const isLost = currentKey !== undefined && publicKey !== currentKey && isSettled;
       if (!isAway && !isLost) return false;
-      return !live.some((holder, i) => i < rank && this.#keepers.get(`${node}/${holder}`) === publicKey);
+      return !live.some((holder, i) => {
+        const kept = i < rank ? this.#keepers.get(`${node}/${holder}`) : undefined;
+        return kept?.publicKey === publicKey && !isNewer(head, kept.head);
+      });
     });
   }
 }

@@ -43,7 +43,7 @@ export class HeadIntake {
     if (keeper === self) custody.noteFoundHead(head.node);
     const publicKey = head.key ?? (head.node === self ? ownKey : peers.key(head.node));
     if (publicKey === undefined || !peers.note(head.node, turn.monoMs)) return;
-    if (keeper !== undefined) custody.noteKeeper(head.node, keeper, publicKey);
+    if (keeper !== undefined) custody.noteKeeper(keeper, { head, publicKey });
     if (!this.#isNewAndSigned(head, publicKey)) return;
     turn.counters.add('heads');
     if (head.node === self) this.#lookForClone(head);

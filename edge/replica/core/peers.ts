@@ -4,6 +4,7 @@ import type { PeerState } from './effects.js';
 type Peer = {
   state: PeerState;
   sinceMonoMs: number;
+  heardMonoMs: number;
   publicKey: string | undefined;
   isVoter: boolean;
   isAside: boolean;
@@ -16,12 +17,15 @@ const LATE_MS = 15_000;
 export class Peers {
   readonly #self: string;
   readonly #max: number;
+  readonly #silentMs: number;
   readonly #peers = new Map<string, Peer>();
   #assigned = new Map<string, readonly string[]>();
 
-  constructor(self: string, max: number) {
+  /** @param silentMs whoever is there says something in less. */
+  constructor(self: string, max: number, silentMs: number) {
     this.#self = self;
     this.#max = max;
+    this.#silentMs = silentMs;
   }
 
   /** Notes a node by name; false if there are too many. */
@@ -31,6 +35,7 @@ export class Peers {
     this.#peers.set(node, {
       state: 'away',
       sinceMonoMs: nowMonoMs,
+      heardMonoMs: Number.NEGATIVE_INFINITY,
       publicKey: undefined,
       isVoter: true,
       isAside: false,
@@ -60,10 +65,23 @@ export class Peers {
     return peer?.state === 'online' && peer.isAside;
   }
 
-  /** It said something just now. True if it was taken for away: such a status may have come late, after the next one. */
+  /**
+   * It said something just now. True if it was taken for away, as such a status may have come late, after the next one; or
+   * had been silent.
+   */
   heard(node: string, nowMonoMs: number): boolean {
+    const wasSilent = this.isSilent(node, nowMonoMs);
+    const peer = this.#peers.get(node);
+    if (peer !== undefined) peer.heardMonoMs = nowMonoMs;
     const isLate = this.awayMs(node, nowMonoMs) < LATE_MS;
-    return !isLate && this.setState(node, 'online', nowMonoMs);
+    return (!isLate && this.setState(node, 'online', nowMonoMs)) || wasSilent;
+  }
+
+  /** Online by its status, which may be one that an older retained set of a broker brought back; but nothing came of it. */
+  isSilent(node: string, nowMonoMs: number): boolean {
+    const peer = this.#peers.get(node);
+    if (peer?.state !== 'online') return false;
+    return nowMonoMs - Math.max(peer.sinceMonoMs, peer.heardMonoMs) >= this.#silentMs;
   }
 
   setKey(node: string, publicKey: string, nowMonoMs: number): void {

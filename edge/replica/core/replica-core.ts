@@ -40,6 +40,8 @@ export type ReplicaCoreOptions = {
 const NODES_MAX = 1_024;
 /** After a connect: heads and states that are retained need this long to arrive before anything is judged by them. */
 const SETTLE_MS = 3_000;
+/** Whoever is there says now and then all that it holds. Who left that out so often is not there, whatever its status says. */
+const SILENT_FRONTIERS = 3;
 
 /**
  * What a replica decides: which records of which logs it holds, what it asks whom for, what it gives, what it says. It hears
@@ -74,7 +76,7 @@ export class ReplicaCore {
     this.#options = options;
     const makeId = () => `${random.int(2 ** 32).toString(36)}-${(this.#idCount++).toString(36)}`;
     const turn = this.#turn;
-    const peers = new Peers(node, NODES_MAX);
+    const peers = new Peers(node, NODES_MAX, SILENT_FRONTIERS * limits.frontierFullMs);
     const heads = new KeptHeads(limits.headsMax);
     const inbox = new InboxSync(limits);
     const asks = new AskPlan(limits, makeId);

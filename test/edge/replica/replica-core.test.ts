@@ -271,13 +271,14 @@ describe('what a replica asks', () => {
     for (const epoch of asks) expect(asks.filter((name) => name === epoch)).toHaveLength(2);
   });
 
-  // Everybody answers every ask at once, with nothing.
-  function answerNothing(test: CoreUnderTest, ms: number): string[] {
+  // Everybody but some answers every ask at once, with nothing.
+  function answerNothing(test: CoreUnderTest, ms: number, silent: readonly string[] = []): string[] {
     const asked: string[] = [];
     for (let i = 0; i < ms / 100; i++) {
       test.pass(100);
       for (const { to, need } of test.take('need')) {
         asked.push(to);
+        if (silent.includes(to)) continue;
         const fill = { id: need.id, of: need.of, e: need.e, part: 0, more: false, first: 1 };
         test.hear({ type: 'fill', from: to, fill, lines: [] });
       }
@@ -344,6 +345,21 @@ describe('what a replica asks', () => {
     test.hear({ type: 'peer', node: 'cam4', state: 'online' });
     const asked = answerNothing(test, 2_000);
     expect(asked).toContain('cam4');
+  });
+
+  // A broker whose older retained set came back says still that a node is online which is gone.
+  it('waits for the answer of a node that says nothing at all for three full frontiers, and no longer', () => {
+    const test = online({ frontierFullMs: 30_000 });
+    test.hear(live(1, 3));
+    test.hear(live(5, 9));
+    test.hear({ type: 'frontier', from: 'cam3', frontier: frontier([['cam2', EPOCH, 9]]) });
+    answerNothing(test, 85_000, ['cam3']);
+    expect(test.core.counters().gone).toBe(0);
+    answerNothing(test, 120_000, ['cam3']);
+    expect(test.core.counters().gone).toBe(1);
+    // It was there after all, and said before what it holds.
+    test.hear({ type: 'frontier', from: 'cam3', frontier: frontier([['cam2', EPOCH, 9]]) });
+    expect(answerNothing(test, 2_000, ['cam3'])).toContain('cam3');
   });
 
   it.each([
@@ -643,6 +659,31 @@ describe('nodes that are away', () => {
     test.hear({ type: 'unkept', node: 'cam2', keeper: 'cam1' });
     test.pass(1_000);
     expect(test.take('keepHead')).toHaveLength(1);
+  });
+
+  it('keeps a newer head beside an older one that another holder keeps, until that one has heard it', () => {
+    const test = new CoreUnderTest('cam3');
+    test.hear({ type: 'up' });
+    test.hear({ type: 'peer', node: 'cam1', state: 'online' });
+    test.hear({ type: 'head', head: headOf(12, { first: 11 }) });
+    test.hear({ type: 'head', head: headOf(3), keeper: 'cam1' });
+    test.pass(90_000);
+    expect(test.take('keepHead')).toMatchObject([{ node: 'cam2', head: { logs: [{ seq: 12, first: 11 }] } }]);
+    test.hear({ type: 'head', head: headOf(12, { first: 11 }), keeper: 'cam1' });
+    test.pass(3_000);
+    expect(test.take('unkeepHead')).toHaveLength(1);
+  });
+
+  it('keeps the head of a node that is online by its status alone, until it says something', () => {
+    const test = online({ frontierFullMs: 10_000 });
+    test.hear({ type: 'head', head: headOf(12) });
+    test.pass(29_000);
+    expect(test.take('keepHead')).toEqual([]);
+    test.pass(5_000);
+    expect(test.take('keepHead')).toHaveLength(1);
+    test.hear({ type: 'frontier', from: 'cam2', frontier: frontier([]) });
+    test.pass(2_000);
+    expect(test.take('unkeepHead')).toHaveLength(1);
   });
 
   it('keeps the last head of a key that its node has lost with its disk, though the node is back', () => {
