@@ -62,6 +62,8 @@ export class OperationError extends Error {
   readonly code: ErrorCode;
   readonly op: string;
   readonly subject: string;
+  /** What went wrong, without what was done to what. */
+  readonly reason: string;
   readonly hint: string | undefined;
   readonly transient: boolean;
 
@@ -71,6 +73,7 @@ export class OperationError extends Error {
     this.code = options.code;
     this.op = options.op;
     this.subject = options.subject;
+    this.reason = options.message;
     this.hint = options.hint;
     this.transient = options.transient ?? false;
   }

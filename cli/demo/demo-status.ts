@@ -6,11 +6,13 @@ import type { SupervisedChild } from './supervised-child.js';
 export type CameraStatus = {
   readonly node: string;
   readonly camera: string;
-  /** What the node says of itself, or what the demo knows better: `starting`, `restarting`. */
+  /** What the node says of itself, or what the demo knows better: `starting`, `restarting`, `failed`. */
   readonly state: string;
   readonly monitor: string;
   readonly cameraOk: boolean | null;
   readonly reason: string | null;
+  /** Why its service ended in a way that another start cannot mend. */
+  readonly failure: string | null;
   readonly fps: number | null;
   readonly objects: Readonly<Record<string, number>>;
   readonly motion: boolean | null;
@@ -59,6 +61,8 @@ export type SensorStatus = {
 export type DemoStatus = {
   readonly elapsedS: number;
   readonly stateDir: string;
+  /** Where the password of the operator lies, who may give orders. */
+  readonly operatorPasswordFile: string;
   readonly broker: { readonly url: string; readonly connected: boolean; readonly restarts: number };
   readonly monitor: {
     readonly mode: string;
@@ -84,6 +88,8 @@ export type DemoMoment = {
   readonly isConnected: boolean;
   /** The processes are being ended; that they are gone is no news. */
   readonly isEnding: boolean;
+  /** Nodes whose service ended in a way that another start cannot mend, and its last words. */
+  readonly failures: ReadonlyMap<string, string>;
 };
 
 /** Puts together what was heard on the wire and what the demo knows of its processes. */
@@ -107,15 +113,18 @@ export function buildDemoStatus(
   return {
     elapsedS: Math.round(moment.elapsedMs / 1000),
     stateDir: plan.folders[0] ?? '',
+    operatorPasswordFile: plan.identities.find(({ role }) => role === 'operator')?.passwordFile ?? '',
     broker: { url: plan.brokerUrl, connected: moment.isConnected, restarts: restarts('broker') },
     monitor: { mode: view.roster?.mode ?? 'unknown', restarts: restarts('monitor'), nodes: view.roster?.nodes ?? {} },
     nodes: [...plan.cameras].map(([node, camera]) => ({
       ...cameraStatus(view.nodes.get(node), camera, moment.nowMs),
       node,
       camera,
-      state: state(node),
+      state: moment.failures.has(node) ? 'failed' : state(node),
+      failure: moment.failures.get(node) ?? null,
       monitor: believed(node),
-      restarts: restarts(node) + (view.nodes.get(node)?.restarts ?? 0),
+      // A life of the process that got as far as the broker was heard, too.
+      restarts: Math.max(restarts(node), view.nodes.get(node)?.restarts ?? 0),
       incident: incidentOf(view.nodes.get(node)),
     })),
     sensorBoard: {
@@ -150,7 +159,7 @@ function replicaOf(node: NodeView | undefined): CameraStatus['replica'] {
   return { state, missing, unacked };
 }
 
-type FromWire = Omit<CameraStatus, 'node' | 'camera' | 'state' | 'monitor' | 'restarts' | 'incident'>;
+type FromWire = Omit<CameraStatus, 'node' | 'camera' | 'state' | 'failure' | 'monitor' | 'restarts' | 'incident'>;
 
 function cameraStatus(node: NodeView | undefined, name: string, nowMs: number): FromWire {
   const camera = node?.cameras.get(name);

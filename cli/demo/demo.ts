@@ -1,4 +1,5 @@
 import { randomBytes } from 'node:crypto';
+import { join } from 'node:path';
 import type { Clock } from '../../base/clock.js';
 import { OperationError } from '../../base/errors.js';
 import { FolderLock } from '../../base/folder-lock.js';
@@ -6,6 +7,7 @@ import { Link } from '../../base/link/link.js';
 import { silentLog } from '../../base/log.js';
 import { Random } from '../../base/random.js';
 import { printable, type Terminal } from '../../base/terminal/terminal.js';
+import { isBeyondRestart, noteUnitEnd } from '../../firmware-sim/board/unit-end.js';
 import { DEFAULT_ROOT } from '../../protocol/routes.js';
 import { readDemoPassword, writeDemoState } from './credentials.js';
 import { openDoors } from './demo-doors.js';
@@ -13,9 +15,11 @@ import { type DemoOptions, type DemoPlan, type DemoService, MONITOR, OPERATOR, p
 import { buildDemoStatus, type DemoStatus } from './demo-status.js';
 import { listenToFleet } from './fleet-listener.js';
 import { FleetView } from './fleet-view.js';
-import { InPlace, renderDemo, tryLine } from './live-table.js';
+import { lastLine } from './last-line.js';
+import { InPlace, renderDemo } from './live-table.js';
 import { checkDemo } from './preflight.js';
 import { type ChildExit, SupervisedChild } from './supervised-child.js';
+import { mosquittoLine } from './try-lines.js';
 
 /** How often the table is drawn on a terminal, and an object printed with `--json`. */
 const TICK_MS = 1_000;
@@ -52,12 +56,18 @@ export async function runDemo(options: DemoOptions, signal: AbortSignal, io: Dem
   try {
     const plan = planDemo(options, port, await openDoors(options));
     await writeDemoState(plan);
+    // How a node ended in an earlier demo says nothing about this one.
+    for (const node of plan.cameras.keys()) await noteUnitEnd(boardRunDir(options, node), null);
     if (signal.aborted) return;
     const demo = new Demo(options, plan, io, await openListener(plan, io));
     await demo.run(signal);
   } finally {
     await lock.release();
   }
+}
+
+function boardRunDir({ stateDir }: DemoOptions, node: string): string {
+  return join(stateDir, 'state', 'run', node);
 }
 
 async function openListener(plan: DemoPlan, io: DemoIo): Promise<Link> {
@@ -115,17 +125,20 @@ class Demo {
     if (durationS !== undefined) ends.push(AbortSignal.timeout(durationS * 1000));
     const end = AbortSignal.any(ends);
     const starting = this.#start(end).catch((error) => this.#failed.abort(error));
+    let last: DemoStatus;
     try {
       await this.#show(end);
       await starting;
+      last = this.#status();
     } finally {
       this.#isEnding = true;
       await this.#stop();
     }
     if (this.#failed.signal.aborted) throw this.#failed.signal.reason;
-    // A short duration may be over before the wait for the broker is.
-    if (!this.#wasConnected && !signal.aborted) throw this.#unreachable();
-    this.#summarise(signal.aborted ? 'signal' : 'duration');
+    // A short duration may be over before the wait for a broker is. Ours was only slow to start; one that was named
+    // may not be there at all.
+    if (!this.#wasConnected && !signal.aborted && this.#plan.usersFile === undefined) throw this.#unreachable();
+    this.#summarise(last, signal.aborted ? 'signal' : 'duration');
   }
 
   // The broker first, so that nobody's first connect fails; then the monitor, which must hear births to believe them;
@@ -140,7 +153,7 @@ class Demo {
       if (['node', 'sensors'].includes(child.service.kind) && !end.aborted) child.start();
     }
     if (!this.#options.json && !end.aborted && !this.#io.out.isTty) {
-      this.#io.out.writeLine(`vedette demo: try  ${tryLine(this.#plan.brokerUrl)}`);
+      this.#io.out.writeLine(`vedette demo: try  ${mosquittoLine(this.#plan.brokerUrl)}`);
     }
   }
 
@@ -175,7 +188,7 @@ class Demo {
       code: 'unreachable',
       op: 'reach',
       subject: `broker ${this.#plan.brokerUrl}`,
-      message: this.#link.lastError?.message ?? 'no answer',
+      message: this.#link.lastError?.reason ?? 'no answer',
       hint:
         this.#plan.usersFile === undefined
           ? 'is it running, and are the credentials its own? The demo reads as operator, by operator.password in --credentials'
@@ -207,7 +220,17 @@ class Demo {
       nowMs: clock.nowMs(),
       isConnected: this.#link.isUp,
       isEnding: this.#isEnding,
+      failures: this.#failures(),
     });
+  }
+
+  #failures(): ReadonlyMap<string, string> {
+    const failed = [...this.#plan.cameras.keys()].flatMap((node): [string, string][] => {
+      const child = this.#children.get(node);
+      if (child === undefined || !isBeyondRestart(boardRunDir(this.#options, node))) return [];
+      return [[node, child.lastWords()]];
+    });
+    return new Map(failed);
   }
 
   // A role that cannot even begin ends the demo with its own words; any other is started again.
@@ -241,9 +264,9 @@ class Demo {
     }
   }
 
-  #summarise(endedBy: 'signal' | 'duration'): void {
+  /** @param status what was before everything was ended */
+  #summarise(status: DemoStatus, endedBy: 'signal' | 'duration'): void {
     const { out } = this.#io;
-    const status = this.#status();
     const states = Object.fromEntries(
       [...this.#view.nodes].map(([node, view]) => [node, view.status?.state ?? 'unknown']),
     );
@@ -251,12 +274,6 @@ class Demo {
       out.writeJson({ summary: true, endedBy, ...status, finalStates: states });
       return;
     }
-    const latency = status.latencyMs === null ? 'no event' : `latency p50 ${Math.round(status.latencyMs.p50)} ms`;
-    const missing = status.nodes.reduce((sum, node) => sum + node.missing, 0);
-    const restarts = [...this.#children.values()].reduce((sum, child) => sum + child.restarts, 0);
-    out.writeLine(
-      `\nstopped after ${status.elapsedS} s: ${status.records} records (${missing} missing), ${status.messages} messages, ` +
-        `${latency}, ${restarts} restarts; logs in ${this.#plan.logsDir}`,
-    );
+    out.writeLine(`\n${lastLine(status)}; logs in ${this.#plan.logsDir}`);
   }
 }

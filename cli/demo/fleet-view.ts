@@ -70,7 +70,8 @@ export class FleetView {
     const view = this.#node(node);
     if (view === undefined) return;
     if (status.state === 'online' && view.inv !== undefined && view.inv !== status.inv) view.restarts++;
-    if (status.state === 'online' && !retained) view.inv = status.inv;
+    // A life that was first heard of after a gap is told twice: retained, then at its next change.
+    if (status.state === 'online' && (!retained || view.inv !== undefined)) view.inv = status.inv;
     view.status = status;
   }
 

@@ -1,8 +1,8 @@
 import { type Column, renderTable } from '../../base/terminal/table.js';
 import type { Colour, Terminal } from '../../base/terminal/terminal.js';
 import { printable } from '../../base/terminal/terminal.js';
-import { buildFilter, buildRootFilter, DEFAULT_ROOT, routes } from '../../protocol/routes.js';
 import type { CameraStatus, DemoStatus, SensorStatus } from './demo-status.js';
+import { tryLines } from './try-lines.js';
 
 const COLUMNS: readonly Column<CameraStatus>[] = [
   { title: 'node', cell: ({ node }) => node },
@@ -28,7 +28,7 @@ const COLUMNS: readonly Column<CameraStatus>[] = [
   },
 ];
 
-/** The demo at one moment as lines of text, the last of them the line to try. */
+/** The demo at one moment as lines of text, the last of them the lines to try. */
 export function renderDemo(terminal: Terminal, status: DemoStatus, notice: string): string {
   const { broker, monitor, sensorBoard } = status;
   const link = broker.connected ? terminal.paint('green', 'up') : terminal.paint('red', 'not reached');
@@ -44,13 +44,19 @@ export function renderDemo(terminal: Terminal, status: DemoStatus, notice: strin
     '',
     ...alertLines(terminal, status.nodes),
     ...incidentLines(terminal, status.nodes),
+    ...failureLines(terminal, status.nodes),
     ...(notice === '' ? [] : [terminal.paint('yellow', printable(notice)), '']),
-    `Try in another terminal:  ${tryLine(broker.url)}`,
-    `Ask the nodes themselves: ${queryLine(status)}`,
-    `Kill a node there:        ${killLine(status)}`,
+    ...tryLines(status),
     terminal.paint('dim', 'Ctrl-C stops everything.'),
   ];
   return `${lines.join('\n')}\n`;
+}
+
+function failureLines(terminal: Terminal, nodes: readonly CameraStatus[]): string[] {
+  const lines = nodes.flatMap(({ node, failure }) =>
+    failure === null ? [] : [`${terminal.paint('red', `${node}: cannot run`)}: ${printable(failure)}`],
+  );
+  return lines.length === 0 ? [] : [...lines, ''];
 }
 
 function incidentLines(terminal: Terminal, nodes: readonly CameraStatus[]): string[] {
@@ -61,23 +67,6 @@ function incidentLines(terminal: Terminal, nodes: readonly CameraStatus[]): stri
     return [`${head}: ${printable(last)}`];
   });
   return lines.length === 0 ? [] : [...lines, ''];
-}
-
-function queryLine({ broker, stateDir }: DemoStatus): string {
-  return `npx vedette query --count --broker ${broker.url} --state ${stateDir}`;
-}
-
-function killLine({ stateDir, nodes }: DemoStatus): string {
-  return `kill -9 $(cat ${stateDir}/state/run/${nodes[0]?.node ?? 'cam1'}/pid)`;
-}
-
-/** The command that shows everything on a broker: ours lets anybody on this machine read. */
-export function tryLine(brokerUrl: string): string {
-  const { hostname, port } = new URL(brokerUrl);
-  const all = buildRootFilter(DEFAULT_ROOT);
-  // A terminal is no place for the bytes of a JPEG.
-  const pictures = buildFilter(DEFAULT_ROOT, routes.snapshot);
-  return `mosquitto_sub -h ${hostname} -p ${port === '' ? '1883' : port} -v -t '${all}' -T '${pictures}'`;
 }
 
 /** Draws over what it drew before. Only for terminals. */
@@ -120,7 +109,7 @@ function replicaColour(replica: CameraStatus['replica']): Colour | undefined {
 
 function stateColour(state: string): Colour | undefined {
   if (state === 'online' || state === 'up') return 'green';
-  return state === 'lost' || state === 'confirmed'
+  return state === 'lost' || state === 'failed' || state === 'confirmed'
     ? 'red'
     : state === 'starting' || state === 'unknown'
       ? 'dim'

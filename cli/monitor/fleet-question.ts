@@ -58,7 +58,7 @@ export async function askFleet(
         code: 'unreachable',
         op: 'reach',
         subject: `broker ${link.brokerUrl}`,
-        message: link.lastError?.message ?? 'no answer',
+        message: link.lastError?.reason ?? 'no answer',
         cause: link.lastError,
       });
     }

@@ -7,6 +7,7 @@ import { makeFolder } from '../../base/state-folder.js';
 import { edgeUnit } from '../../protocol/board.js';
 import { Boardctl } from './boardctl.js';
 import { SshDoor } from './ssh-door.js';
+import { noteUnitEnd } from './unit-end.js';
 import { UnitProcess } from './unit-process.js';
 
 export type BoardOptions = {
@@ -39,12 +40,15 @@ export async function runBoard(options: BoardOptions, signal: AbortSignal): Prom
     env,
     runtimeDir: runDir,
     clock,
-    onEnd: ({ active, result, exitCode, exitStatus }) =>
-      log.warn('service ended', { node, active, result, exitCode, exitStatus }),
+    onEnd: ({ active, result, exitCode, exitStatus }) => {
+      log.warn('service ended', { node, active, result, exitCode, exitStatus });
+      noteUnitEnd(runDir, exitStatus).catch(() => {});
+    },
     onStart: ({ pid, inv }) => {
       log.info('service started', { node, pid, inv });
       // For a person with `kill -9 $(cat ...)`.
       writeFile(join(runDir, 'pid'), `${pid}\n`).catch(() => {});
+      noteUnitEnd(runDir, null).catch(() => {});
     },
   });
   const boardctl = new Boardctl({

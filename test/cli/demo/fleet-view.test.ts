@@ -3,8 +3,10 @@ import { Terminal } from '../../../base/terminal/terminal.js';
 import { type DemoOptions, planDemo } from '../../../cli/demo/demo-plan.js';
 import { buildDemoStatus } from '../../../cli/demo/demo-status.js';
 import { FleetView } from '../../../cli/demo/fleet-view.js';
-import { InPlace, renderDemo, tryLine } from '../../../cli/demo/live-table.js';
+import { lastLine } from '../../../cli/demo/last-line.js';
+import { InPlace, renderDemo } from '../../../cli/demo/live-table.js';
 import { LogTally } from '../../../cli/demo/log-tally.js';
+import { mosquittoLine } from '../../../cli/demo/try-lines.js';
 
 const OPTIONS: DemoOptions = { nodes: 1, json: false, port: 1883, stateDir: '/tmp/demo', seed: '1' };
 const EPOCH = 'abcdefghijkl';
@@ -68,7 +70,7 @@ describe('the table of the demo', () => {
   }
 
   const plan = planDemo(OPTIONS, 1883);
-  const moment = { elapsedMs: 65_400, nowMs: NOW_MS, isConnected: true, isEnding: false };
+  const moment = { elapsedMs: 65_400, nowMs: NOW_MS, isConnected: true, isEnding: false, failures: new Map() };
 
   it('puts together what was heard and what is known of the processes', () => {
     const children = new Map([['cam1', { isRunning: true, restarts: 2 }]]);
@@ -126,10 +128,45 @@ describe('the table of the demo', () => {
     expect(text).toContain('00:01:05');
     expect(text).toContain('active -2 (4)');
     expect(text).toContain('vedette query --count --broker mqtt://127.0.0.1:1883 --state /tmp/demo');
+    expect(text).toContain(
+      'vedette monitor explain cam1 --broker mqtt://127.0.0.1:1883 --user operator --password-file /tmp/demo/credentials/operator.password',
+    );
+    expect(text).toContain(
+      'vedette monitor maintenance on cam1 --for 60 --broker mqtt://127.0.0.1:1883 --user operator',
+    );
     expect(text).toContain('light stuck\ufffd[2J');
     expect(text).toContain('humidity 56.3 %');
     expect(text).toContain("mosquitto_sub -h 127.0.0.1 -p 1883 -v -t 'vedette/#'");
     expect(text).not.toContain('\u001b');
+  });
+
+  it('tells why a node cannot run', () => {
+    const terminal = new Terminal({ write: () => true }, {});
+    const failures = new Map([['cam1', 'load model x.onnx: not an ONNX model']]);
+    const status = buildDemoStatus(plan, heard(), new Map(), { ...moment, failures });
+    expect(status.nodes[0]).toMatchObject({ state: 'failed', failure: 'load model x.onnx: not an ONNX model' });
+    expect(renderDemo(terminal, status, '')).toContain('cam1: cannot run: load model x.onnx: not an ONNX model\n');
+  });
+
+  it('counts a life of a node once, whether heard, heard again after a gap, or seen to begin', () => {
+    const view = heard();
+    const children = new Map([['cam1', { isRunning: true, restarts: 1 }]]);
+    const online = { v: 1, state: 'online', gen: 1, sid: 's', inv: 'j', boot: 'b', version: '0' } as const;
+    view.onStatus('cam1', online, true);
+    view.onStatus('cam1', { ...online, gen: 2 });
+    view.onStatus('cam1', online, true);
+    const status = buildDemoStatus(plan, view, children, moment);
+    expect(status.nodes[0]?.restarts).toBe(1);
+    expect(lastLine(status)).toBe(
+      'stopped after 65 s: 3 records (0 missing), 0 messages, latency p50 120 ms, 1 node restart, 0 broker restarts',
+    );
+  });
+
+  it('counts restarts of nodes, broker and monitor apart in its last line', () => {
+    const restarts = { cam1: 2, sensors: 1, broker: 1, monitor: 1 };
+    const children = new Map(Object.entries(restarts).map(([name, n]) => [name, { isRunning: true, restarts: n }]));
+    const line = lastLine(buildDemoStatus(plan, heard(), children, moment));
+    expect(line).toMatch(/, 3 node restarts, 1 broker restart, 1 monitor restart$/);
   });
 
   it('draws over what it drew, never more lines than the window has', () => {
@@ -144,7 +181,7 @@ describe('the table of the demo', () => {
   });
 
   it('names the default port where an address has none', () => {
-    expect(tryLine('mqtt://broker.lan')).toBe(
+    expect(mosquittoLine('mqtt://broker.lan')).toBe(
       "mosquitto_sub -h broker.lan -p 1883 -v -t 'vedette/#' -T 'vedette/1/node/+/camera/+/snapshot/+'",
     );
   });
