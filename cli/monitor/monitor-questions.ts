@@ -64,9 +64,9 @@ const ACTS = { 'dry-run': 'a dry run: it only says what it would do', observe: '
 const OLD_S = 40;
 
 function holdWords(hold: Maintenance | undefined, nowMs: number): string {
-  if (hold === undefined) return '-';
-  const leftS = Math.round((hold.untilMs - nowMs) / 1000);
-  return `${printable(hold.by)}: ${printable(hold.reason)}, ${leftS > 0 ? `${leftS} s left` : 'has run out'}`;
+  if (hold === undefined || hold.untilMs <= nowMs) return '-';
+  const leftS = Math.ceil((hold.untilMs - nowMs) / 1000);
+  return `${printable(hold.by)}: ${printable(hold.reason)}, ${leftS} s left`;
 }
 
 /** The open or last incident of every node. */
@@ -117,7 +117,8 @@ export async function monitorExplain(node: string, options: QuestionOptions, con
   for (const { monitor, incident } of found) {
     context.out.writeLine(`\nIncident (${incident.cause}) as ${monitor} saw it, from first sign to last:`);
     for (const { atMs, what } of incident.evidence) {
-      const afterS = ((atMs - incident.openedAtMs) / 1000).toFixed(1);
+      // Rounded before: a millisecond before the beginning would be -0.0.
+      const afterS = (Math.round((atMs - incident.openedAtMs) / 100) / 10).toFixed(1);
       context.out.writeLine(`  ${afterS.padStart(8)} s  ${inWords(printable(what))}`);
     }
     if (incident.closedAtMs === undefined) context.out.writeLine('  It is still open.');
@@ -140,6 +141,8 @@ export async function monitorMaintenance(
   }
   const untilMs = context.clock.nowMs() + (options.for ?? 7_200) * 1000;
   const rosters = new Map<string, Roster>();
+  let before: Maintenance | undefined;
+  let wasHeld = false;
   let taken = () => {};
   const echo = new Promise<true>((resolve) => {
     taken = () => resolve(true);
@@ -150,6 +153,7 @@ export async function monitorMaintenance(
     (link) => {
       link.subscribe(routes.roster, {}, ({ params, payload }) => rosters.set(params.monitor, payload));
       const hold = (heard: string, payload?: Maintenance) => {
+        if (heard === node) before = payload;
         if (heard === node && payload?.untilMs === (what === 'on' ? untilMs : undefined)) taken();
       };
       link.subscribe(
@@ -161,6 +165,7 @@ export async function monitorMaintenance(
     },
     async (link) => {
       if (rosters.size > 0 && whoKnows(node, rosters).length === 0) throw unknownName(node, rosters);
+      wasHeld = before !== undefined && before.untilMs > context.clock.nowMs();
       const hold = { v: SCHEMA_MINOR, by: user, reason: options.reason ?? 'maintenance', untilMs };
       if (what === 'on') await link.publish(routes.maintenance, { node }, hold);
       else await link.publishEmpty(routes.maintenance, { node });
@@ -180,7 +185,13 @@ export async function monitorMaintenance(
   const knowing = whoKnows(node, rosters);
   const who = knowing.length === 0 ? 'no monitor is there to hear it' : `heard by ${knowing.join(', ')}`;
   if (options.json)
-    context.out.writeJson({ node, maintenance: what, ...(what === 'on' ? { untilMs } : {}), monitors: knowing });
+    context.out.writeJson({
+      node,
+      maintenance: what,
+      ...(what === 'on' ? { untilMs } : { wasHeld }),
+      monitors: knowing,
+    });
+  else if (what === 'off' && !wasHeld) context.out.writeLine(`there was no maintenance of ${node}; ${who}`);
   else context.out.writeLine(`maintenance of ${node} is ${what}${until}; ${who}`);
 }
 
