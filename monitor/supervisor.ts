@@ -96,6 +96,10 @@ export class Supervisor {
       case 'decision':
         this.#onDecision(step);
         return;
+      case 'news':
+        log.info('news', { node: step.node, rule: step.rule, what: step.what });
+        this.#notify(step);
+        return;
       case 'closed': {
         log.info('case closed', { node: step.node, what: step.what });
         const notes = this.#book.close(step.node, step.what, this.#options.clock.monoMs());
@@ -120,14 +124,19 @@ export class Supervisor {
   }
 
   #onDecision({ node, rule, what, isAlert, probe }: Extract<PlanStep, { kind: 'decision' }>): void {
-    const { log, clock, onIncident, onNotice, plan } = this.#options;
+    const { log, clock, onIncident, plan } = this.#options;
     log[isAlert ? 'error' : 'info']('decision', { node, rule, what, ...(probe === undefined ? {} : { probe }) });
     const one = plan.case(node);
     if (one?.phase !== 'idle' || isAlert) {
       const cause = one?.entry.kind === 'broker' ? 'broker' : (one?.cause ?? 'silent');
       onIncident(node, this.#book.decide(node, cause, rule, what, clock.monoMs()));
     }
-    if (isAlert) onNotice({ v: SCHEMA_MINOR, node, rule, what: what.slice(0, 300), atMs: clock.nowMs() });
+    if (isAlert) this.#notify({ node, rule, what });
+  }
+
+  #notify({ node, rule, what }: Pick<Notice, 'node' | 'rule' | 'what'>): void {
+    const { clock, onNotice } = this.#options;
+    onNotice({ v: SCHEMA_MINOR, node, rule, what: what.slice(0, 300), atMs: clock.nowMs() });
   }
 
   #order(step: Extract<PlanStep, { kind: 'probe' | 'restart' | 'reboot' }>): void {

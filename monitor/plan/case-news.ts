@@ -35,7 +35,9 @@ export function onLink(book: CaseBook, isUp: boolean, now: number): void {
     forgetObserved(book, one);
     if (one.phase === 'idle') continue;
     if (one.phase === 'acting')
-      book.change(one.entry.node, { successor: { inv: '', freshBeats: VERIFY_BEATS, cameras: '' } });
+      book.change(one.entry.node, {
+        successor: { inv: '', freshBeats: VERIFY_BEATS, cameras: '', goodMonoMs: now },
+      });
     else closeCase(book, one, 'the broker takes connections again', now, one.phase === 'verifying');
   }
 }
@@ -65,7 +67,7 @@ export function onBirth(
     awaitedFromMonoMs: undefined,
     ...(isNews ? { seriesFromMonoMs: now } : {}),
   });
-  onSuccessor(book, one, { inv: birth.inv, freshBeats: 0, cameras: '' }, now);
+  onSuccessor(book, one, { inv: birth.inv, freshBeats: 0, cameras: '', goodMonoMs: now }, now);
 }
 
 /** A heartbeat: of the life that is verified, or of frames that are old. */
@@ -80,17 +82,21 @@ export function onBeat(book: CaseBook, one: NodeCase, beat: { readonly inv: stri
   const isHeard = one.cause === 'wedged' || one.isUp;
   const isOurs = isHeard && one.request === undefined && ['probing', 'waiting', 'quarantined'].includes(one.phase);
   if (isFresh && isOurs) closeCase(book, one, `every camera that should deliver does${leftOut(beat.cameras)}`, now);
-  else onSuccessor(book, one, { inv: beat.inv, freshBeats: isFresh ? 1 : 0, cameras: beat.cameras }, now);
+  else {
+    const goodMonoMs = isFresh ? now : undefined;
+    onSuccessor(book, one, { inv: beat.inv, freshBeats: isFresh ? 1 : 0, cameras: beat.cameras, goodMonoMs }, now);
+  }
 }
 
 // M11: another invocation and three heartbeats of it in which every camera that should deliver shows a fresh frame.
 function onSuccessor(book: CaseBook, one: NodeCase, heard: Successor, now: number): void {
-  const { inv, cameras } = heard;
+  const { inv } = heard;
   if ((one.phase !== 'acting' && one.phase !== 'verifying') || inv === one.endedInv) return;
   const freshBeats = (one.successor?.inv === inv ? one.successor.freshBeats : 0) + heard.freshBeats;
-  book.change(one.entry.node, { successor: { inv, freshBeats, cameras } });
+  const successor = { ...heard, freshBeats };
+  book.change(one.entry.node, { successor });
   if (one.phase === 'verifying' && freshBeats >= VERIFY_BEATS) {
-    closeCase(book, one, verifiedWords({ inv, freshBeats, cameras }), now, true);
+    closeCase(book, one, verifiedWords(successor), now, true);
   }
 }
 

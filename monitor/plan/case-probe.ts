@@ -172,7 +172,8 @@ function act(
   const recent = one.history.filter(({ atMonoMs }) => now - atMonoMs < DAY_MS);
   const history = [...judgeLast(recent, false), { kind: rung.kind, atMonoMs: now, signature }].slice(-HISTORY_MAX);
   book.counters.add(rung.kind === 'reboot' ? 'reboots' : rung.kind === 'restart' ? 'restarts' : 'dependencyRestarts');
-  book.enter(node, 'acting', now + STEP_MS, { history, step, endedInv: probe.inv, successor: undefined });
+  const before = { endedInv: probe.inv, successor: undefined, isProlonged: false };
+  book.enter(node, 'acting', now + STEP_MS, { history, step, ...before });
   book.decide(one, rung.rule, `${rung.kind} of ${unit}: ${one.why}`);
   book.push({ kind: 'remember' });
   if (rung.kind === 'reboot') book.push({ kind: 'reboot', node, step, boot: probe.boot });

@@ -36,7 +36,10 @@ function endSeries(book: CaseBook, one: NodeCase, now: number): NodeCase {
 function expireHold(book: CaseBook, one: NodeCase, now: number): NodeCase {
   if (one.hold === undefined || now < one.hold.untilMonoMs) return one;
   const { by, reason } = one.hold;
-  book.decide(one, '2.5', `maintenance by ${by} (${reason}) has run out; supervised again`, true);
+  const what = `maintenance by ${by} (${reason}) has run out; supervised again`;
+  // A person should know in any case; where nothing is wrong there is no incident to open.
+  if (one.phase === 'idle') book.push({ kind: 'news', node: one.entry.node, rule: '2.5', what });
+  else book.decide(one, '2.5', what, true);
   return book.change(one.entry.node, { hold: undefined }) ?? one;
 }
 
@@ -67,6 +70,11 @@ function hasNoSight(book: CaseBook, one: NodeCase, now: number): boolean {
 
 function onUnverified(book: CaseBook, one: NodeCase, now: number): void {
   const { history, successor } = one;
+  if (successor !== undefined && isOnItsWay(book, one, successor, now)) {
+    book.decide(one, 'M11', `${lifeWords(successor)} so far: waiting for the rest`);
+    book.change(one.entry.node, { isProlonged: true, untilMonoMs: now + book.timings.verifyMs });
+    return;
+  }
   book.counters.add('restartsUseless');
   const life = successor === undefined ? 'no new life in time' : unseenWords(successor);
   book.decide(one, 'M11', `${life}: it did not help`);
@@ -76,9 +84,19 @@ function onUnverified(book: CaseBook, one: NodeCase, now: number): void {
   wait(book, one.entry.node, 'not verified', now, now);
 }
 
-function unseenWords({ inv, freshBeats, cameras }: Successor): string {
-  const why = cameras === '' ? `gave ${freshBeats} fresh heartbeats only` : `does not see: ${cameras}`;
-  return `invocation ${inv.slice(0, 8)} lives, but ${why}`;
+// On a loaded board a start takes most of the time there is. What came late and gives what is wanted was helped.
+function isOnItsWay(book: CaseBook, one: NodeCase, { goodMonoMs }: Successor, now: number): boolean {
+  return !one.isProlonged && goodMonoMs !== undefined && now - goodMonoMs < book.timings.staleMs;
+}
+
+function unseenWords(successor: Successor): string {
+  const { inv, cameras, goodMonoMs } = successor;
+  if (goodMonoMs !== undefined || cameras === '') return `${lifeWords(successor)} only`;
+  return `invocation ${inv.slice(0, 8)} lives, but does not see: ${cameras}`;
+}
+
+function lifeWords({ inv, freshBeats }: Successor): string {
+  return `invocation ${inv.slice(0, 8)} gave ${freshBeats} fresh heartbeat${freshBeats === 1 ? '' : 's'}`;
 }
 
 /** Begins a case: nothing is done before the board was asked (M9). @param told verdicts that are no news to anybody. */

@@ -18,7 +18,13 @@ export type PlanEntry = {
 export type Phase = 'idle' | 'probing' | 'waiting' | 'acting' | 'verifying' | 'quarantined';
 
 /** The life after an action. `cameras`: what its last heartbeat said of cameras without fresh frames. */
-export type Successor = { readonly inv: string; readonly freshBeats: number; readonly cameras: string };
+export type Successor = {
+  readonly inv: string;
+  readonly freshBeats: number;
+  readonly cameras: string;
+  /** When it was last heard on its way: a birth, a heartbeat with fresh frames. Undefined after any other. */
+  readonly goodMonoMs: number | undefined;
+};
 
 export type Hold = { readonly by: string; readonly reason: string; readonly untilMonoMs: number };
 
@@ -46,6 +52,8 @@ export type NodeCase = {
   /** What was ended by the last action, and how many heartbeats with fresh frames its successor gave. */
   readonly endedInv: string | null | undefined;
   readonly successor: Successor | undefined;
+  /** Its time for verification was prolonged: once per action. */
+  readonly isProlonged: boolean;
   /** Age from which frames of this node are old, where it is more than usual. */
   readonly staleMs: number;
   /** Since when its heartbeats tell of old frames; of a camera without frames that does not say why. */
@@ -82,6 +90,7 @@ export function newCase(entry: PlanEntry, memory: PlanMemory | undefined): NodeC
     gracedInv: undefined,
     endedInv: undefined,
     successor: undefined,
+    isProlonged: false,
     staleMs: 0,
     staleFromMonoMs: undefined,
     awaitedFromMonoMs: undefined,

@@ -62,6 +62,8 @@ export type PlanStep =
       readonly isAlert: boolean;
       readonly probe?: ProbeAnswer;
     }
+  /** A person should know, though nothing is wrong. */
+  | { readonly kind: 'news'; readonly node: string; readonly rule: string; readonly what: string }
   | { readonly kind: 'closed'; readonly node: string; readonly what: string }
   /** What came of a request; `code` is for programs. */
   | {

@@ -250,6 +250,49 @@ describe('the plan', () => {
     expect(driver.plan.counters.get('restartsHelped')).toBe(1);
   });
 
+  it.each([
+    [0, 'gave 0 fresh heartbeats'],
+    [1, 'gave 1 fresh heartbeat'],
+    [2, 'gave 2 fresh heartbeats'],
+  ])('waits for the rest of a life that is on its way when the time is over (%s fresh heartbeats)', (beats, words) => {
+    const driver = new Driver();
+    driver.live(OLD, 3);
+    driver.tell({ kind: 'confirmed', node: 'cam1' });
+    driver.pass(TIMINGS.verifyMs - 5_000);
+    driver.live(NEW, beats);
+    driver.pass(10_000);
+    expect(driver.plan.case('cam1')?.phase).toBe('verifying');
+    expect(driver.of('decision').at(-1)?.what).toContain(`${words} so far: waiting for the rest`);
+    for (let i = beats; i < 3; i++) driver.beat(NEW, 'fresh');
+    expect(driver.plan.case('cam1')).toMatchObject({ phase: 'idle', history: [{ helped: true }] });
+    expect(driver.plan.counters.get('restartsHelped')).toBe(1);
+    expect(driver.plan.counters.get('restartsUseless')).toBe(0);
+  });
+
+  it('prolongs a verification once, and says what is missing', () => {
+    const driver = new Driver();
+    driver.tell({ kind: 'confirmed', node: 'cam1' });
+    driver.pass(TIMINGS.verifyMs - 5_000);
+    driver.live(NEW, 1);
+    driver.pass(TIMINGS.verifyMs);
+    expect(driver.plan.counters.get('restartsUseless')).toBe(0);
+    // A life that ends again and again has no heartbeats to spare either.
+    driver.live('c'.repeat(32), 1);
+    driver.pass(10_000);
+    expect(driver.plan.counters.get('restartsUseless')).toBe(1);
+    expect(driver.of('decision').map(({ what }) => what)).toContain(
+      'invocation cccccccc gave 1 fresh heartbeat only: it did not help',
+    );
+  });
+
+  it('does not wait on for a life that went silent before the time was over', () => {
+    const driver = new Driver();
+    driver.tell({ kind: 'confirmed', node: 'cam1' });
+    driver.live(NEW, 2);
+    driver.pass(TIMINGS.verifyMs + 1_000);
+    expect(driver.plan.counters.get('restartsUseless')).toBe(1);
+  });
+
   it('is not content with heartbeats while a camera that should deliver has shown no frame', () => {
     const driver = new Driver();
     driver.live(OLD, 3);
@@ -447,6 +490,18 @@ describe('the plan', () => {
     driver.pass(2_000);
     expect(driver.alerts()).toEqual(['maintenance by ops (lens) has run out; supervised again']);
     expect(driver.of('restart')).toHaveLength(1);
+  });
+
+  it('tells of maintenance that ran out on a node that is well, and makes no case of it', () => {
+    const driver = new Driver();
+    driver.live(OLD, 3);
+    driver.tell({ kind: 'maintenance', node: 'cam1', hold: { by: 'ops', reason: 'lens', leftMs: 60_000 } });
+    driver.pass(61_000);
+    expect(driver.of('news').map(({ what }) => what)).toEqual([
+      'maintenance by ops (lens) has run out; supervised again',
+    ]);
+    expect(driver.alerts()).toEqual([]);
+    expect(driver.plan.case('cam1')).toMatchObject({ phase: 'idle', hold: undefined });
   });
 
   it('asks at once when a person ends maintenance early', () => {

@@ -238,6 +238,19 @@ describe('maintenance', { timeout: 180_000 }, () => {
     );
   });
 
+  it('that ran out on a node that is well is told and no incident; the next fault has its own', async () => {
+    await openSite();
+    site.startMonitor('m1');
+    await watched('m1');
+    await site.hold(hold(2_000));
+    await eventually(() => site.notices.length > 0, 'it is told', WAIT_MS);
+    expect(site.notices[0]?.what).toBe('maintenance by anna (new lens) has run out; supervised again');
+    expect(site.incidents).toEqual([]);
+    site.kill();
+    await eventually(() => site.incidents.length > 0, 'the fault is seen', WAIT_MS);
+    expect(site.incidents[0]?.cause).toBe('will');
+  });
+
   it('that ran out while no monitor looked takes no flag off the board', async () => {
     await openSite();
     await site.hold(hold(-1_000));
