@@ -160,6 +160,9 @@ describeWithProgram('mosquitto_sub', 'vedette demo, watched by a real mosquitto_
     const summary = demo.statuses().at(-1);
     expect(field(summary, 'summary')).toBe(true);
     expect(field(summary, 'endedBy')).toBe('signal');
+    // The fleet as it was, not what stopping left of it.
+    expect(field(summary, 'broker', 'connected')).toBe(true);
+    expect(field(summary, 'nodes', 0, 'state')).toBe('online');
     expect(field(summary, 'finalStates')).toEqual({
       cam1: 'stopped',
       cam2: 'stopped',
@@ -234,6 +237,16 @@ describe('vedette demo says in one line, with a hint, why it cannot start', () =
     expect(lines[1]).toMatch(/hint: .*vedette model/);
   });
 
+  it('a model file that is empty: 78', async () => {
+    const model = join(folder, 'empty.onnx');
+    writeFileSync(model, '');
+    const { code, lines } = await refused('--port', '0', '--state', join(folder, 'f'), '--model', model);
+    expect(code).toBe(78);
+    expect(lines).toHaveLength(2);
+    expect(lines[0]).toContain('empty.onnx: not an ONNX model');
+    expect(lines[1]).toMatch(/hint: .*vedette model/);
+  });
+
   it('a camera file that is not there: 78', async () => {
     const { code, lines } = await refused(
       '--port',
@@ -265,7 +278,18 @@ describe('vedette demo says in one line, with a hint, why it cannot start', () =
     const broker = ['--broker', 'mqtt://127.0.0.1:1', '--credentials', credentials];
     const { code, lines } = await refused('--nodes', '1', '--state', state, ...broker);
     expect(code).toBe(69);
-    expect(lines[0]).toContain('mqtt://127.0.0.1:1');
+    expect(lines[0]).toMatch(/^vedette: reach broker mqtt:\/\/127\.0\.0\.1:1: (?!.*broker)/);
     expect(lines).toHaveLength(2);
   });
+});
+
+describe('vedette demo with a short duration', () => {
+  it('ends well, with a summary, though its broker is not up yet', async () => {
+    const folder = mkdtempSync(join(tmpdir(), 'vedette-demo-'));
+    const program = runVedette('demo', '--json', '--nodes', '1', '--port', '0', '--duration', '1', '--state', folder);
+    expect(await program.exit).toBe(0);
+    expect(program.errors).toEqual([]);
+    expect(field(parseJson(program.lines.at(-1) ?? ''), 'endedBy')).toBe('duration');
+    rmSync(folder, { recursive: true, force: true });
+  }, 60_000);
 });
