@@ -6,6 +6,8 @@ import { reportFailure } from './failure.js';
 
 /** What shells report for a program ended by Ctrl-C: 128 + SIGINT. */
 const EXIT_INTERRUPTED = 130;
+/** The same for SIGTERM. */
+const EXIT_TERMINATED = 143;
 
 /**
  * Started with a channel to its parent (the demo does), a command ends with it, however that ended: the kernel closes the
@@ -38,6 +40,8 @@ for (const event of ['uncaughtException', 'unhandledRejection'] as const) {
   });
 }
 
+// The parent ended while this was being loaded: there is no end of the channel left to wait for. Undefined without a channel.
+if (process.connected === false) process.exit(EXIT_TERMINATED);
 if (process.connected) {
   process.once('disconnect', () => {
     process.kill(process.pid, 'SIGTERM');
