@@ -35,7 +35,7 @@ export class FleetFacts {
   readonly nodes: ReadonlyMap<string, NodeFacts>;
   readonly brokers = new Map<string, BrokerStats>();
   readonly #options: FleetFactsOptions;
-  /** Names that found no room: nodes that are not in the inventory do not count. */
+  /** Messages under names that found no room; those of nodes outside the inventory do not count. */
   omitted = 0;
 
   constructor(options: FleetFactsOptions) {

@@ -43,6 +43,7 @@ export class MetricsPage {
   readonly #records: Counter<'node' | 'kind'>;
   readonly #delay: Histogram<'node'>;
   readonly #kinds = new Set<string>();
+  #omitted = 0;
 
   constructor(options: MetricsPageOptions) {
     this.#options = options;
@@ -69,7 +70,10 @@ export class MetricsPage {
   }
 
   onRecord({ node, record, delayMs }: RecordHeard): void {
-    if (!this.#kinds.has(record.k) && this.#kinds.size >= NAMES_MAX) return;
+    if (!this.#kinds.has(record.k) && this.#kinds.size >= NAMES_MAX) {
+      this.#omitted++;
+      return;
+    }
     this.#kinds.add(record.k);
     this.#records.inc({ node, kind: record.k });
     // A clock that runs ahead of ours gives nothing to measure by.
@@ -82,11 +86,13 @@ export class MetricsPage {
     this.#collectMonitor();
     for (const [node, facts] of this.#options.facts.nodes) this.#collectNode(node, facts);
     this.#collectBrokers();
+    const help = 'Values that found no room on this page, each time they came or it was made.';
+    this.#count('vedette_metrics_omitted_total', help, {}, this.#options.facts.omitted + this.#omitted);
     return this.#registry.metrics();
   }
 
   #collectMonitor(): void {
-    const { monitor, version, facts } = this.#options;
+    const { monitor, version } = this.#options;
     const { mode, states, openIncidents, counters } = monitor();
     this.#gauge('vedette_build_info', 'Version of the monitor.', { version }, 1);
     for (const one of MODES) {
@@ -102,11 +108,9 @@ export class MetricsPage {
     }
     this.#count('vedette_restarts_total', 'Restarts the monitor ordered.', {}, counters.restarts);
     this.#count('vedette_reboots_total', 'Reboots the monitor ordered.', {}, counters.reboots);
-    for (const [event, value] of bounded(counters)) {
+    for (const [event, value] of this.#bounded(counters)) {
       this.#count('vedette_monitor_events_total', 'What the monitor counts of its own work.', { event }, value);
     }
-    const help = 'Cameras, alerts and brokers that are not on this page: too many of them.';
-    this.#count('vedette_metrics_omitted_total', help, {}, facts.omitted);
   }
 
   #collectNode(node: string, facts: NodeFacts): void {
@@ -154,10 +158,10 @@ export class MetricsPage {
     this.#gauge('vedette_node_disk_free_bytes', 'Where its state is.', labels, disk.freeMiB * MIB);
     this.#gauge('vedette_node_disk_size_bytes', 'Where its state is.', labels, disk.totalMiB * MIB);
     this.#gauge('vedette_node_disk_ok', '1 while it can write.', labels, disk.ok);
-    for (const [queue, items] of bounded(queues)) {
+    for (const [queue, items] of this.#bounded(queues)) {
       this.#gauge('vedette_node_queue_items', 'What waits in it.', { node, queue }, items);
     }
-    for (const [cause, value] of bounded(drops)) {
+    for (const [cause, value] of this.#bounded(drops)) {
       const help = 'Dropped, diverted, retried or restarted since the node started, by cause.';
       this.#count('vedette_node_dropped_total', help, { node, cause }, value);
     }
@@ -189,7 +193,7 @@ export class MetricsPage {
       this.#gauge('vedette_broker_memory_resident_bytes', 'Of its process.', labels, stats.rssMiB * MIB);
       this.#gauge('vedette_broker_loop_lag_seconds', 'Of its event loop.', labels, stats.loopLagMs / 1000);
       this.#gauge('vedette_broker_uptime_seconds', 'Since it started.', labels, stats.upS);
-      for (const [event, value] of bounded(stats.counters)) {
+      for (const [event, value] of this.#bounded(stats.counters)) {
         this.#count('vedette_broker_events_total', 'What it counts since it started.', { broker, event }, value);
       }
     }
@@ -212,8 +216,10 @@ export class MetricsPage {
     }
     counter.inc(labels, value ?? 0);
   }
-}
 
-function bounded(named: Readonly<Record<string, number>>): [string, number][] {
-  return Object.entries(named).slice(0, NAMES_MAX);
+  #bounded(named: Readonly<Record<string, number>>): [string, number][] {
+    const all = Object.entries(named);
+    this.#omitted += Math.max(0, all.length - NAMES_MAX);
+    return all.slice(0, NAMES_MAX);
+  }
 }

@@ -64,7 +64,7 @@ const REPLICA: ReplicaState = {
 };
 
 /** A page with everything on it that there can be. */
-async function fullPage(): Promise<string> {
+async function fullPage(health = HEALTH): Promise<string> {
   const facts = new FleetFacts({ nodes: ['cam1'], clock, onRecord: () => {} });
   const counters = { published: 1 };
   facts.brokers.set('main', {
@@ -72,7 +72,7 @@ async function fullPage(): Promise<string> {
   });
   const cam1 = facts.nodes.get('cam1');
   if (cam1 === undefined) throw new Error('no cam1');
-  cam1.health = { ...HEALTH, temperatureC: 50, share: 1 };
+  cam1.health = { ...health, temperatureC: 50, share: 1 };
   cam1.replica = REPLICA;
   const beat = { v: 1, gen: 1, inv: 'i', seq: 1, upS: 10, loopLagMs: 2, cameras: {} };
   cam1.beat = { atMonoMs: clock.monoMs(), said: beat };
@@ -239,6 +239,13 @@ describeWithProgram('promtool', 'what is shipped for Prometheus and Grafana', ()
     const path = join(folder, 'dashboard-rules.yml');
     writeFileSync(path, JSON.stringify({ groups: [{ name: 'dashboard', rules }] }));
     expect(promtool(['check', 'rules', path])).toMatch(new RegExp(`${rules.length} rules found`));
+  });
+
+  it('shows no more names than it has room for, and says that there are others', async () => {
+    const drops = Object.fromEntries(Array.from({ length: 70 }, (_, i) => [`cause${i}`, 1]));
+    const text = await fullPage({ ...HEALTH, drops });
+    expect(text.match(/^vedette_node_dropped_total/gm)).toHaveLength(64);
+    expect(sample(text, 'vedette_metrics_omitted_total')).toBeGreaterThan(0);
   });
 
   it('asks for no metric that the page does not have', async () => {
