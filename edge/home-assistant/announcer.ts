@@ -80,8 +80,10 @@ export class HassAnnouncer {
     const { documents, node, log, isOn } = this.#options;
     if (!isOn || !this.#isOpen || this.#subject === undefined) return;
     const { message, announced, omitted, forgotten } = buildDeviceMessage(this.#subject, this.#before);
-    if (omitted > 0) {
-      this.#counters.add('entitiesOmitted', omitted);
+    // The message is told again now and then: what it leaves out counts once.
+    const more = omitted - this.#counters.get('entitiesOmitted');
+    if (more > 0) {
+      this.#counters.add('entitiesOmitted', more);
       log.warn('not all entities fit into the message to Home Assistant', { omitted });
     }
     this.#counters.add('removalsForgotten', forgotten);

@@ -103,6 +103,7 @@ export class DeviceLink {
 
   async #subscribe(session: MqttSession, topic: string): Promise<void> {
     try {
+      this.#refused.delete(topic);
       if (await session.subscribe(topic, 0)) return;
       this.#refused.add(topic);
       this.#log.warn('a broker refuses the topic of a sensor', { topic });

@@ -23,7 +23,7 @@ export class DeviceLinks {
 
   /** @throws OperationError `credentials-invalid` if the password cannot be read. */
   async acquire({ url, username, passwordFile }: MqttSensor): Promise<DeviceLink> {
-    const key = `${url} ${username ?? ''}`;
+    const key = `${url} ${username ?? ''} ${passwordFile ?? ''}`;
     const password = passwordFile === undefined ? undefined : await readSecretFile(passwordFile);
     const known = this.#links.get(key);
     if (known !== undefined) return known;
