@@ -1,10 +1,11 @@
 import { type ChildProcess, spawn } from 'node:child_process';
 import { existsSync } from 'node:fs';
 import { mkdir, writeFile } from 'node:fs/promises';
-import { connect, createServer } from 'node:net';
+import { connect } from 'node:net';
 import { join } from 'node:path';
 import { setUser } from '../../broker/password-command.js';
 import { readUsers, writeUsers } from '../../broker/password-file.js';
+import { freePort } from '../free-port.js';
 import type { Login } from './load-client.js';
 import { rssMiB } from './process-cost.js';
 
@@ -89,14 +90,6 @@ async function writeNodes(passwordFile: string, nodes: readonly string[]): Promi
   const hash = users.get('alice')?.hash;
   for (const name of nodes) users.set(name, { name, role: 'node', hash });
   await writeUsers(passwordFile, users);
-}
-
-async function freePort(): Promise<number> {
-  const server = createServer();
-  await new Promise<void>((done) => server.listen(0, '127.0.0.1', done));
-  const address = server.address();
-  await new Promise((done) => server.close(done));
-  return typeof address === 'object' && address !== null ? address.port : 0;
 }
 
 function accepts(port: number): Promise<boolean> {

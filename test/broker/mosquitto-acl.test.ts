@@ -1,10 +1,11 @@
 import { type ChildProcess, execFile, spawn } from 'node:child_process';
 import { chmod, readFile, writeFile } from 'node:fs/promises';
-import { connect, createServer } from 'node:net';
+import { connect } from 'node:net';
 import { resolve } from 'node:path';
 import { expect, it } from 'vitest';
 import { checkAcl } from '../../broker/acl-command.js';
 import { describeWithProgram } from '../fixtures.js';
+import { freePort } from '../free-port.js';
 import { atEnd, connectAs, passwordOf, temporaryFolder, USERS, until } from './broker-fixture.js';
 
 const R = 'vedette/1';
@@ -63,14 +64,6 @@ function addUser(role: string, name: string, folder: string): Promise<void> {
     child.stdin?.on('error', () => {});
     child.stdin?.end(`${passwordOf(name)}\n`);
   });
-}
-
-async function freePort(): Promise<number> {
-  const server = createServer();
-  await new Promise<void>((done) => server.listen(0, '127.0.0.1', done));
-  const address = server.address();
-  await new Promise((done) => server.close(done));
-  return typeof address === 'object' && address !== null ? address.port : 0;
 }
 
 /** A real Mosquitto with the shipped configuration, moved to a free port and into a folder of its own. */

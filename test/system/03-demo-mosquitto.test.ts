@@ -1,24 +1,17 @@
 import { execFileSync } from 'node:child_process';
 import { randomBytes } from 'node:crypto';
 import { chmodSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
-import { connect as connectTcp, createServer } from 'node:net';
+import { connect as connectTcp } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
 import { afterAll, beforeAll, expect, it } from 'vitest';
 import { describeWithProgram } from '../fixtures.js';
+import { freePort } from '../free-port.js';
 import { DemoRun, field, Program, runVedette } from './demo-run.js';
 import { Listener } from './listener.js';
 
 const DEPLOY = resolve('deploy/mosquitto');
 const USERS = { cam1: 'node', sensors: 'node', monitor: 'monitor', operator: 'operator' };
-
-async function freePort(): Promise<number> {
-  const server = createServer();
-  await new Promise<void>((done) => server.listen(0, '127.0.0.1', done));
-  const address = server.address();
-  await new Promise((done) => server.close(done));
-  return typeof address === 'object' && address !== null ? address.port : 0;
-}
 
 /** True once something listens on a port. */
 function accepts(port: number): Promise<boolean> {

@@ -1,5 +1,4 @@
 import { existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
-import { createServer } from 'node:net';
 import { resolve } from 'node:path';
 import { afterEach, describe, expect, it } from 'vitest';
 import { SystemClock } from '../../base/clock.js';
@@ -8,6 +7,7 @@ import { RecordListener } from '../../base/listener/record-listener.js';
 import { silentLog } from '../../base/log.js';
 import { Random } from '../../base/random.js';
 import { describeWithProgram } from '../fixtures.js';
+import { freePort } from '../free-port.js';
 import { Program } from './demo-run.js';
 import { Site } from './site.js';
 
@@ -135,14 +135,6 @@ function openListener(url: string, password: string, heard: Map<string, number>)
   closers.push(() => link.close());
   closers.push(() => listener.close());
   return listener;
-}
-
-async function freePort(): Promise<number> {
-  const server = createServer();
-  await new Promise<void>((done) => server.listen(0, '127.0.0.1', done));
-  const address = server.address();
-  await new Promise((done) => server.close(done));
-  return typeof address === 'object' && address !== null ? address.port : 0;
 }
 
 function sleep(delayMs: number): Promise<void> {

@@ -1,11 +1,11 @@
 import { randomUUID } from 'node:crypto';
 import { readFileSync, rmSync, writeFileSync } from 'node:fs';
-import { createServer } from 'node:net';
 import sharp from 'sharp';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { hostKeyFingerprint, makeKeyPair } from '../../firmware-sim/board/ssh-door.js';
 import { parseJson } from '../../protocol/codec.js';
 import { describeWithProgram } from '../fixtures.js';
+import { freePort } from '../free-port.js';
 import { type Question, renderJinja } from '../jinja.js';
 import { field, isJson, type Json, Program } from './demo-run.js';
 import { Listener } from './listener.js';
@@ -61,14 +61,6 @@ async function mosquittoGround(): Promise<Ground> {
       await mosquitto.start();
     },
   };
-}
-
-async function freePort(): Promise<number> {
-  const server = createServer();
-  await new Promise<void>((done) => server.listen(0, '127.0.0.1', done));
-  const address = server.address();
-  await new Promise((done) => server.close(done));
-  return typeof address === 'object' && address !== null ? address.port : 0;
 }
 
 /** Home Assistant, as far as a broker knows it: a real mosquitto_sub and mosquitto_pub with its user, and Jinja2. */
