@@ -1,3 +1,4 @@
+import { isDeepStrictEqual } from 'node:util';
 import type { Head } from '../../../protocol/record.js';
 import type { AskPlan } from './ask-plan.js';
 import type { Copies } from './copies.js';
@@ -43,8 +44,12 @@ export class HeadIntake {
     if (keeper === self) custody.noteFoundHead(head.node);
     const publicKey = head.key ?? (head.node === self ? ownKey : peers.key(head.node));
     if (publicKey === undefined || !peers.note(head.node, turn.monoMs)) return;
+    const known = heads.of(head.node).find((kept) => kept.publicKey === publicKey);
+    const isKnown = isDeepStrictEqual(known?.head, head);
+    if (!isKnown && !this.#isSigned(head, publicKey)) return;
+    // Not before: whoever shows what nobody signed must not keep the others from showing what is.
     if (keeper !== undefined) custody.noteKeeper(keeper, { head, publicKey });
-    if (!this.#isNewAndSigned(head, publicKey)) return;
+    if (isKnown) return;
     turn.counters.add('heads');
     if (head.node === self) this.#lookForClone(head);
     if (!peers.isHolder(head.node)) return;
@@ -81,10 +86,8 @@ export class HeadIntake {
     if (copy.known > before) asks.nudge(copy);
   }
 
-  #isNewAndSigned(head: Head, publicKey: string): boolean {
-    const { turn, heads, isHeadSigned } = this.#options;
-    const known = heads.of(head.node).find((kept) => kept.publicKey === publicKey);
-    if (known?.head.sig === head.sig) return false;
+  #isSigned(head: Head, publicKey: string): boolean {
+    const { turn, isHeadSigned } = this.#options;
     if (isHeadSigned(head, publicKey)) return true;
     turn.counters.add('headsRefused');
     turn.tell('refused', head.node, '', 'a head whose signature does not fit');

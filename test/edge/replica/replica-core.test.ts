@@ -674,6 +674,19 @@ describe('nodes that are away', () => {
     expect(test.take('unkeepHead')).toHaveLength(1);
   });
 
+  it.each([
+    ['nobody signed', { sig: 'forged' }],
+    ['has the signature of another', { sig: headOf(12).sig }],
+  ])('does not leave it to a holder that shows a head which %s', (_, forged) => {
+    const test = new CoreUnderTest('cam3');
+    test.hear({ type: 'up' });
+    test.hear({ type: 'peer', node: 'cam1', state: 'online' });
+    test.hear({ type: 'head', head: headOf(12) });
+    test.hear({ type: 'head', head: { ...headOf(99, {}, 'key-cam2', 9), ...forged }, keeper: 'cam1' });
+    test.pass(90_000);
+    expect(test.take('keepHead')).toMatchObject([{ node: 'cam2', head: { logs: [{ seq: 12 }] } }]);
+  });
+
   it('keeps the head of a node that is online by its status alone, until it says something', () => {
     const test = online({ frontierFullMs: 10_000 });
     test.hear({ type: 'head', head: headOf(12) });
