@@ -1,0 +1,56 @@
+import { createHash } from 'node:crypto';
+
+/** Somebody who could do it, and how much of it. */
+export type Candidate = { readonly node: string; readonly weight: number };
+
+/** Hashes kept at a time. They are all made anew when there are more, which takes a microsecond each. */
+const HASHES_MAX = 65_536;
+/** Steps in which spare capacity counts, so that the order does not change with every frame: factors of two. */
+const WEIGHT_STEPS_MAX = 10;
+
+/**
+ * Weight of a node by what it could do beyond what it does: 0 for nothing at all, otherwise the power of two below, from
+ * 1/4 to 256. Its shape is coarse on purpose: two nodes that differ by less count the same.
+ * @param spareFps frames per second.
+ */
+export function weightOf(spareFps: number): number {
+  if (!(spareFps >= 0.25)) return 0;
+  return 2 ** Math.min(WEIGHT_STEPS_MAX - 2, Math.floor(Math.log2(spareFps)));
+}
+
+/**
+ * Weighted rendezvous hashing (Schindelhauer and Schomaker 2005: score = -weight / ln h): each source has an order of the
+ * nodes, and a node is first for a share of the sources that is as large as its share of the weights. Who comes or goes
+ * moves only its own share. Nodes of weight 0 come last.
+ */
+export class Rendezvous {
+  readonly #hashes = new Map<string, number>();
+
+  /** The candidates, first the one to do it. The same everywhere, in whatever order they were given. */
+  order(what: string, candidates: readonly Candidate[]): string[] {
+    return candidates
+      .map(({ node, weight }) => ({ node, weight, hash: this.#hash(what, node) }))
+      .sort((a, b) => scoreOf(b) - scoreOf(a) || b.hash - a.hash || (a.node < b.node ? -1 : 1))
+      .map(({ node }) => node);
+  }
+
+  #hash(what: string, node: string): number {
+    const key = `${what}/${node}`;
+    const known = this.#hashes.get(key);
+    if (known !== undefined) return known;
+    if (this.#hashes.size >= HASHES_MAX) this.#hashes.clear();
+    const hash = unitHash(key);
+    this.#hashes.set(key, hash);
+    return hash;
+  }
+}
+
+/** A number in (0, 1), evenly spread: the first 48 bits of SHA-256. */
+export function unitHash(text: string): number {
+  const bits = createHash('sha256').update(text).digest().readUIntBE(0, 6);
+  return (bits + 0.5) / 2 ** 48;
+}
+
+function scoreOf({ weight, hash }: { readonly weight: number; readonly hash: number }): number {
+  return weight === 0 ? 0 : -weight / Math.log(hash);
+}

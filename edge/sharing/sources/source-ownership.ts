@@ -1,0 +1,311 @@
+import { KnownSources } from './known-sources.js';
+import { Rendezvous, weightOf } from './rendezvous.js';
+import { SOURCE_TIMES, type SourceTimes } from './source-limits.js';
+
+/** What a node says of itself, and what the others think of it. */
+export type WatcherState = {
+  readonly state: 'active' | 'overloaded' | 'leaving';
+  /** Pictures per second its detectors could look at beyond what they do. */
+  readonly spareFps: number;
+  /** Its results are disputed by most of those who check. */
+  readonly isDoubted: boolean;
+};
+
+/** Another node that watches sources and is alive, as its claims say. */
+export type Watcher = WatcherState & {
+  readonly node: string;
+  readonly owns: readonly string[];
+  readonly heard: readonly string[];
+};
+
+/** What a node does from now on. */
+export type WatchPlan = {
+  /** Sources whose frames it looks at, by name. */
+  readonly owned: readonly string[];
+  /** What of this it tells, and for which sources it is the next. Nothing is told while it settles. */
+  readonly claims: readonly { readonly source: string; readonly as: 'owner' | 'standby' }[];
+  /** It is the one that listens for sources nobody knows. */
+  readonly isOnDuty: boolean;
+  /** Sources it would have to watch, beyond what it may. */
+  readonly left: readonly string[];
+};
+
+export type SourceOwnershipOptions = {
+  readonly node: string;
+  /** Sources watched at a time. */
+  readonly ownedMax: number;
+  /** Sources known at a time. */
+  readonly knownMax: number;
+  readonly times?: Partial<SourceTimes>;
+};
+
+type Unclaimed = { readonly sinceMs: number; readonly isLost: boolean };
+type Steady = { readonly what: string; readonly sinceMs: number };
+
+const DISCOVERY_WORD = 'discovery';
+
+/**
+ * Which sources this node watches, decided by it alone from what it hears; the others decide alike. An owner stays one
+ * until it is gone, gives way, or two meet. Pure: times are passed in, monotonic ms; it is asked again after each change
+ * and a few times a second.
+ */
+export class SourceOwnership {
+  readonly #node: string;
+  readonly #ownedMax: number;
+  readonly #times: SourceTimes;
+  readonly #known: KnownSources;
+  readonly #rendezvous = new Rendezvous();
+  /** Sources held, and since when. */
+  readonly #held = new Map<string, number>();
+  readonly #unclaimed = new Map<string, Unclaimed>();
+  readonly #regrets = new Map<string, number>();
+  readonly #steady = new Map<string, Steady>();
+  #ownersBefore = new Map<string, readonly string[]>();
+  #peers: readonly Watcher[] = [];
+  #self: WatcherState = { state: 'active', spareFps: 0, isDoubted: false };
+  /** When the link came up; undefined while it is down. */
+  #upSinceMs: number | undefined;
+  #taken = 0;
+  #yielded = 0;
+
+  constructor({ node, ownedMax, knownMax, times }: SourceOwnershipOptions) {
+    this.#node = node;
+    this.#ownedMax = ownedMax;
+    this.#times = { ...SOURCE_TIMES, ...times };
+    this.#known = new KnownSources(knownMax, this.#times.forgetMs);
+  }
+
+  linkUp(nowMs: number): void {
+    this.#upSinceMs = nowMs;
+  }
+
+  /** What it holds it goes on holding: it may be back at once, and nobody may be left who does. */
+  linkDown(): void {
+    this.#upSinceMs = undefined;
+  }
+
+  /** @param self as this node tells it of itself: the others decide by the same. */
+  setSelf(self: WatcherState): void {
+    this.#self = self;
+  }
+
+  /** @param peers those that are alive, without this node. */
+  setPeers(peers: readonly Watcher[]): void {
+    this.#peers = peers;
+  }
+
+  heardFrame(source: string, nowMs: number): void {
+    this.#known.heardFrame(source, nowMs);
+  }
+
+  announced(source: string): void {
+    this.#known.announced(source);
+  }
+
+  withdrawn(source: string): void {
+    this.#known.withdrawn(source);
+  }
+
+  /** Sources of which this node heard a frame lately. */
+  heard(nowMs: number): readonly string[] {
+    return this.#known.heard(nowMs);
+  }
+
+  counters(): Record<string, number> {
+    return {
+      'sources-taken': this.#taken,
+      'sources-yielded': this.#yielded,
+      'sources-unknown-refused': this.#known.refused,
+    };
+  }
+
+  /** What to do now. */
+  plan(nowMs: number): WatchPlan {
+    if (this.#upSinceMs === undefined) return this.#planWhileDown();
+    this.#noteSteadiness(nowMs);
+    const isSettling = nowMs - this.#upSinceMs < this.#times.settleMs;
+    const owners = this.#ownersBySource();
+    const known = this.#allKnown(owners, nowMs);
+    const left: string[] = [];
+    for (const source of [...known].sort()) {
+      const others = owners.get(source) ?? [];
+      if (this.#held.has(source)) this.#reconsider(source, others, isSettling, nowMs);
+      else if (this.#isDue(source, others, nowMs) && !isSettling) this.#take(source, nowMs, left);
+    }
+    for (const source of this.#unclaimed.keys()) if (!known.has(source)) this.#unclaimed.delete(source);
+    this.#ownersBefore = new Map([...owners].map(([source, list]) => [source, list.map(({ node }) => node)]));
+    return {
+      owned: this.#owned(),
+      claims: isSettling ? [] : this.#claims(known, owners),
+      isOnDuty: this.#isOnDuty(),
+      left,
+    };
+  }
+
+  #planWhileDown(): WatchPlan {
+    return { owned: this.#owned(), claims: [], isOnDuty: false, left: [] };
+  }
+
+  #owned(): string[] {
+    return [...this.#held.keys()].sort();
+  }
+
+  // An owner that meets another: back from where it was not heard it gives way, otherwise the better of them stays.
+  #reconsider(source: string, others: readonly Watcher[], isSettling: boolean, nowMs: number): void {
+    this.#unclaimed.delete(source);
+    if (others.length === 0) {
+      if (this.#isForgotten(source, nowMs)) this.#held.delete(source);
+      return;
+    }
+    if (!isSettling && this.#best(source, others) === this.#node) return;
+    this.#held.delete(source);
+    this.#yielded++;
+    if (this.#self.state === 'overloaded') this.#regrets.set(source, nowMs);
+  }
+
+  #best(source: string, others: readonly Watcher[]): string | undefined {
+    const all = [...others, this.#me()];
+    const good = all.filter(isGood);
+    return this.#order(source, good.length > 0 ? good : all)[0];
+  }
+
+  /** Nobody watches it who should, it is this node's turn, and has been for long enough. */
+  #isDue(source: string, others: readonly Watcher[], nowMs: number): boolean {
+    if (others.some(isGood)) {
+      this.#unclaimed.delete(source);
+      return false;
+    }
+    const unclaimed = this.#unclaimed.get(source) ?? { sinceMs: nowMs, isLost: this.#isOwnerLost(source) };
+    this.#unclaimed.set(source, unclaimed);
+    if (others.length > 0 && !this.#mayRelieve(source, others, nowMs)) return false;
+    const isAtOnce = others.length > 0 || unclaimed.isLost;
+    const rank = this.#order(source, this.#takers(others.length > 0)).indexOf(this.#node);
+    if (rank < 0) return false;
+    const { unclaimedWaitMs, rankWaitMs, ranksMax } = this.#times;
+    const waitMs = (isAtOnce ? 0 : unclaimedWaitMs) + Math.min(rank, ranksMax) * rankWaitMs;
+    return nowMs - this.#waitsSince(unclaimed, others) >= waitMs;
+  }
+
+  // Who leaves or is doubted is relieved of all at once; who is overloaded of one source at a time, or everything would
+  // go to and fro.
+  #mayRelieve(source: string, others: readonly Watcher[], nowMs: number): boolean {
+    if (!others.every(({ state, isDoubted }) => state === 'overloaded' && !isDoubted)) return true;
+    if (weightOf(this.#self.spareFps) === 0) return false;
+    if (nowMs - (this.#regrets.get(source) ?? Number.NEGATIVE_INFINITY) < this.#times.regretMs) return false;
+    const { relieveMs } = this.#times;
+    return others.every(({ node, owns }) => {
+      const steadyMs = nowMs - (this.#steady.get(node)?.sinceMs ?? nowMs);
+      return steadyMs >= relieveMs && this.#order(node, owns.map(asCandidate))[0] === source;
+    });
+  }
+
+  #waitsSince({ sinceMs }: Unclaimed, others: readonly Watcher[]): number {
+    const steady = others
+      .filter(({ state, isDoubted }) => state === 'overloaded' && !isDoubted)
+      .map(({ node }) => (this.#steady.get(node)?.sinceMs ?? 0) + this.#times.relieveMs);
+    return Math.max(sinceMs, ...steady);
+  }
+
+  // Nobody takes what somebody has but those who are well; what nobody has is taken by whoever is there.
+  #takers(isOwned: boolean): Watcher[] {
+    const all = [...this.#peers, this.#me()];
+    const good = all.filter(isGood);
+    return good.length > 0 || isOwned ? good : all.filter(({ state }) => state !== 'leaving');
+  }
+
+  #isOwnerLost(source: string): boolean {
+    const before = this.#ownersBefore.get(source) ?? [];
+    return before.some((node) => !this.#peers.some((peer) => peer.node === node));
+  }
+
+  #take(source: string, nowMs: number, left: string[]): void {
+    if (this.#held.size >= this.#ownedMax) {
+      left.push(source);
+      return;
+    }
+    this.#held.set(source, nowMs);
+    this.#unclaimed.delete(source);
+    this.#taken++;
+  }
+
+  #claims(known: ReadonlySet<string>, owners: ReadonlyMap<string, readonly Watcher[]>): WatchPlan['claims'] {
+    return [...known].sort().flatMap((source): WatchPlan['claims'] => {
+      if (this.#held.has(source)) return [{ source, as: 'owner' }];
+      const owner = owners.get(source) ?? [];
+      if (owner.length === 0) return [];
+      const next = this.#takers(false).filter(({ node }) => !owner.some((other) => other.node === node));
+      return this.#order(source, next)[0] === this.#node ? [{ source, as: 'standby' }] : [];
+    });
+  }
+
+  #isOnDuty(): boolean {
+    const there = [...this.#peers, this.#me()].filter(({ state }) => state !== 'leaving');
+    return (
+      this.#rendezvous.order(
+        DISCOVERY_WORD,
+        there.map(({ node }) => asCandidate(node)),
+      )[0] === this.#node
+    );
+  }
+
+  // Only what somebody heard himself: what is told on from node to node would never be forgotten. A lost owner may have been
+  // the only one who heard.
+  #allKnown(owners: ReadonlyMap<string, unknown>, nowMs: number): Set<string> {
+    const known = this.#known.all(nowMs);
+    for (const source of [...owners.keys(), ...this.#held.keys()]) known.add(source);
+    for (const { heard } of this.#peers) for (const source of heard) known.add(source);
+    for (const source of this.#ownersBefore.keys()) if (this.#isOwnerLost(source)) known.add(source);
+    for (const [source, { isLost, sinceMs }] of this.#unclaimed) {
+      if (isLost && nowMs - sinceMs < this.#times.forgetMs) known.add(source);
+    }
+    return known;
+  }
+
+  #isForgotten(source: string, nowMs: number): boolean {
+    const isHeard = this.#known.all(nowMs).has(source) || this.#peers.some(({ heard }) => heard.includes(source));
+    return !isHeard && nowMs - (this.#held.get(source) ?? nowMs) >= this.#times.forgetMs;
+  }
+
+  #ownersBySource(): Map<string, Watcher[]> {
+    const owners = new Map<string, Watcher[]>();
+    for (const peer of this.#peers) {
+      for (const source of peer.owns) {
+        const list = owners.get(source);
+        if (list === undefined) owners.set(source, [peer]);
+        else list.push(peer);
+      }
+    }
+    return owners;
+  }
+
+  #noteSteadiness(nowMs: number): void {
+    const names = new Set(this.#peers.map(({ node }) => node));
+    for (const node of this.#steady.keys()) if (!names.has(node)) this.#steady.delete(node);
+    for (const { node, state, owns } of this.#peers) {
+      const what = `${state} ${[...owns].sort().join(' ')}`;
+      if (this.#steady.get(node)?.what !== what) this.#steady.set(node, { what, sinceMs: nowMs });
+    }
+    for (const [source, atMs] of this.#regrets) {
+      if (nowMs - atMs >= this.#times.regretMs) this.#regrets.delete(source);
+    }
+  }
+
+  #me(): Watcher {
+    return { ...this.#self, node: this.#node, owns: [], heard: [] };
+  }
+
+  #order(what: string, watchers: readonly { readonly node: string; readonly spareFps: number }[]): string[] {
+    return this.#rendezvous.order(
+      what,
+      watchers.map(({ node, spareFps }) => ({ node, weight: weightOf(spareFps) })),
+    );
+  }
+}
+
+function isGood({ state, isDoubted }: WatcherState): boolean {
+  return state === 'active' && !isDoubted;
+}
+
+function asCandidate(node: string) {
+  return { node, weight: 1, spareFps: 1 };
+}

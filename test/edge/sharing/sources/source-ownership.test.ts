@@ -1,0 +1,250 @@
+import { describe, expect, it } from 'vitest';
+import { Rendezvous, weightOf } from '../../../../edge/sharing/sources/rendezvous.js';
+import { SOURCE_TIMES } from '../../../../edge/sharing/sources/source-limits.js';
+import { SourceOwnership, type Watcher, type WatcherState } from '../../../../edge/sharing/sources/source-ownership.js';
+
+const IDLE: WatcherState = { state: 'active', spareFps: 8, isDoubted: false };
+const { settleMs, unclaimedWaitMs, rankWaitMs, ranksMax, relieveMs, forgetMs } = SOURCE_TIMES;
+/** By now everybody has settled, and everything that nobody had was taken by the last in the order. */
+const CALM_MS = settleMs + unclaimedWaitMs + ranksMax * rankWaitMs;
+
+function peer(node: string, more: Partial<Watcher> = {}): Watcher {
+  return { ...IDLE, node, owns: [], heard: [], ...more };
+}
+
+function owner(node: string, ownedMax = 16): SourceOwnership {
+  const ownership = new SourceOwnership({ node, ownedMax, knownMax: 256 });
+  ownership.setSelf(IDLE);
+  ownership.linkUp(0);
+  return ownership;
+}
+
+/** Asks twice a second, as the node does. */
+function planAt(ownership: SourceOwnership, fromMs: number, untilMs: number) {
+  let plan = ownership.plan(fromMs);
+  for (let ms = fromMs + 500; ms <= untilMs; ms += 500) plan = ownership.plan(ms);
+  return plan;
+}
+
+/** Name of the node that is at a place of the order for the source `yard`, of nodes that could all do the same. */
+function ranked(place: number, nodes: readonly string[]): string {
+  const weight = weightOf(IDLE.spareFps);
+  return (
+    new Rendezvous().order(
+      'yard',
+      nodes.map((node) => ({ node, weight })),
+    )[place] ?? ''
+  );
+}
+
+const NODES = ['cam1', 'cam2', 'cam3'];
+const FIRST = ranked(0, NODES);
+const SECOND = ranked(1, NODES);
+const THIRD = ranked(2, NODES);
+
+describe('a node alone', () => {
+  it('watches everything it knows of', () => {
+    const ownership = owner('cam1');
+    ownership.announced('yard');
+    ownership.heardFrame('gate', 0);
+    const { owned, claims } = planAt(ownership, 0, CALM_MS);
+    expect(owned).toEqual(['gate', 'yard']);
+    expect(claims).toEqual([
+      { source: 'gate', as: 'owner' },
+      { source: 'yard', as: 'owner' },
+    ]);
+  });
+
+  it('claims nothing before it could hear what others claim', () => {
+    const ownership = owner('cam1');
+    ownership.announced('yard');
+    expect(ownership.plan(settleMs - 1)).toMatchObject({ owned: [], claims: [] });
+  });
+
+  it('watches as many as it may, and names those it leaves', () => {
+    const ownership = owner('cam1', 2);
+    for (const source of ['a', 'b', 'c']) ownership.announced(source);
+    expect(planAt(ownership, 0, CALM_MS)).toMatchObject({ owned: ['a', 'b'], left: ['c'] });
+  });
+
+  it('goes on watching when it is to leave, as nobody else does', () => {
+    const ownership = owner('cam1');
+    ownership.announced('yard');
+    planAt(ownership, 0, CALM_MS);
+    ownership.setSelf({ ...IDLE, state: 'leaving' });
+    expect(ownership.plan(CALM_MS + 60_000).owned).toEqual(['yard']);
+  });
+
+  it('watches although it is overloaded', () => {
+    const ownership = owner('cam1');
+    ownership.setSelf({ ...IDLE, state: 'overloaded' });
+    ownership.announced('yard');
+    expect(planAt(ownership, 0, CALM_MS).owned).toEqual(['yard']);
+  });
+
+  it('holds what it has while there is no broker, and claims it again afterwards', () => {
+    const ownership = owner('cam1');
+    ownership.announced('yard');
+    planAt(ownership, 0, CALM_MS);
+    ownership.linkDown();
+    expect(ownership.plan(CALM_MS + 1)).toMatchObject({ owned: ['yard'], claims: [], isOnDuty: false });
+    ownership.linkUp(CALM_MS + 2);
+    expect(ownership.plan(CALM_MS + 3)).toMatchObject({ owned: ['yard'], claims: [] });
+    expect(ownership.plan(CALM_MS + 2 + settleMs).claims).toEqual([{ source: 'yard', as: 'owner' }]);
+  });
+
+  it('forgets a source that was silent for long', () => {
+    const ownership = owner('cam1');
+    ownership.heardFrame('yard', 0);
+    planAt(ownership, 0, CALM_MS);
+    expect(ownership.plan(forgetMs).owned).toEqual(['yard']);
+    expect(ownership.plan(CALM_MS + forgetMs).owned).toEqual([]);
+  });
+});
+
+describe('nodes that share sources', () => {
+  const others = (me: string, more: Partial<Watcher> = {}) =>
+    NODES.filter((node) => node !== me).map((node) => peer(node, more));
+
+  it.each([
+    [FIRST, 0],
+    [SECOND, 1],
+    [THIRD, 2],
+  ])('take what nobody has in their order: %s is number %i', (node, rank) => {
+    const ownership = owner(node);
+    ownership.announced('yard');
+    ownership.setPeers(others(node));
+    planAt(ownership, 0, settleMs);
+    const dueMs = unclaimedWaitMs + rank * rankWaitMs;
+    expect(ownership.plan(dueMs - 1).owned).toEqual([]);
+    expect(ownership.plan(dueMs).owned).toEqual(['yard']);
+  });
+
+  it('know a source from those who heard it', () => {
+    const ownership = owner(FIRST);
+    ownership.setPeers(others(FIRST, { heard: ['yard'] }));
+    expect(planAt(ownership, 0, CALM_MS).owned).toEqual(['yard']);
+  });
+
+  it('leave an owner what it has, whoever is first in the order', () => {
+    const ownership = owner(FIRST);
+    ownership.setPeers([peer(SECOND), peer(THIRD, { owns: ['yard'] })]);
+    const { owned, claims } = planAt(ownership, 0, 600_000);
+    expect(owned).toEqual([]);
+    expect(claims).toEqual([{ source: 'yard', as: 'standby' }]);
+  });
+
+  it('have one standby', () => {
+    const ownership = owner(SECOND);
+    ownership.setPeers([peer(FIRST), peer(THIRD, { owns: ['yard'] })]);
+    expect(planAt(ownership, 0, CALM_MS).claims).toEqual([]);
+  });
+
+  it('take over at once from an owner that is gone', () => {
+    const ownership = owner(FIRST);
+    ownership.setPeers([peer(SECOND), peer(THIRD, { owns: ['yard'] })]);
+    planAt(ownership, 0, CALM_MS);
+    ownership.setPeers([peer(SECOND)]);
+    expect(ownership.plan(CALM_MS + 1).owned).toEqual(['yard']);
+  });
+
+  it('take over a second later when the standby does not', () => {
+    const ownership = owner(SECOND);
+    ownership.setPeers([peer(FIRST), peer(THIRD, { owns: ['yard'] })]);
+    planAt(ownership, 0, CALM_MS);
+    ownership.setPeers([peer(FIRST)]);
+    expect(ownership.plan(CALM_MS + 1).owned).toEqual([]);
+    expect(ownership.plan(CALM_MS + rankWaitMs).owned).toEqual([]);
+    expect(ownership.plan(CALM_MS + 1 + rankWaitMs).owned).toEqual(['yard']);
+  });
+
+  it('come to one owner when two have it: the second in the order gives way', () => {
+    const keeps = owner(FIRST);
+    const yields = owner(SECOND);
+    for (const ownership of [keeps, yields]) {
+      ownership.announced('yard');
+      planAt(ownership, 0, CALM_MS);
+    }
+    keeps.setPeers([peer(SECOND, { owns: ['yard'] })]);
+    yields.setPeers([peer(FIRST, { owns: ['yard'] })]);
+    expect(keeps.plan(CALM_MS + 1).owned).toEqual(['yard']);
+    expect(yields.plan(CALM_MS + 1).owned).toEqual([]);
+  });
+
+  it('give way when they come back and another one has it, whatever the order', () => {
+    const ownership = owner(FIRST);
+    ownership.announced('yard');
+    planAt(ownership, 0, CALM_MS);
+    ownership.linkDown();
+    ownership.linkUp(CALM_MS + 60_000);
+    ownership.setPeers([peer(THIRD, { owns: ['yard'] })]);
+    expect(ownership.plan(CALM_MS + 60_010).owned).toEqual([]);
+  });
+
+  it.each([
+    ['leaves', { state: 'leaving' }],
+    ['is doubted', { isDoubted: true }],
+  ] as const)('take over from an owner that %s, before it lets go', (_, more) => {
+    const next = owner(FIRST);
+    next.setPeers([peer(THIRD, { owns: ['yard'], ...more })]);
+    expect(planAt(next, 0, CALM_MS).owned).toEqual(['yard']);
+    const leaver = owner(THIRD);
+    leaver.announced('yard');
+    planAt(leaver, 0, CALM_MS);
+    leaver.setSelf({ ...IDLE, ...more });
+    leaver.setPeers([peer(FIRST)]);
+    expect(leaver.plan(CALM_MS + 1).owned).toEqual(['yard']);
+    leaver.setPeers([peer(FIRST, { owns: ['yard'] })]);
+    expect(leaver.plan(CALM_MS + 2).owned).toEqual([]);
+  });
+
+  it('relieve an overloaded owner of one source, and of the next when it has had time to feel it', () => {
+    const ownership = owner(FIRST);
+    const loaded = (owns: string[]) => [peer(THIRD, { owns, state: 'overloaded' })];
+    ownership.setPeers(loaded(['a', 'b', 'yard']));
+    expect(planAt(ownership, 0, relieveMs - 1).owned).toEqual([]);
+    const { owned } = planAt(ownership, relieveMs, relieveMs + 10_000);
+    expect(owned).toHaveLength(1);
+    ownership.setPeers(loaded(['a', 'b', 'yard'].filter((source) => source !== owned[0])));
+    expect(planAt(ownership, relieveMs + 10_500, 2 * relieveMs + 10_000).owned).toHaveLength(1);
+    expect(planAt(ownership, 2 * relieveMs + 10_500, 2 * relieveMs + 12_000).owned).toHaveLength(2);
+  });
+
+  it('do not take back what they gave away because they had too much', () => {
+    const ownership = owner(FIRST);
+    ownership.announced('yard');
+    planAt(ownership, 0, CALM_MS);
+    ownership.setSelf({ ...IDLE, state: 'overloaded' });
+    ownership.setPeers([peer(SECOND, { owns: ['yard'] })]);
+    expect(ownership.plan(CALM_MS + 1).owned).toEqual([]);
+    ownership.setSelf(IDLE);
+    ownership.setPeers([peer(SECOND, { owns: ['yard'], state: 'overloaded' })]);
+    expect(planAt(ownership, CALM_MS + 2, CALM_MS + 120_000).owned).toEqual([]);
+    ownership.setPeers([]);
+    expect(planAt(ownership, CALM_MS + 120_000, 2 * CALM_MS + 120_000).owned).toEqual(['yard']);
+  });
+
+  it('leave an overloaded owner alone when all others are overloaded, too', () => {
+    const ownership = owner(FIRST);
+    ownership.setSelf({ ...IDLE, state: 'overloaded' });
+    ownership.setPeers([peer(THIRD, { owns: ['yard'], state: 'overloaded' })]);
+    expect(planAt(ownership, 0, 3 * relieveMs).owned).toEqual([]);
+  });
+
+  it('have one on duty, the next one when it leaves', () => {
+    const onDuty = (leaving: readonly string[]) =>
+      NODES.filter((node) => {
+        const ownership = owner(node);
+        ownership.setSelf({ ...IDLE, state: leaving.includes(node) ? 'leaving' : 'active' });
+        const state = (other: string) => (leaving.includes(other) ? 'leaving' : 'active');
+        ownership.setPeers(
+          NODES.filter((other) => other !== node).map((other) => peer(other, { state: state(other) })),
+        );
+        return ownership.plan(CALM_MS).isOnDuty;
+      });
+    const [first = ''] = onDuty([]);
+    expect(onDuty([])).toHaveLength(1);
+    expect(onDuty([first])).toHaveLength(1);
+    expect(onDuty([first])).not.toEqual([first]);
+  });
+});
