@@ -32,6 +32,12 @@ function messagesFrom(root: string, me: string): string[] {
   return kinds.map((route) => buildFilter(root, route, { sender: me }));
 }
 
+// What only nodes that share work say to each other.
+function sharedWorkFrom(root: string, me: string): string[] {
+  const kinds = [routes.offer, routes.boxes, routes.audit, routes.verdict];
+  return kinds.map((route) => buildFilter(root, route, { sender: me }));
+}
+
 // Also what nodes tell Home Assistant: who looks for a fault must see it.
 function everything(root: string): string[] {
   return [buildRootFilter(root), buildFilter(root, routes.hassDevice), buildFilter(root, routes.hassStatus)];
@@ -46,10 +52,12 @@ const GRANTS: Readonly<Record<Identity['role'], (root: string, me: string) => Gr
     write: [
       `${buildOwnPrefix(root, 'node', me)}/#`,
       ...messagesFrom(root, me),
+      ...sharedWorkFrom(root, me),
       ...PEER_VERBS.map((verb) => buildFilter(root, routes.command, { verb, sender: me })),
       buildFilter(root, routes.hassDevice, { node: me }),
     ],
-    // What a replica needs of the others and no more: a stolen board's password shows no pictures of other cameras.
+    // What a replica needs of the others and no more: a stolen board's password shows no pictures of other nodes' cameras.
+    // Those of cameras without a detector are for every node: any of them may have to look.
     read: [
       `${buildOwnPrefix(root, 'node', me)}/#`,
       buildInboxFilter(root, me),
@@ -69,6 +77,9 @@ const GRANTS: Readonly<Record<Identity['role'], (root: string, me: string) => Gr
         routes.keptSegment,
         routes.frontier,
         routes.replica,
+        routes.claims,
+        routes.sourceFrame,
+        routes.sourceInfo,
         routes.monitorStatus,
       ]),
     ],

@@ -7,6 +7,7 @@ import { HomeAssistantConfig } from './home-assistant/config.js';
 import { AlertsConfig } from './rules/alert-outlets.js';
 import { RULES_MAX, RuleConfig, TimeZone } from './rules/config.js';
 import { SensorConfig } from './sensing/config.js';
+import { SharingConfig } from './sharing/config.js';
 import { VisionSettings } from './vision/config.js';
 
 /** One camera of a node: where its frames come from, and what is done with them. */
@@ -174,6 +175,7 @@ export const EdgeConfig = z.strictObject({
   cameraEvents: z.boolean().default(false).describe('also publish each track event on camera/<camera>/event'),
   records: RecordsConfig.prefault({}),
   replica: ReplicaConfig.prefault({}),
+  sharing: SharingConfig.prefault({}),
   limits: LimitsConfig.prefault({}),
   timing: TimingConfig.prefault({}),
   logLevel: z.enum(['debug', 'info', 'warn', 'error', 'silent']).default('info'),

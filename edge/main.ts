@@ -64,6 +64,7 @@ export async function runEdge(file: DeepReadonly<EdgeFile>, context: EdgeContext
   });
   const node = new EdgeNode({
     config,
+    site: site.name,
     modelPath: config.model.path ?? BUILT_IN_MODEL,
     stateDir,
     version,

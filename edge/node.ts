@@ -25,6 +25,7 @@ import { HassAnnouncer } from './home-assistant/announcer.js';
 import { subjectOf } from './home-assistant/node-subject.js';
 import { NodeRecords } from './node-records.js';
 import { NodeRules } from './node-rules.js';
+import { NodeSharing } from './node-sharing.js';
 import { detectorCount } from './process/detector-count.js';
 import { TrackLedger } from './process/track-ledger.js';
 import { VisionHost, visionRepairMs } from './process/vision-host.js';
@@ -37,6 +38,8 @@ import { buildNodeInfo, type NodeModel } from './state/node-info.js';
 
 export type EdgeNodeOptions = {
   readonly config: DeepReadonly<EdgeConfig>;
+  /** `site.name`. */
+  readonly site: string;
   readonly modelPath: string;
   readonly stateDir: string;
   readonly version: string;
@@ -74,6 +77,7 @@ export class EdgeNode {
   readonly #cooling: Cooling;
   readonly #sensors: SensorDesk;
   readonly #rules: NodeRules;
+  readonly #sharing: NodeSharing;
   readonly #hass: HassAnnouncer;
   readonly #commands: NodeCommands;
   readonly #commandServer: CommandServer<CommandRequest>;
@@ -142,6 +146,10 @@ export class EdgeNode {
     this.#hass = new HassAnnouncer({
       ...{ node: config.node, stateDir, isOn: config.homeAssistant !== undefined },
       ...{ link, documents: this.#documents, clock, random, log },
+    });
+    this.#sharing = new NodeSharing({
+      ...{ config, site: options.site, link, documents: this.#documents, clock, log },
+      tellVision: (command) => this.#host.send(command),
     });
     this.#rules = new NodeRules({
       ...{ config, stateDir, documents: this.#documents, clock, random, log },
@@ -214,6 +222,7 @@ export class EdgeNode {
     this.#health.open();
     this.#cooling.open();
     this.#sensors.open();
+    this.#sharing.open();
     this.#watchdog.open();
     // A pipeline that never moves must not pass for a node without a pulse: from here on it grows old.
     this.#healthFile?.progress(() => this.#pulse());
@@ -230,6 +239,7 @@ export class EdgeNode {
     this.#health.close();
     this.#cooling.close();
     await this.#sensors.close();
+    this.#sharing.close();
     this.#watchdog.close();
     await this.#rules.close();
     await this.#hass.close();
@@ -265,6 +275,7 @@ export class EdgeNode {
       case 'ready':
         this.#model = { ...report.model, labels: report.labels };
         this.#showInfo();
+        this.#sharing.onModel(this.#model);
         this.#hass.tell(subjectOf(this.#options.config, this.#options.link.root, this.#options.version, report.labels));
         return;
       case 'failed':
@@ -273,11 +284,15 @@ export class EdgeNode {
       case 'track':
         this.#onTrack(report);
         return;
+      case 'looked':
+        this.#sharing.onLooked(report);
+        return;
       case 'answer':
         this.#commands.onAnswer(report);
         return;
       case 'tick':
         this.#tick = report;
+        this.#sharing.onTick(report);
         if (this.#isProgress(report)) this.#onProgress();
         return;
       default:
@@ -378,6 +393,7 @@ export class EdgeNode {
     this.#tick = undefined;
     // First: what is out of sight has not left.
     this.#rules.onBlind();
+    this.#sharing.onVisionLost();
     this.#endOpenTracks();
     for (const board of this.#boards.values()) {
       board.clear('detector', `the vision process ended (${cause})`, clock.nowMs(), clock.monoMs());
@@ -431,6 +447,7 @@ export class EdgeNode {
         ...this.#commandServer.counters(),
         ...sensorDrops(this.#sensors.counters()),
         ...this.#rules.drops(),
+        ...this.#sharing.drops(),
         ...this.#hass.counters(),
       }),
     };

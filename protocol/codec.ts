@@ -1,4 +1,4 @@
-import type { z } from 'zod';
+import { z } from 'zod';
 import type { PayloadOf, Route } from './routes.js';
 
 /** Why a payload was not taken: names the route and what was expected. */
@@ -15,9 +15,13 @@ export class PayloadError extends Error {
 /** How deep a payload may nest: our deepest has 6 levels; the parser's own stack ends at some thousands. */
 const NESTING_MAX = 16;
 
+/** The JSON before a picture: two hundred boxes take 15 KiB. */
+const HEAD_BYTES_MAX = 64 * 1024;
+const LINE_FEED = 0x0a;
+
 /**
  * Bytes from the wire to a checked value: size, UTF-8, JSON, nesting, schema, in this order.
- * `bytes` routes give back the same buffer, not a copy.
+ * `bytes` routes give back the same buffer, `picture` routes a view of it in `picture`, not copies.
  * @throws PayloadError
  */
 export function decodePayload<R extends Route>(route: R, payload: Uint8Array): PayloadOf<R> {
@@ -29,13 +33,30 @@ export function decodePayload<R extends Route>(route: R, payload: Uint8Array): P
 
 function rawValue(route: Route, payload: Uint8Array): unknown {
   if (route.encoding === 'bytes') return payload;
+  if (route.encoding === 'picture') return pictureValue(route, payload);
   const text = decodeUtf8(route, payload);
-  if (route.encoding === 'text') return text;
+  return route.encoding === 'text' ? text : jsonValue(route, text);
+}
+
+function jsonValue(route: Route, text: string): unknown {
   try {
     return parseJson(text);
   } catch (error) {
     throw new PayloadError(route.pattern, `not JSON (${error instanceof Error ? error.message : String(error)})`);
   }
+}
+
+// The picture is a view of the payload, not a copy.
+function pictureValue(route: Route, payload: Uint8Array): unknown {
+  const end = payload.subarray(0, HEAD_BYTES_MAX).indexOf(LINE_FEED);
+  if (end < 0) {
+    throw new PayloadError(route.pattern, `no line feed in the first ${HEAD_BYTES_MAX} bytes, allowed: JSON, LF, JPEG`);
+  }
+  const head = jsonValue(route, decodeUtf8(route, payload.subarray(0, end)));
+  if (typeof head !== 'object' || head === null || Array.isArray(head)) {
+    throw new PayloadError(route.pattern, 'no JSON object before the line feed');
+  }
+  return { ...head, picture: payload.subarray(end + 1) };
 }
 
 function decodeUtf8(route: Route, payload: Uint8Array): string {
@@ -71,7 +92,18 @@ export function encodePayload<R extends Route>(route: R, value: PayloadOf<R>): U
 function encodeValue(route: Route, value: unknown): Uint8Array {
   if (value instanceof Uint8Array) return value;
   if (route.encoding === 'text') return new TextEncoder().encode(String(value));
+  if (route.encoding === 'picture') return encodePicture(value);
   return new TextEncoder().encode(JSON.stringify(value));
+}
+
+// JSON.stringify never writes a line feed.
+function encodePicture(value: unknown): Uint8Array {
+  const { picture, ...head } = z.looseObject({ picture: z.instanceof(Uint8Array) }).parse(value);
+  const json = new TextEncoder().encode(`${JSON.stringify(head)}\n`);
+  const payload = new Uint8Array(json.byteLength + picture.byteLength);
+  payload.set(json);
+  payload.set(picture, json.byteLength);
+  return payload;
 }
 
 /**

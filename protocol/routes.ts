@@ -4,6 +4,7 @@ import { EPOCH_PATTERN, ID_PATTERN } from './ids.js';
 import { Answer, Query } from './query.js';
 import { CameraEvent, Command, CommandResult, Fill, Head, Live, Need } from './record.js';
 import { Frontier, Poll, ReplicaState, Vote } from './replica.js';
+import { Audit, Boxes, Claims, Offer, SourceInfo, Verdict } from './sharing.js';
 import {
   Alert,
   Beat,
@@ -26,6 +27,8 @@ import {
 export const TOPIC_MAJOR = 1;
 export const DEFAULT_ROOT = 'vedette';
 
+const KIB = 1024;
+
 /** Names of the placeholders in a pattern: `node/<node>/camera/<camera>/state` -> `node` or `camera`. */
 export type ParamNames<P extends string> = P extends `${string}<${infer Name}>${infer Rest}`
   ? Name | ParamNames<Rest>
@@ -34,14 +37,15 @@ export type Params<P extends string> = Readonly<Record<ParamNames<P>, string>>;
 
 /**
  * One kind of message: where it travels, how, how large it may be and what it says.
- * `json` payloads are one object checked by `schema`; `text` is UTF-8 checked by it; `bytes` is not looked into.
+ * `json` payloads are one object checked by `schema`; `text` is UTF-8 checked by it; `bytes` is not looked into;
+ * `picture` is one JSON object, a line feed, and the bytes of its field `picture`.
  */
 export type Route<P extends string = string, S extends z.ZodType = z.ZodType> = {
   readonly pattern: P;
   readonly qos: 0 | 1;
   readonly retain: boolean;
   readonly payloadBytesMax: number;
-  readonly encoding: 'json' | 'text' | 'bytes';
+  readonly encoding: 'json' | 'text' | 'bytes' | 'picture';
   readonly schema: S;
   /** Who may write it: the identity named in the topic by this placeholder, or operators. */
   readonly writer: 'node' | 'broker' | 'monitor' | 'sender' | 'source' | 'operator' | 'home-assistant';
@@ -75,12 +79,18 @@ function text<P extends string, S extends z.ZodType>(pattern: P, schema: S): Rou
 function bytes<P extends string>(
   pattern: P,
   writer: Route['writer'],
-  options: { retain: boolean; payloadBytesMax: number },
+  options: { qos?: 0 | 1; retain: boolean; payloadBytesMax: number },
 ): Route<P, z.ZodType<Uint8Array>> {
   return { pattern, writer, schema: z.instanceof(Uint8Array), encoding: 'bytes', qos: 1, ...options };
 }
 
-const KIB = 1024;
+function picture<P extends string, S extends z.ZodType<{ readonly picture: Uint8Array }>>(
+  pattern: P,
+  schema: S,
+): Route<P, S> {
+  const payloadBytesMax = 256 * KIB;
+  return { pattern, writer: 'sender', schema, encoding: 'picture', qos: 1, retain: false, payloadBytesMax };
+}
 
 /**
  * Every message Vedette sends. Topic strings exist only here.
@@ -117,6 +127,10 @@ export const routes = {
   snapshot: bytes('node/<node>/camera/<camera>/snapshot/<label>', 'node', { retain: true, payloadBytesMax: 256 * KIB }),
   sensor: json('node/<node>/sensor/<sensor>', 'node', SensorReading, { retain: true }),
   alert: json('node/<node>/alert/<rule>', 'node', Alert, { retain: true }),
+  claims: json('node/<node>/claims', 'node', Claims, { retain: true, payloadBytesMax: 64 * KIB }),
+  // A frame that is lost is followed by the next one; nobody waits for its PUBACK.
+  sourceFrame: bytes('source/<source>/frame', 'source', { qos: 0, retain: false, payloadBytesMax: 512 * KIB }),
+  sourceInfo: json('source/<source>/info', 'source', SourceInfo, { retain: true }),
   monitorStatus: json('monitor/<monitor>/status', 'monitor', Status, { retain: true }),
   roster: json('monitor/<monitor>/roster', 'monitor', Roster, { retain: true, payloadBytesMax: 64 * KIB }),
   incident: json('monitor/<monitor>/incident/<node>', 'monitor', Incident, { retain: true, payloadBytesMax: 64 * KIB }),
@@ -128,6 +142,10 @@ export const routes = {
   vote: json('to/<recipient>/vote/<sender>', 'sender', Vote, { payloadBytesMax: 16 * KIB }),
   query: json('to/<recipient>/query/<sender>', 'sender', Query, { payloadBytesMax: 64 * KIB }),
   answer: json('to/<recipient>/answer/<sender>', 'sender', Answer, { payloadBytesMax: 64 * KIB }),
+  offer: picture('to/<recipient>/offer/<sender>', Offer),
+  boxes: json('to/<recipient>/boxes/<sender>', 'sender', Boxes, { payloadBytesMax: 64 * KIB }),
+  audit: picture('to/<recipient>/audit/<sender>', Audit),
+  verdict: json('to/<recipient>/verdict/<sender>', 'sender', Verdict, { payloadBytesMax: 64 * KIB }),
   result: json('to/<recipient>/result/<sender>', 'sender', CommandResult, { payloadBytesMax: 64 * KIB }),
   command: json('to/<recipient>/cmd/<verb>/<sender>', 'sender', Command, { payloadBytesMax: 16 * KIB }),
   hassDevice: {

@@ -1,7 +1,9 @@
-/** A camera that has a frame and waits for its turn. Times are of one monotonic clock, ms. */
+/** A camera that has a frame and waits for its turn, or a picture of another node. Times are of one monotonic clock, ms. */
 export type Waiting = {
   /** Something moves there or is being followed. */
   readonly isUrgent: boolean;
+  /** Work for another node: it never comes before a camera of this one, however long it waits. */
+  readonly isGuest?: boolean;
   readonly sinceMonoMs: number;
   /** When its last turn was over; minus infinity before the first. */
   readonly lastEndedMonoMs: number;
@@ -12,14 +14,18 @@ export const CALM_WAIT_MAX_MS = 1_000;
 
 /**
  * Who is next: of those where something happens the one that has waited longest since its last turn, so that their frame
- * rates fall evenly; then, alike, those where nothing does. Undefined where nobody waits.
+ * rates fall evenly; then, alike, those where nothing does; then guests. Undefined where nobody waits.
  */
 export function chooseTurn<T extends Waiting>(waiting: readonly T[], nowMonoMs: number): T | undefined {
-  const isFirstClass = ({ isUrgent, sinceMonoMs }: T) => isUrgent || nowMonoMs - sinceMonoMs >= CALM_WAIT_MAX_MS;
   return waiting.reduce<T | undefined>((best, candidate) => {
     if (best === undefined) return candidate;
-    const [bestFirst, candidateFirst] = [isFirstClass(best), isFirstClass(candidate)];
-    if (bestFirst !== candidateFirst) return candidateFirst ? candidate : best;
+    const [bestRank, candidateRank] = [rankOf(best, nowMonoMs), rankOf(candidate, nowMonoMs)];
+    if (bestRank !== candidateRank) return candidateRank < bestRank ? candidate : best;
     return candidate.lastEndedMonoMs < best.lastEndedMonoMs ? candidate : best;
   }, undefined);
+}
+
+function rankOf({ isUrgent, isGuest, sinceMonoMs }: Waiting, nowMonoMs: number): number {
+  if (isGuest === true) return 2;
+  return isUrgent || nowMonoMs - sinceMonoMs >= CALM_WAIT_MAX_MS ? 0 : 1;
 }

@@ -46,13 +46,15 @@ export class Turns {
   /**
    * Waits for a camera's turn. One request per camera at a time.
    * @param isUrgent something moves there or is being followed.
+   * @param isGuest it is work for another node, which waits for all cameras of this one.
    * @throws the signal's reason.
    */
-  async take(camera: string, isUrgent: boolean, signal: AbortSignal): Promise<Turn> {
+  async take(camera: string, isUrgent: boolean, signal: AbortSignal, isGuest = false): Promise<Turn> {
     signal.throwIfAborted();
     await new Promise<void>((resolve, reject) => {
       const request: Request = {
         isUrgent,
+        isGuest,
         sinceMonoMs: this.#clock.monoMs(),
         lastEndedMonoMs: this.#lastEndedMonoMs.get(camera) ?? Number.NEGATIVE_INFINITY,
         grant: () => {

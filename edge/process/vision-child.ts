@@ -6,6 +6,7 @@ import { CameraConfig } from '../config.js';
 import { loadDetector } from '../vision/detect/load-detector.js';
 import { CameraLoop } from './camera-loop.js';
 import { DetectorPool } from './detector-pool.js';
+import { LookDesk } from './look-desk.js';
 import { guardAgainstOrphanhood } from './orphan-guard.js';
 import { SerialDetector } from './serial-detector.js';
 import { Turns } from './turns.js';
@@ -34,6 +35,8 @@ const adjustments = new Map<string, Adjustment>();
 function report(message: VisionReport): void {
   if (process.connected) process.send?.(message);
 }
+
+const looks = new LookDesk({ turns, clock, report, signal: stop.signal });
 
 async function run(start: StartVision): Promise<void> {
   const log = openLog(`vision ${start.node}`, start.logLevel);
@@ -67,7 +70,8 @@ async function run(start: StartVision): Promise<void> {
     const adjustment = adjustments.get(id);
     if (adjustment !== undefined) loop.adjust(adjustment);
   }
-  turns.open(Math.min(loops.length, instances + DECODING_AHEAD));
+  looks.open(detector, instances);
+  turns.open(Math.min(Math.max(loops.length, 1), instances + DECODING_AHEAD));
   report({
     type: 'ready',
     model: { id: model.manifest.id, sha256: model.manifest.sha256 },
@@ -127,6 +131,7 @@ process.on('message', (message) => {
   if (command.type === 'adjust') return adjust(command.camera, command.adjustment);
   if (command.type === 'snapshot') return ask(command);
   if (command.type === 'share') return turns.setShare(command.share);
+  if (command.type === 'look') return looks.look(command);
   turns.setShare(command.share);
   for (const [camera, adjustment] of Object.entries(command.adjustments)) adjust(camera, adjustment);
   run(command)

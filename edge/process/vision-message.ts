@@ -1,4 +1,5 @@
 import { z } from 'zod';
+import { SharedBox } from '../../protocol/sharing.js';
 import { CAMERA_REASONS } from '../../protocol/status.js';
 
 // What the node's main process and its vision process say to each other over the IPC channel.
@@ -58,14 +59,44 @@ export type AskSnapshot = z.infer<typeof AskSnapshot>;
 /** Parent to child: from now on its detectors may work for this share of the time. */
 export const ShareVision = z.object({ type: z.literal('share'), share: z.number().gt(0).max(1) });
 
+/** Parent to child: run the detector on a picture that is no camera's; answered by `looked`. */
+export const LookVision = z.object({
+  type: z.literal('look'),
+  request: z.string(),
+  jpeg: z.instanceof(Uint8Array),
+  /** Boxes below it are not wanted, 0..1. */
+  scoreMin: z.number().min(0).max(1),
+  /** For another node: after all own cameras. */
+  isGuest: z.boolean(),
+  /** After so long an answer is of no use; it is then not begun. */
+  deadlineMs: z.number().min(1),
+});
+export type LookVision = z.infer<typeof LookVision>;
+
 export const VisionCommand = z.discriminatedUnion('type', [
   StartVision,
   StopVision,
   AdjustVision,
   AskSnapshot,
   ShareVision,
+  LookVision,
 ]);
 export type VisionCommand = z.infer<typeof VisionCommand>;
+
+/** What came of a `look`: boxes in pixels of the picture, best first; or a code why there are none. */
+const LookReport = z.object({
+  type: z.literal('looked'),
+  request: z.string(),
+  ok: z.boolean(),
+  code: z.enum(['busy', 'late', 'picture', 'failed']).optional(),
+  message: z.string().optional(),
+  boxes: z.array(SharedBox).optional(),
+  widthPx: z.int().min(1).optional(),
+  heightPx: z.int().min(1).optional(),
+  /** Of the detector, without waiting. */
+  tookMs: z.number().min(0).optional(),
+});
+export type LookReport = z.infer<typeof LookReport>;
 
 export const CameraReport = z.object({
   ok: z.boolean(),
@@ -118,6 +149,7 @@ export const VisionReport = z.discriminatedUnion('type', [
     label: z.string().optional(),
     bytes: z.int().min(0).optional(),
   }),
+  LookReport,
   z.object({
     type: z.literal('tick'),
     /** How long the frame now worked on has taken, the longest of all cameras, ms. */

@@ -1,0 +1,108 @@
+import type { Claims } from '../../protocol/sharing.js';
+import type { Beat, Status } from '../../protocol/status.js';
+
+/** Peers known at a time; more are not taken in, counted. */
+const PEERS_MAX = 1_024;
+/** Heartbeats that may be missing before a peer counts as silent. */
+const BEATS_MISSED_MAX = 3;
+
+/** Another node that shares work, as it can be seen from here. */
+export type Peer = {
+  readonly node: string;
+  readonly claims: Claims;
+  /** It is online and its heartbeat was heard within its lease: it can be given work, and what it claims holds. */
+  readonly isActive: boolean;
+};
+
+type Entry = {
+  claims: Claims | undefined;
+  state: Status['state'] | undefined;
+  /** Monotonic ms of the last sign of life that was not retained. */
+  heardMonoMs: number;
+};
+
+/**
+ * What is known of the others that share work: their claims, and whether they still hold. Plain data, times are passed in;
+ * what comes out does not depend on the order in which statuses, heartbeats and claims came.
+ */
+export class PeerBook {
+  readonly #me: string;
+  readonly #peers = new Map<string, Entry>();
+  #refused = 0;
+
+  constructor(me: string) {
+    this.#me = me;
+  }
+
+  /** Peers that were not taken in, because there were too many. */
+  get refused(): number {
+    return this.#refused;
+  }
+
+  applyClaims(node: string, claims: Claims, nowMonoMs: number): void {
+    const entry = this.#entry(node, nowMonoMs);
+    if (entry !== undefined) entry.claims = claims;
+  }
+
+  /** A birth, stop or will. A will says that it is gone whatever was heard before. */
+  applyStatus(node: string, { state }: Pick<Status, 'state'>, nowMonoMs: number): void {
+    const entry = this.#entry(node, nowMonoMs);
+    if (entry === undefined) return;
+    entry.state = state;
+    if (state === 'online') entry.heardMonoMs = nowMonoMs;
+  }
+
+  applyBeat(node: string, _beat: Pick<Beat, 'seq'>, nowMonoMs: number): void {
+    const entry = this.#peers.get(node);
+    if (entry !== undefined) entry.heardMonoMs = nowMonoMs;
+  }
+
+  /** A person made the fleet forget it. */
+  forget(node: string): void {
+    this.#peers.delete(node);
+  }
+
+  /** The link was down and is up: nobody is called silent for what could not be heard. */
+  reconnected(nowMonoMs: number): void {
+    for (const entry of this.#peers.values()) entry.heardMonoMs = nowMonoMs;
+  }
+
+  /** All others that have claims, by name. */
+  peers(nowMonoMs: number): Peer[] {
+    const peers = [...this.#peers].flatMap(([node, entry]): Peer[] => {
+      const { claims } = entry;
+      return claims === undefined ? [] : [{ node, claims, isActive: isActive(entry, claims, nowMonoMs) }];
+    });
+    return peers.sort((a, b) => (a.node < b.node ? -1 : 1));
+  }
+
+  /** When the next of those that are active now would have been silent for too long, monotonic ms; Infinity for nobody. */
+  nextSilenceMonoMs(nowMonoMs: number): number {
+    const times = [...this.#peers.values()].flatMap((entry) => {
+      const { claims } = entry;
+      return claims !== undefined && isActive(entry, claims, nowMonoMs) ? [entry.heardMonoMs + leaseMs(claims)] : [];
+    });
+    return Math.min(Number.POSITIVE_INFINITY, ...times);
+  }
+
+  #entry(node: string, nowMonoMs: number): Entry | undefined {
+    if (node === this.#me) return undefined;
+    const known = this.#peers.get(node);
+    if (known !== undefined) return known;
+    if (this.#peers.size >= PEERS_MAX) {
+      this.#refused++;
+      return undefined;
+    }
+    const entry: Entry = { claims: undefined, state: undefined, heardMonoMs: nowMonoMs };
+    this.#peers.set(node, entry);
+    return entry;
+  }
+}
+
+function isActive({ state, heardMonoMs }: Entry, claims: Claims, nowMonoMs: number): boolean {
+  return state === 'online' && nowMonoMs - heardMonoMs < leaseMs(claims);
+}
+
+function leaseMs({ beatMs }: Claims): number {
+  return BEATS_MISSED_MAX * beatMs;
+}

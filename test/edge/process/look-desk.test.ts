@@ -1,0 +1,94 @@
+import sharp from 'sharp';
+import { beforeAll, describe, expect, it } from 'vitest';
+import { SimulatedClock, SystemClock } from '../../../base/clock.js';
+import { LOOKS_WAITING_MAX, LookDesk } from '../../../edge/process/look-desk.js';
+import { Turns } from '../../../edge/process/turns.js';
+import type { LookReport, LookVision } from '../../../edge/process/vision-message.js';
+import type { Detector } from '../../../edge/vision/detector.js';
+import { eventually } from '../../eventually.js';
+
+/** Says how large the picture was, by one box. */
+const detector: Detector = {
+  ...{ labels: ['thing'], inputWidthPx: 32, inputHeightPx: 32 },
+  detect: async ({ widthPx, heightPx }) => [{ classId: 0, label: 'thing', score: 0.9, box: [0, 0, widthPx, heightPx] }],
+  close: async () => {},
+};
+
+let jpeg: Uint8Array<ArrayBuffer>;
+beforeAll(async () => {
+  const picture = sharp({ create: { width: 40, height: 30, channels: 3, background: '#204060' } });
+  jpeg = new Uint8Array(await picture.jpeg().toBuffer());
+});
+
+function look(request: string, more: Partial<LookVision> = {}): LookVision {
+  return { type: 'look', request, jpeg, scoreMin: 0.3, isGuest: true, deadlineMs: 5_000, ...more };
+}
+
+function openDesk(clock: SystemClock | SimulatedClock) {
+  const turns = new Turns(clock);
+  const said: LookReport[] = [];
+  const stop = new AbortController();
+  const desk = new LookDesk({ turns, clock, signal: stop.signal, report: (report) => said.push(report) });
+  desk.open(detector, 1);
+  return { turns, said, desk, stop };
+}
+
+describe('looks at pictures that are no camera’s', () => {
+  it('are answered once each, with boxes in pixels of the picture', async () => {
+    const { turns, said, desk } = openDesk(new SystemClock());
+    turns.open(1);
+    for (const request of ['1', '2', '3']) desk.look(look(request));
+    await eventually(() => said.length === 3, 'all are answered');
+    expect(said.map(({ request }) => request)).toEqual(['1', '2', '3']);
+    expect(said[0]).toMatchObject({
+      ok: true,
+      widthPx: 40,
+      heightPx: 30,
+      boxes: [{ l: 'thing', p: 0.9, b: [0, 0, 40, 30] }],
+    });
+  });
+
+  it('name what was wrong with a picture, and go on', async () => {
+    const { turns, said, desk } = openDesk(new SystemClock());
+    turns.open(1);
+    desk.look(look('broken', { jpeg: jpeg.subarray(0, 100) }));
+    desk.look(look('fine'));
+    await eventually(() => said.length === 2, 'all are answered');
+    expect(said[0]).toMatchObject({ request: 'broken', ok: false, code: 'picture' });
+    expect(said[1]).toMatchObject({ request: 'fine', ok: true });
+  });
+
+  it('are refused as busy when too many wait, and as late when their time is over', async () => {
+    const clock = new SimulatedClock();
+    const { said, desk } = openDesk(clock);
+    // Turns are not open: all wait. One of them is being served.
+    for (let i = 0; i <= LOOKS_WAITING_MAX + 2; i++) desk.look(look(`${i}`, { deadlineMs: 500 }));
+    expect(said.map(({ code }) => code)).toEqual(['busy', 'busy']);
+    await clock.advance(501);
+    await eventually(() => said.length === LOOKS_WAITING_MAX + 3, 'all are answered');
+    expect(said.slice(2).every(({ code }) => code === 'late')).toBe(true);
+  });
+
+  it('of others come after those of the node itself', async () => {
+    const { turns, said, desk } = openDesk(new SystemClock());
+    desk.look(look('first guest'));
+    desk.look(look('second guest'));
+    desk.look(look('own', { isGuest: false }));
+    turns.open(1);
+    await eventually(() => said.length === 3, 'all are answered');
+    expect(said.map(({ request }) => request)).toEqual(['first guest', 'own', 'second guest']);
+  });
+
+  it('of others wait for all cameras', async () => {
+    const { turns, said, desk } = openDesk(new SystemClock());
+    const stop = new AbortController();
+    desk.look(look('guest'));
+    const camera = turns.take('front', false, stop.signal);
+    turns.open(1);
+    const turn = await camera;
+    await new Promise((done) => setTimeout(done, 50));
+    expect(said).toEqual([]);
+    turn.end();
+    await eventually(() => said.length === 1, 'all are answered');
+  });
+});
