@@ -1,0 +1,71 @@
+import { type BoxXyxyPx, iou } from '../../vision/box.js';
+
+/** One box of an answer: label, score 0..1, corners in pixels of the audited picture. */
+export type AnswerBox = { readonly l: string; readonly p: number; readonly b: BoxXyxyPx };
+
+/** What a detector says of a picture. Order does not matter. */
+export type Answer = readonly AnswerBox[];
+
+/** How much two boards may differ that both do as they should. */
+export type MatchRules = {
+  /** Overlap of two boxes that are the same one. */
+  readonly iouMin: number;
+  /** Difference of their scores, 0..1. */
+  readonly scoreDiffMax: number;
+  /** A box this close above the threshold may be missing: on another board it may lie just below. */
+  readonly nearThreshold: number;
+};
+
+/** BOINC's idea of a fuzzy comparison; `npm run bench:audit` measures what these numbers cost and find. */
+export const MATCH_RULES: MatchRules = { iouMin: 0.9, scoreDiffMax: 0.02, nearThreshold: 0.05 };
+
+/** How two answers to the same picture differ; undefined where they are the same. */
+export type Difference = 'missing-box' | 'other-label' | 'other-box' | 'other-score';
+
+/**
+ * Compares two answers to the same bytes. Boxes are paired greedily, highest score first, each with the one of its label
+ * that overlaps most. Symmetric.
+ * @param scoreMin the threshold both were asked with, 0..1.
+ */
+export function differenceOf(
+  one: Answer,
+  other: Answer,
+  scoreMin: number,
+  rules: MatchRules = MATCH_RULES,
+): Difference | undefined {
+  const { pairs, left, right } = pairUp(one, other, rules.iouMin);
+  const isClear = ({ p }: AnswerBox) => p >= scoreMin + rules.nearThreshold;
+  const lone = [...left, ...right].filter(isClear);
+  if (lone.length > 0) return whyAlone(left, right, rules.iouMin);
+  const isOff = pairs.some(([a, b]) => (isClear(a) || isClear(b)) && Math.abs(a.p - b.p) > rules.scoreDiffMax);
+  return isOff ? 'other-score' : undefined;
+}
+
+type Pairing = {
+  readonly pairs: readonly (readonly [AnswerBox, AnswerBox])[];
+  readonly left: readonly AnswerBox[];
+  readonly right: readonly AnswerBox[];
+};
+
+// Pairs are taken by their overlap, not by whose box comes first: that keeps the comparison symmetric.
+function pairUp(one: Answer, other: Answer, iouMin: number): Pairing {
+  const possible = one
+    .flatMap((a) => other.filter((b) => a.l === b.l).map((b) => ({ a, b, overlap: iou(a.b, b.b) })))
+    .filter(({ overlap }) => overlap >= iouMin)
+    .sort((x, y) => Math.max(y.a.p, y.b.p) - Math.max(x.a.p, x.b.p) || y.overlap - x.overlap);
+  const pairs: (readonly [AnswerBox, AnswerBox])[] = [];
+  const taken = new Set<AnswerBox>();
+  for (const { a, b } of possible) {
+    if (taken.has(a) || taken.has(b)) continue;
+    taken.add(a);
+    taken.add(b);
+    pairs.push([a, b]);
+  }
+  return { pairs, left: one.filter((box) => !taken.has(box)), right: other.filter((box) => !taken.has(box)) };
+}
+
+function whyAlone(left: Answer, right: Answer, iouMin: number): Difference {
+  const overlaps = left.flatMap((a) => right.map((b) => ({ sameLabel: a.l === b.l, overlap: iou(a.b, b.b) })));
+  if (overlaps.some(({ sameLabel, overlap }) => !sameLabel && overlap >= iouMin)) return 'other-label';
+  return overlaps.some(({ sameLabel, overlap }) => sameLabel && overlap > 0.5) ? 'other-box' : 'missing-box';
+}

@@ -1,0 +1,155 @@
+import { type AuditStanding, DOUBT_RULES, type DoubtRules, type JudgedResult, standingOf } from './audit-standing.js';
+import { type AuditVerdict, combineVerdicts } from './audit-verdict.js';
+
+/** One audit record, as somebody's log has it. */
+export type AuditFinding = {
+  /** Whose log it is in. */
+  readonly author: string;
+  /** The record it is about. */
+  readonly of: { readonly n: string; readonly e: string; readonly s: number };
+  /** SHA-256 of the model of all three, hex. */
+  readonly model: string;
+  /** The two auditors. */
+  readonly by: readonly [string, string];
+  readonly verdict: AuditVerdict;
+  /** Capture time of the audited record, wall clock ms of its writer. */
+  readonly atMs: number;
+  /** When it was recorded, wall clock ms of its author. */
+  readonly recordedMs: number;
+};
+
+/** A node that is doubted, and on what grounds. */
+export type Doubt = {
+  readonly node: string;
+  readonly model: string;
+  readonly sinceMs: number;
+  readonly disputed: number;
+  readonly valid: number;
+  readonly last: { readonly e: string; readonly s: number };
+};
+
+/** How findings become a standing; the same at every node, or the fleet disagrees. */
+export type BookRules = { readonly doubt: DoubtRules; readonly combine: typeof combineVerdicts };
+const BOOK_RULES: BookRules = { doubt: DOUBT_RULES, combine: combineVerdicts };
+
+/** Findings kept per epoch of a node, epochs per model, models per node, nodes: what a rate of 1 % and the rules look back at. */
+export const BOOK_LIMITS = { resultsPerEpoch: 256, epochs: 16, models: 4, nodes: 256 } as const;
+
+type Result = { readonly atMs: number; readonly verdicts: Map<string, { verdict: AuditVerdict; recordedMs: number }> };
+type Epochs = Map<string, Map<number, Result>>;
+export type BookCounter = 'findings' | 'findings-repeated' | 'findings-foreign' | 'findings-dropped';
+
+/**
+ * What all auditors have found, of every node and model. The same findings give the same standing, in whatever order and
+ * however often they come.
+ */
+export class AuditBook {
+  readonly #rules: BookRules;
+  /** By node, then model, then epoch. */
+  readonly #nodes = new Map<string, Map<string, Epochs>>();
+  readonly counters = new Map<BookCounter, number>();
+  /** Standings since the last finding. */
+  readonly #standings = new Map<string, AuditStanding>();
+
+  constructor(rules: BookRules = BOOK_RULES) {
+    this.#rules = rules;
+  }
+
+  /** Takes a finding. @returns whether it was new. */
+  apply(finding: AuditFinding): boolean {
+    const { author, by, of } = finding;
+    if (!by.includes(author) || by[0] === by[1] || by.includes(of.n)) return this.#count('findings-foreign', false);
+    const result = this.#resultOf(finding);
+    if (result === undefined) return this.#count('findings-dropped', false);
+    if (result.verdicts.has(author)) return this.#count('findings-repeated', false);
+    this.#standings.clear();
+    result.verdicts.set(author, { verdict: finding.verdict, recordedMs: finding.recordedMs });
+    return this.#count('findings', true);
+  }
+
+  /** How far a node can be trusted with a model; one that was never audited: not yet. */
+  standingOf(node: string, model: string): AuditStanding {
+    const key = `${node}/${model}`;
+    const standing = this.#standings.get(key) ?? this.#compute(node, model);
+    // Of nodes never audited nothing is kept, or names nobody knows would fill the memory.
+    if (this.#nodes.get(node)?.has(model) === true) this.#standings.set(key, standing);
+    return standing;
+  }
+
+  #compute(node: string, model: string): AuditStanding {
+    const epochs = this.#nodes.get(node)?.get(model);
+    return standingOf(epochs === undefined ? [] : resultsOf(epochs, this.#rules.combine), this.#rules.doubt);
+  }
+
+  /** All that are doubted, by node and model. */
+  doubts(): readonly Doubt[] {
+    const all = [...this.#nodes].flatMap(([node, models]) =>
+      [...models.keys()].map((model) => ({ node, model, standing: this.standingOf(node, model) })),
+    );
+    return all
+      .flatMap(({ node, model, standing: { sinceMs, disputed, valid, lastDisputed: last } }) =>
+        sinceMs === undefined || last === undefined ? [] : [{ node, model, sinceMs, disputed, valid, last }],
+      )
+      .sort((a, b) => a.node.localeCompare(b.node) || a.model.localeCompare(b.model));
+  }
+
+  #resultOf({ of, model, atMs }: AuditFinding): Result | undefined {
+    const models = mapIn(this.#nodes, of.n, BOOK_LIMITS.nodes);
+    const epochs = models === undefined ? undefined : mapIn(models, model, BOOK_LIMITS.models, true);
+    if (epochs === undefined) return undefined;
+    const results = epochs.get(of.e) ?? new Map<number, Result>();
+    epochs.set(of.e, results);
+    const result = results.get(of.s) ?? { atMs, verdicts: new Map() };
+    results.set(of.s, result);
+    // The newest are kept, whichever came first.
+    if (results.size > BOOK_LIMITS.resultsPerEpoch) results.delete(Math.min(...results.keys()));
+    if (epochs.size > BOOK_LIMITS.epochs) epochs.delete(inOrder(epochs)[0]?.[0] ?? of.e);
+    return epochs.get(of.e)?.get(of.s);
+  }
+
+  #count(name: BookCounter, isNew: boolean): boolean {
+    this.counters.set(name, (this.counters.get(name) ?? 0) + 1);
+    return isNew;
+  }
+}
+
+// At the limit the longest unused makes room, or nothing does.
+function mapIn<V>(maps: Map<string, Map<string, V>>, key: string, max: number, isReplacing = false) {
+  const found = maps.get(key);
+  if (found !== undefined) return found;
+  if (maps.size >= max) {
+    const [oldest] = maps.keys();
+    if (!isReplacing || oldest === undefined) return undefined;
+    maps.delete(oldest);
+  }
+  const made = new Map<string, V>();
+  maps.set(key, made);
+  return made;
+}
+
+function resultsOf(epochs: Epochs, combine: BookRules['combine']): JudgedResult[] {
+  return inOrder(epochs).flatMap(([epoch, results]) =>
+    [...results]
+      .sort(([a], [b]) => a - b)
+      .flatMap(([seq, { atMs, verdicts }]) => {
+        const [one, other] = [...verdicts.values()].map(({ verdict }) => verdict);
+        const verdict = one === undefined ? undefined : combine(one, other);
+        return verdict === undefined ? [] : [{ epoch, seq, atMs, verdict }];
+      }),
+  );
+}
+
+// Epochs have no order of their own, and a worker's clock may jump between two of them. When the auditors recorded is a
+// better guess, and its median is not moved by one auditor whose clock is off.
+function inOrder(epochs: Epochs): [string, Map<number, Result>][] {
+  return [...epochs]
+    .map(([epoch, results]) => ({ epoch, results, atMs: medianOf(results) }))
+    .sort((a, b) => a.atMs - b.atMs || a.epoch.localeCompare(b.epoch))
+    .map(({ epoch, results }) => [epoch, results]);
+}
+
+function medianOf(results: ReadonlyMap<number, Result>): number {
+  const times = [...results.values()].flatMap(({ verdicts }) => [...verdicts.values()].map((one) => one.recordedMs));
+  times.sort((a, b) => a - b);
+  return times[Math.floor((times.length - 1) / 2)] ?? 0;
+}

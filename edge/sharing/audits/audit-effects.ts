@@ -1,0 +1,59 @@
+import type { Answer } from './answer-match.js';
+import type { AuditVerdict, Judgement } from './audit-verdict.js';
+import type { EarlierPicture } from './stuck-watch.js';
+
+/** A result to be recomputed, as the worker asks for it. Its picture travels with it. */
+export type AuditRequest = {
+  readonly id: string;
+  /** The record it is about. */
+  readonly of: { readonly n: string; readonly e: string; readonly s: number };
+  readonly model: string;
+  /** Threshold all three are to look with, 0..1. */
+  readonly scoreMin: number;
+  /** Two pictures of its camera never have the same bytes. */
+  readonly live: boolean;
+  /** SHA-256 of the picture, hex. */
+  readonly digest: string;
+  readonly capturedAtMs: number;
+  readonly camera: string;
+  /** What the worker's detector sees in these bytes. */
+  readonly boxes: Answer;
+  /** The second auditor. */
+  readonly other: string;
+};
+
+/** What an auditor says to the worker and to the other auditor. */
+export type AuditReply = {
+  readonly id: string;
+  readonly of: AuditRequest['of'];
+  readonly ok: boolean;
+  /** Why not ok. */
+  readonly code?: AuditRefusal;
+  readonly boxes?: Answer;
+  /** It has seen the same bytes at another time. */
+  readonly stuck?: EarlierPicture;
+};
+
+/** Why an auditor does not answer: who asks may ask another time, or is not to be answered. */
+export type AuditRefusal = 'busy' | 'other-model' | 'doubted' | 'not-shared' | 'bad-picture' | 'failed';
+
+/** What an auditor writes into its own log; the audited record stays as it is. */
+export type AuditRecordFields = {
+  readonly k: 'audit';
+  readonly of: AuditRequest['of'];
+  readonly m: string;
+  readonly by: readonly [string, string];
+  readonly v: AuditVerdict;
+  readonly why?: NonNullable<Judgement['why']>;
+  readonly odd?: string;
+  readonly c: string;
+  readonly j: string;
+  readonly at: number;
+};
+
+/** What is to be done for an audit, by whoever runs it. */
+export type AuditEffect =
+  | { readonly type: 'look'; readonly request: string; readonly jpeg: Uint8Array; readonly scoreMin: number }
+  | { readonly type: 'ask'; readonly to: string; readonly audit: AuditRequest; readonly jpeg: Uint8Array }
+  | { readonly type: 'reply'; readonly to: readonly string[]; readonly reply: AuditReply }
+  | { readonly type: 'record'; readonly fields: AuditRecordFields };

@@ -1,0 +1,94 @@
+import { auditRate } from './audit-selection.js';
+import type { AuditVerdict } from './audit-verdict.js';
+
+/** A verdict on one result of a node, in the order in which the results were made. */
+export type JudgedResult = {
+  readonly epoch: string;
+  readonly seq: number;
+  /** When it was captured, by the worker's wall clock, ms. */
+  readonly atMs: number;
+  readonly verdict: AuditVerdict;
+};
+
+/** How far a node with a model can be trusted, by what others found. */
+export type AuditStanding = {
+  readonly validInRow: number;
+  readonly valid: number;
+  readonly disputed: number;
+  readonly inconclusive: number;
+  readonly isDoubted: boolean;
+  /** Of a doubt: the capture time of the first disputed result it rests on, wall clock ms. */
+  readonly sinceMs: number | undefined;
+  /** The newest result disputed. */
+  readonly lastDisputed: { readonly e: string; readonly s: number } | undefined;
+  /** Which part of its results is to be audited. */
+  readonly rate: number;
+};
+
+/** How many disputes make a doubt, and what ends it. */
+export type DoubtRules = {
+  /** One dispute of honest boards is rare, two close together are not chance. */
+  readonly disputes: number;
+  /** Among so many results judged valid or disputed. */
+  readonly within: number;
+  /** Valid results in a row that end the first doubt; each doubt after it takes twice as many. */
+  readonly clearedBy: number;
+  readonly clearedByMax: number;
+};
+
+/**
+ * With d false disputes per comparison an honest node is doubted about once in 1 / (99 d²) comparisons: once in a million
+ * at d = 1/10,000. Of a node wrong once in a hundred results the second dispute comes within 99 with 63 %.
+ */
+export const DOUBT_RULES: DoubtRules = { disputes: 2, within: 100, clearedBy: 10, clearedByMax: 160 };
+
+type Fold = {
+  validInRow: number;
+  decided: number;
+  /** Disputes that count: their place among the decided, and when they were captured. */
+  disputes: { readonly at: number; readonly atMs: number }[];
+  doubts: number;
+  sinceMs: number | undefined;
+};
+
+/** The standing that follows from judged results, in the order given. */
+export function standingOf(results: readonly JudgedResult[], rules: DoubtRules = DOUBT_RULES): AuditStanding {
+  const fold: Fold = { validInRow: 0, decided: 0, disputes: [], doubts: 0, sinceMs: undefined };
+  for (const result of results) apply(fold, result, rules);
+  const countOf = (verdict: AuditVerdict) => results.filter((result) => result.verdict === verdict).length;
+  const last = results.findLast(({ verdict }) => verdict === 'disputed');
+  return {
+    validInRow: fold.validInRow,
+    valid: countOf('valid'),
+    disputed: countOf('disputed'),
+    inconclusive: countOf('inconclusive'),
+    isDoubted: fold.sinceMs !== undefined,
+    sinceMs: fold.sinceMs,
+    lastDisputed: last === undefined ? undefined : { e: last.epoch, s: last.seq },
+    rate: auditRate(fold.validInRow),
+  };
+}
+
+function apply(fold: Fold, { verdict, atMs }: JudgedResult, rules: DoubtRules): void {
+  if (verdict !== 'valid') fold.validInRow = 0;
+  if (verdict === 'inconclusive') return;
+  const at = fold.decided++;
+  fold.disputes = fold.disputes.filter((dispute) => at - dispute.at < rules.within);
+  if (verdict === 'valid') applyValid(fold, rules);
+  else applyDispute(fold, { at, atMs }, rules);
+}
+
+function applyDispute(fold: Fold, dispute: Fold['disputes'][number], rules: DoubtRules): void {
+  fold.disputes.push(dispute);
+  if (fold.sinceMs !== undefined || fold.disputes.length < rules.disputes) return;
+  fold.doubts++;
+  fold.sinceMs = fold.disputes[0]?.atMs;
+}
+
+function applyValid(fold: Fold, rules: DoubtRules): void {
+  fold.validInRow++;
+  const needed = Math.min(rules.clearedByMax, rules.clearedBy * 2 ** (fold.doubts - 1));
+  if (fold.sinceMs === undefined || fold.validInRow < needed) return;
+  fold.sinceMs = undefined;
+  fold.disputes = [];
+}

@@ -1,0 +1,205 @@
+import { createHash } from 'node:crypto';
+import { Counters } from '../../../base/counters.js';
+import type { Answer } from './answer-match.js';
+import { AuditAllowance } from './audit-budget.js';
+import type { AuditEffect, AuditRecordFields, AuditRefusal, AuditReply, AuditRequest } from './audit-effects.js';
+import type { AuditLimits } from './audit-limits.js';
+import { type Judgement, judgeAnswers } from './audit-verdict.js';
+import { type EarlierPicture, StuckWatch } from './stuck-watch.js';
+
+/** What the auditor knows of itself and of who asks. */
+export type TakerView = {
+  readonly model: string | undefined;
+  /** Others doubt its results: its answer would be no evidence. */
+  readonly isDoubted: boolean;
+  /** It shares audits, and takes pictures of that site. */
+  readonly isShared: boolean;
+  readonly nowMonoMs: number;
+};
+
+const COUNTERS = [
+  ...['taken', 'takenBytes', 'refusedBusy', 'refusedModel', 'refusedDoubted', 'refusedNotShared', 'refusedPicture'],
+  ...['takenFailed', 'repeated', 'foundValid', 'foundDisputed', 'foundInconclusive', 'undecided', 'early'],
+] as const;
+type CounterName = (typeof COUNTERS)[number];
+
+const REFUSAL_COUNTERS: Readonly<Record<AuditRefusal, CounterName>> = {
+  busy: 'refusedBusy',
+  'other-model': 'refusedModel',
+  doubted: 'refusedDoubted',
+  'not-shared': 'refusedNotShared',
+  'bad-picture': 'refusedPicture',
+  failed: 'takenFailed',
+};
+
+type Taken = {
+  readonly audit: AuditRequest;
+  readonly untilMonoMs: number;
+  readonly stuck: EarlierPicture | undefined;
+  /** Undefined until the own detector has looked. */
+  mine: Answer | undefined;
+  /** What the other auditor said; undefined until it did. */
+  other: AuditReply | undefined;
+};
+
+/** First letters of a SHA-256 that stand in records. */
+const DIGEST_CHARS = 16;
+/** Answers of the other auditor that came before the question, kept for it. */
+const EARLY_MAX = 64;
+
+/**
+ * The auditing side of audits: looks at pictures of others with the own detector, tells the worker and the other auditor
+ * what it sees, and records what follows from the three answers.
+ */
+export class AuditTaker {
+  readonly #node: string;
+  readonly #limits: AuditLimits;
+  readonly #allowance: AuditAllowance;
+  readonly #stuck: StuckWatch;
+  /** By worker and audit id. */
+  readonly #taken = new Map<string, Taken>();
+  /** By other auditor, worker and audit id. */
+  readonly #early = new Map<string, AuditReply>();
+  /** Audits that are over, so that one that is sent twice is not recorded twice. */
+  readonly #over = new Set<string>();
+  readonly counters = new Counters<CounterName>(COUNTERS);
+
+  constructor(node: string, limits: AuditLimits, nowMonoMs: number) {
+    this.#node = node;
+    this.#limits = limits;
+    this.#allowance = new AuditAllowance(limits.taken, nowMonoMs);
+    this.#stuck = new StuckWatch(limits.digestsMax);
+  }
+
+  /** A worker asks. @param sender the worker, as the broker knows it. */
+  onAudit(sender: string, audit: AuditRequest, jpeg: Uint8Array, view: TakerView): readonly AuditEffect[] {
+    const key = `${sender}/${audit.id}`;
+    if (this.#taken.has(key) || this.#over.has(key)) return this.#count('repeated');
+    const refusal = this.#refusalOf(sender, audit, jpeg, view);
+    if (refusal !== undefined) return this.#refuse(audit, refusal);
+    this.#count('taken');
+    this.counters.add('takenBytes', jpeg.byteLength);
+    const earlyKey = `${audit.other}/${key}`;
+    const early = this.#early.get(earlyKey);
+    this.#early.delete(earlyKey);
+    const untilMonoMs = view.nowMonoMs + this.#limits.answerMs;
+    this.#taken.set(key, { audit, untilMonoMs, stuck: this.#noteStuck(audit), mine: undefined, other: early });
+    return [{ type: 'look', request: key, jpeg, scoreMin: audit.scoreMin }];
+  }
+
+  /** The own detector looked. @param boxes undefined: it could not. */
+  onLooked(key: string, boxes: Answer | undefined): readonly AuditEffect[] {
+    const taken = this.#taken.get(key);
+    if (taken === undefined || taken.mine !== undefined) return [];
+    if (boxes === undefined) {
+      this.#end(key);
+      return this.#refuse(taken.audit, 'failed');
+    }
+    taken.mine = boxes;
+    const { id, of, other } = taken.audit;
+    const stuck = taken.stuck === undefined ? {} : { stuck: taken.stuck };
+    const reply: AuditEffect = { type: 'reply', to: [of.n, other], reply: { id, of, ok: true, boxes, ...stuck } };
+    return taken.other === undefined ? [reply] : [reply, ...this.#conclude(key, taken)];
+  }
+
+  /** The other auditor of a result said what it sees. @returns undefined if this is about no audit taken here. */
+  onReply(sender: string, reply: AuditReply): readonly AuditEffect[] {
+    const key = `${reply.of.n}/${reply.id}`;
+    const taken = this.#taken.get(key);
+    if (taken === undefined) return this.#keepEarly(`${sender}/${key}`, key, reply);
+    if (taken.audit.other !== sender || taken.other !== undefined) return [];
+    taken.other = reply;
+    return taken.mine === undefined ? [] : this.#conclude(key, taken);
+  }
+
+  /** Ends what has waited long enough, by the answers that are there. */
+  onTick(nowMonoMs: number): readonly AuditEffect[] {
+    return [...this.#taken].flatMap(([key, taken]) => {
+      if (taken.untilMonoMs > nowMonoMs) return [];
+      if (taken.mine !== undefined) return this.#conclude(key, taken);
+      this.#end(key);
+      return this.#refuse(taken.audit, 'failed');
+    });
+  }
+
+  /** The vision process is gone: what it was to look at is over. */
+  onBlind(): readonly AuditEffect[] {
+    const waiting = [...this.#taken].filter(([, { mine }]) => mine === undefined);
+    return waiting.flatMap(([key]) => this.onLooked(key, undefined));
+  }
+
+  get outstanding(): number {
+    return this.#taken.size;
+  }
+
+  #refusalOf(sender: string, audit: AuditRequest, jpeg: Uint8Array, view: TakerView): AuditRefusal | undefined {
+    if (!view.isShared) return 'not-shared';
+    if (view.isDoubted) return 'doubted';
+    if (view.model === undefined || view.model !== audit.model) return 'other-model';
+    const isAboutSender = audit.of.n === sender && sender !== this.#node;
+    if (!isAboutSender || audit.other === this.#node || audit.other === sender) return 'bad-picture';
+    if (createHash('sha256').update(jpeg).digest('hex') !== audit.digest) return 'bad-picture';
+    if (this.#taken.size >= this.#limits.outstandingMax) return 'busy';
+    return this.#allowance.take(jpeg.byteLength, view.nowMonoMs) ? undefined : 'busy';
+  }
+
+  #refuse({ id, of, other }: AuditRequest, code: AuditRefusal): readonly AuditEffect[] {
+    this.#count(REFUSAL_COUNTERS[code]);
+    // What names nobody rightly is answered to nobody else.
+    const to = code === 'bad-picture' ? [of.n] : [of.n, other];
+    return [{ type: 'reply', to: to.filter((node) => node !== this.#node), reply: { id, of, ok: false, code } }];
+  }
+
+  #noteStuck({ live, of, camera, digest, capturedAtMs }: AuditRequest): EarlierPicture | undefined {
+    if (!live) return undefined;
+    return this.#stuck.note(of.n, camera, digest, { e: of.e, s: of.s, atMs: capturedAtMs });
+  }
+
+  #keepEarly(earlyKey: string, key: string, reply: AuditReply): readonly AuditEffect[] {
+    if (this.#over.has(key)) return [];
+    this.#early.set(earlyKey, reply);
+    const [oldest] = this.#early.keys();
+    if (this.#early.size > EARLY_MAX && oldest !== undefined) this.#early.delete(oldest);
+    return this.#count('early');
+  }
+
+  #conclude(key: string, { audit, mine, other, stuck }: Taken): readonly AuditEffect[] {
+    this.#end(key);
+    if (mine === undefined) return [];
+    const second = other?.ok === true ? other.boxes : undefined;
+    const { boxes: worker, scoreMin } = audit;
+    const judged: Judgement | undefined =
+      stuck === undefined && other?.stuck === undefined
+        ? judgeAnswers({ worker, first: mine, second, scoreMin })
+        : { verdict: 'disputed', why: 'stuck' };
+    if (judged === undefined) return this.#count('undecided');
+    this.#count(FOUND[judged.verdict]);
+    return [{ type: 'record', fields: this.#fieldsOf(audit, judged) }];
+  }
+
+  #fieldsOf(audit: AuditRequest, { verdict, why, odd }: Judgement): AuditRecordFields {
+    const { of, model, other, camera, digest, capturedAtMs } = audit;
+    const by = this.#node < other ? ([this.#node, other] as const) : ([other, this.#node] as const);
+    return {
+      k: 'audit',
+      ...{ of, m: model, by, v: verdict },
+      ...(why === undefined ? {} : { why }),
+      ...(odd === undefined ? {} : { odd: odd === 'first' ? this.#node : other }),
+      ...{ c: camera, j: digest.slice(0, DIGEST_CHARS), at: capturedAtMs },
+    };
+  }
+
+  #end(key: string): void {
+    this.#taken.delete(key);
+    this.#over.add(key);
+    const [oldest] = this.#over;
+    if (this.#over.size > this.#limits.digestsMax && oldest !== undefined) this.#over.delete(oldest);
+  }
+
+  #count(name: CounterName): readonly AuditEffect[] {
+    this.counters.add(name);
+    return [];
+  }
+}
+
+const FOUND = { valid: 'foundValid', disputed: 'foundDisputed', inconclusive: 'foundInconclusive' } as const;

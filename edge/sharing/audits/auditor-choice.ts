@@ -1,0 +1,46 @@
+import { createHash } from 'node:crypto';
+
+/** What a node knows of another one that may audit. */
+export type AuditPeer = {
+  readonly node: string;
+  /** Of its configuration; undefined where it names none. */
+  readonly site: string | undefined;
+  /** SHA-256 of its model, hex; undefined while none is loaded. */
+  readonly model: string | undefined;
+  /** Alive, shares audits, and neither overloaded nor leaving. */
+  readonly isActive: boolean;
+  /** Its results are doubted: its answer would be no evidence. */
+  readonly isDoubted: boolean;
+};
+
+export type AuditedNode = { readonly node: string; readonly site: string | undefined; readonly model: string };
+
+/**
+ * The two nodes that recompute a result: the first of those that can, in the rendezvous order of the record (Thaler and
+ * Ravishankar, 1998), so that nobody chooses and every pair has its share.
+ * @param leaf hash of the record's line.
+ * @param worker whose result it is. @param otherSites whether its pictures may leave its site.
+ * @returns undefined if fewer than two can.
+ */
+export function auditorsOf(
+  leaf: Uint8Array,
+  worker: AuditedNode,
+  peers: readonly AuditPeer[],
+  otherSites: boolean,
+): readonly [string, string] | undefined {
+  const able = peers.filter((peer) => canAudit(peer, worker, otherSites));
+  const order = able.map(({ node }) => ({ node, weight: weightOf(leaf, node) }));
+  order.sort((a, b) => (a.weight < b.weight ? 1 : a.weight > b.weight ? -1 : a.node.localeCompare(b.node)));
+  const [first, second] = order;
+  return first === undefined || second === undefined ? undefined : [first.node, second.node];
+}
+
+/** Whether a node may audit another one. */
+export function canAudit(peer: AuditPeer, worker: AuditedNode, otherSites: boolean): boolean {
+  const isNear = otherSites || peer.site === worker.site;
+  return peer.node !== worker.node && peer.isActive && !peer.isDoubted && peer.model === worker.model && isNear;
+}
+
+function weightOf(leaf: Uint8Array, node: string): string {
+  return createHash('sha256').update(leaf).update(node).digest('hex');
+}

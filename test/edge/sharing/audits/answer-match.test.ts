@@ -1,0 +1,51 @@
+import fc from 'fast-check';
+import { describe, expect, it } from 'vitest';
+import { type AnswerBox, differenceOf } from '../../../../edge/sharing/audits/answer-match.js';
+
+const SCORE_MIN = 0.5;
+const box = (l: string, p: number, b: AnswerBox['b'] = [100, 100, 200, 300]): AnswerBox => ({ l, p, b });
+const person = box('person', 0.8);
+
+describe('two answers to the same picture', () => {
+  it('are the same when both see nothing', () => {
+    expect(differenceOf([], [], SCORE_MIN)).toBeUndefined();
+  });
+
+  it.each([
+    ['a score 0.019 apart', box('person', 0.781), undefined],
+    ['a score 0.03 apart', box('person', 0.77), 'other-score'],
+    ['a box that overlaps by 0.9', box('person', 0.8, [100, 100, 200, 280]), undefined],
+    ['a box that overlaps by less', box('person', 0.8, [100, 100, 200, 279]), 'other-box'],
+    ['another label', box('dog', 0.8), 'other-label'],
+    ['a box elsewhere', box('person', 0.8, [400, 100, 500, 300]), 'missing-box'],
+  ])('%s', (_, other, difference) => {
+    expect(differenceOf([person], [other], SCORE_MIN)).toBe(difference);
+    expect(differenceOf([other], [person], SCORE_MIN)).toBe(difference);
+  });
+
+  it('may miss a box that is near the threshold, and no other', () => {
+    expect(differenceOf([person, box('dog', 0.549, [0, 0, 50, 50])], [person], SCORE_MIN)).toBeUndefined();
+    expect(differenceOf([person, box('dog', 0.551, [0, 0, 50, 50])], [person], SCORE_MIN)).toBe('missing-box');
+  });
+
+  it('pairs each box once', () => {
+    const twice = [person, box('person', 0.79, [101, 101, 201, 301])];
+    expect(differenceOf(twice, [person], SCORE_MIN)).toBe('missing-box');
+    expect(differenceOf(twice, [...twice].reverse(), SCORE_MIN)).toBeUndefined();
+  });
+
+  it('compares alike in both directions and in any order, and an answer with itself never differs', () => {
+    const corner = fc.integer({ min: 0, max: 40 });
+    const anyBox = fc
+      .record({ l: fc.constantFrom('a', 'b'), p: fc.integer({ min: 50, max: 100 }), x: corner, y: corner })
+      .map(({ l, p, x, y }) => box(l, p / 100, [x, y, x + 40, y + 40]));
+    const answer = fc.array(anyBox, { maxLength: 5 });
+    fc.assert(
+      fc.property(answer, answer, (one, other) => {
+        expect(differenceOf(one, one, SCORE_MIN)).toBeUndefined();
+        const isSame = differenceOf(one, other, SCORE_MIN) === undefined;
+        expect(differenceOf(other, one, SCORE_MIN) === undefined).toBe(isSame);
+      }),
+    );
+  });
+});

@@ -1,0 +1,136 @@
+import fc from 'fast-check';
+import { describe, expect, it } from 'vitest';
+import { AuditBook, type AuditFinding, BOOK_LIMITS } from '../../../../edge/sharing/audits/audit-book.js';
+import { DOUBT_RULES, type JudgedResult, standingOf } from '../../../../edge/sharing/audits/audit-standing.js';
+import type { AuditVerdict } from '../../../../edge/sharing/audits/audit-verdict.js';
+
+const NAMES: Readonly<Record<string, AuditVerdict>> = { v: 'valid', d: 'disputed', i: 'inconclusive' };
+/** `vvd`: two valid results, then a disputed one. */
+const results = (text: string): JudgedResult[] =>
+  [...text].map((letter, i) => ({ epoch: 'e', seq: i + 1, atMs: 1_000 * (i + 1), verdict: NAMES[letter] ?? 'valid' }));
+
+describe('the standing of a node', () => {
+  it.each([
+    ['', 0, 1, false],
+    ['v'.repeat(9), 9, 1, false],
+    ['v'.repeat(10), 10, 0.1, false],
+    ['v'.repeat(200), 200, 0.01, false],
+    [`${'v'.repeat(200)}d`, 0, 1, false],
+    [`${'v'.repeat(200)}i`, 0, 1, false],
+    ['dd', 0, 1, true],
+    [`d${'v'.repeat(98)}d`, 0, 1, true],
+    [`d${'v'.repeat(99)}d`, 0, 1, false],
+    ['iiiiiiiiii', 0, 1, false],
+  ])('%s', (text, validInRow, rate, isDoubted) => {
+    expect(standingOf(results(text))).toMatchObject({ validInRow, rate, isDoubted });
+  });
+
+  it('tells since when and on what grounds', () => {
+    const standing = standingOf(results('vvdvvd'));
+    expect(standing).toMatchObject({ sinceMs: 3_000, lastDisputed: { e: 'e', s: 6 }, valid: 4, disputed: 2 });
+  });
+
+  it('is cleared by ten valid results, a second time by twenty', () => {
+    const once = `dd${'v'.repeat(10)}`;
+    expect(standingOf(results(once.slice(0, -1))).isDoubted).toBe(true);
+    expect(standingOf(results(once)).isDoubted).toBe(false);
+    const again = `${once}dd`;
+    expect(standingOf(results(`${again}${'v'.repeat(19)}`)).isDoubted).toBe(true);
+    expect(standingOf(results(`${again}${'v'.repeat(20)}`)).isDoubted).toBe(false);
+    expect(standingOf(results(`${'dd'.repeat(1)}${'v'.repeat(200)}`)).isDoubted).toBe(false);
+  });
+
+  it('needs at most so many valid ones, however often it was doubted', () => {
+    const often = Array.from({ length: 8 }, () => `dd${'v'.repeat(DOUBT_RULES.clearedByMax)}`).join('');
+    expect(standingOf(results(often)).isDoubted).toBe(false);
+  });
+});
+
+const MODEL = 'a'.repeat(64);
+const finding = (author: string, s: number, verdict: AuditVerdict, more: Partial<AuditFinding> = {}): AuditFinding => ({
+  author,
+  of: { n: 'cam1', e: 'e1', s },
+  model: MODEL,
+  by: ['cam2', 'cam3'],
+  verdict,
+  atMs: 1_000 + s,
+  recordedMs: 5_000 + s,
+  ...more,
+});
+const both = (s: number, verdict: AuditVerdict, more: Partial<AuditFinding> = {}) => [
+  finding('cam2', s, verdict, more),
+  finding('cam3', s, verdict, more),
+];
+const bookOf = (findings: readonly AuditFinding[]) => {
+  const book = new AuditBook();
+  for (const one of findings) book.apply(one);
+  return book;
+};
+
+describe('what all auditors found', () => {
+  const history = [
+    ...both(1, 'valid'),
+    ...both(2, 'disputed'),
+    finding('cam2', 3, 'valid'),
+    finding('cam3', 4, 'disputed'),
+    ...both(5, 'inconclusive'),
+    finding('cam2', 6, 'disputed'),
+    finding('cam3', 6, 'valid'),
+    ...both(7, 'disputed'),
+    ...both(3, 'valid', { of: { n: 'cam1', e: 'e2', s: 3 }, recordedMs: 9_000 }),
+  ];
+
+  it('gives the same standing in whatever order and however often it is heard', () => {
+    const expected = bookOf(history);
+    const shuffled = fc
+      .shuffledSubarray(history, { minLength: history.length })
+      .chain((all) => fc.tuple(fc.constant(all), fc.subarray(history)));
+    fc.assert(
+      fc.property(shuffled, ([all, again]) => {
+        const book = bookOf([...all, ...again]);
+        expect(book.standingOf('cam1', MODEL)).toEqual(expected.standingOf('cam1', MODEL));
+        expect(book.doubts()).toEqual(expected.doubts());
+      }),
+    );
+    expect(expected.doubts()).toEqual([
+      { node: 'cam1', model: MODEL, sinceMs: 1_002, disputed: 2, valid: 3, last: { e: 'e1', s: 7 } },
+    ]);
+  });
+
+  it('is of a node and a model: another model begins anew', () => {
+    const book = bookOf([...both(1, 'disputed'), ...both(2, 'disputed')]);
+    expect(book.standingOf('cam1', MODEL).isDoubted).toBe(true);
+    expect(book.standingOf('cam1', 'b'.repeat(64))).toMatchObject({ isDoubted: false, rate: 1 });
+    expect(book.standingOf('cam9', MODEL)).toMatchObject({ isDoubted: false, rate: 1 });
+  });
+
+  it('is not taken from who was not asked, nor from the worker itself', () => {
+    const book = bookOf([
+      finding('cam9', 1, 'disputed'),
+      finding('cam1', 1, 'disputed', { by: ['cam1', 'cam2'] }),
+      finding('cam2', 1, 'disputed', { by: ['cam2', 'cam2'] }),
+    ]);
+    expect(book.standingOf('cam1', MODEL)).toMatchObject({ disputed: 0, valid: 0 });
+    expect(book.counters.get('findings-foreign')).toBe(3);
+  });
+
+  it('puts epochs in the order in which their results were judged, though a clock jumps', () => {
+    const late = (s: number, verdict: AuditVerdict) =>
+      both(s, verdict, { of: { n: 'cam1', e: 'a-later-one', s }, atMs: 1, recordedMs: 90_000 });
+    const book = bookOf([...late(1, 'valid'), ...both(1, 'disputed'), ...both(2, 'disputed'), ...late(2, 'valid')]);
+    expect(book.standingOf('cam1', MODEL)).toMatchObject({ validInRow: 2, isDoubted: true });
+  });
+
+  it('keeps the newest of an epoch, and a bounded number of epochs, models and nodes', () => {
+    const many = Array.from({ length: BOOK_LIMITS.resultsPerEpoch + 50 }, (_, i) => both(i + 1, 'valid')).flat();
+    expect(bookOf(many).standingOf('cam1', MODEL).valid).toBe(BOOK_LIMITS.resultsPerEpoch);
+    const nodes = Array.from({ length: BOOK_LIMITS.nodes + 1 }, (_, i) =>
+      finding('cam2', 1, 'valid', { of: { n: `n${i}`, e: 'e', s: 1 } }),
+    );
+    expect(bookOf(nodes).counters.get('findings-dropped')).toBe(1);
+    const epochs = Array.from({ length: BOOK_LIMITS.epochs + 4 }, (_, i) =>
+      finding('cam2', 1, 'valid', { of: { n: 'cam1', e: `e${i}`, s: 1 }, recordedMs: i }),
+    );
+    expect(bookOf(epochs).standingOf('cam1', MODEL).valid).toBe(BOOK_LIMITS.epochs);
+  });
+});
