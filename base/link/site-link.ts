@@ -50,7 +50,8 @@ export async function siteLinkOptions(
   };
 }
 
-async function readPublicFile(path: string): Promise<Buffer> {
+/** A certificate. @throws OperationError `credentials-invalid` if it cannot be read. */
+export async function readPublicFile(path: string): Promise<Buffer> {
   try {
     return await readFile(path);
   } catch (cause) {

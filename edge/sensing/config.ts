@@ -52,6 +52,14 @@ const MqttSensor = z.strictObject({
     .describe('broker of the device; also the own one, where that is a Mosquitto and lets this node read the topic'),
   username: z.string().min(1).max(256).optional(),
   passwordFile: z.string().min(1).max(4096).optional().describe('file with the password, mode 0600'),
+  caFile: z
+    .string()
+    .min(1)
+    .max(4096)
+    .optional()
+    .describe(
+      'PEM file of the authority that signed the broker, for mqtts:// and wss://; absent: those the system knows',
+    ),
   topic: z
     .string()
     .min(1)

@@ -1,4 +1,5 @@
 import type { Clock } from '../../base/clock.js';
+import type { TlsMaterial } from '../../base/link/broker-stream.js';
 import { DEFAULT_LINK_LIMITS } from '../../base/link/link-limits.js';
 import type { MqttSession } from '../../base/link/mqtt-session.js';
 import { SessionLoop } from '../../base/link/session-loop.js';
@@ -10,6 +11,7 @@ export type DeviceLinkOptions = {
   readonly clientId: string;
   readonly username: string | undefined;
   readonly password: string | undefined;
+  readonly tls: TlsMaterial;
   readonly clock: Clock;
   readonly random: Random;
   readonly log: Log;
@@ -42,7 +44,6 @@ export class DeviceLink {
       ...options,
       urls: [options.url],
       root: '',
-      tls: {},
       limits: { ...DEFAULT_LINK_LIMITS, incomingBytesMax: PACKET_BYTES_MAX },
       leader: undefined,
       keeper: () => undefined,

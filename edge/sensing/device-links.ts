@@ -1,5 +1,6 @@
 import type { Clock } from '../../base/clock.js';
 import { readSecretFile } from '../../base/config.js';
+import { readPublicFile } from '../../base/link/site-link.js';
 import type { Log } from '../../base/log.js';
 import type { Random } from '../../base/random.js';
 import type { MqttSensor } from './config.js';
@@ -21,16 +22,18 @@ export class DeviceLinks {
     this.#options = options;
   }
 
-  /** @throws OperationError `credentials-invalid` if the password cannot be read. */
-  async acquire({ url, username, passwordFile }: MqttSensor): Promise<DeviceLink> {
-    const key = `${url} ${username ?? ''} ${passwordFile ?? ''}`;
+  /** @throws OperationError `credentials-invalid` if the password or the certificate cannot be read. */
+  async acquire({ url, username, passwordFile, caFile }: MqttSensor): Promise<DeviceLink> {
+    const key = [url, username, passwordFile, caFile].map((part) => part ?? '').join(' ');
     const password = passwordFile === undefined ? undefined : await readSecretFile(passwordFile);
+    const tls = caFile === undefined ? {} : { ca: await readPublicFile(caFile) };
     const known = this.#links.get(key);
     if (known !== undefined) return known;
     const { node, clock, random, log } = this.#options;
     // Not the node's own name: at the broker of its site that one is taken.
     const clientId = `${node}-devices-${random.int(0xffff_ffff).toString(36)}`;
-    const link = new DeviceLink({ url, clientId, username, password, clock, random, log: log.child({ devices: url }) });
+    const common = { clock, random, log: log.child({ devices: url }) };
+    const link = new DeviceLink({ ...common, url, clientId, username, password, tls });
     this.#links.set(key, link);
     return link;
   }
