@@ -5,18 +5,22 @@ import { ProgressBar } from '../../base/terminal/progress-bar.js';
 import { Terminal } from '../../base/terminal/terminal.js';
 import { Campaign, commandFor, nodesOf, shrinkFailure } from './campaign.js';
 import { runHistory } from './history.js';
+import { runOffersProgram } from './offers/offers-program.js';
 import { recordScenario } from './records/record-scenario.js';
 import { ABLATIONS } from './records/reference-replica.js';
 import { CORE_KIND, referenceKind } from './records/replica-kinds.js';
 import { describeFault, summaryLine, writeReport } from './report.js';
 
-// npm run sim -- [--seeds N] [--seed S] [--steps N] [--nodes N] [--faults 3,7] [--reference] [--without RULE] [--json]
+// npm run sim -- [--program replicas|offers] [--seeds N] [--seed S] [--steps N] [--nodes N] [--faults 3,7] [--reference] [--without RULE] [--json]
 // Simulated histories of replicas under faults. --steps: virtual seconds with faults. --seed: the first seed, and the only
 // one unless --seeds says how many. --faults: inflict only these of the plan. --reference: the reference replica instead of
 // the real core, of which --without leaves out a rule.
+// --program offers: histories of nodes that take looks off each other, with sharing and without; with --nodes fleets of up
+// to so many nodes, to see how that scales.
 
 const { values: args } = parseArgs({
   options: {
+    program: { type: 'string', default: 'replicas' },
     seeds: { type: 'string' },
     seed: { type: 'string' },
     steps: { type: 'string', default: '120' },
@@ -28,6 +32,8 @@ const { values: args } = parseArgs({
   },
 });
 
+const clock = new SystemClock();
+const terminal = new Terminal(process.stdout, process.env);
 /** Failures that are shrunk and told; the others are only counted. */
 const FAILURES_TOLD_MAX = 3;
 
@@ -35,6 +41,7 @@ const firstSeed = args.seed === undefined ? 1 : whole('--seed', args.seed, 0);
 const seeds = args.seeds === undefined ? (args.seed === undefined ? 100 : 1) : whole('--seeds', args.seeds, 1);
 const steps = whole('--steps', args.steps, 1);
 const nodes = args.nodes === undefined ? undefined : whole('--nodes', args.nodes, 1);
+if (args.program !== 'replicas') process.exit(runOther(args.program));
 const only = args.faults === undefined ? undefined : faultIds(args.faults);
 const without = ABLATIONS.find((rule) => rule === args.without);
 if (args.without !== undefined && without === undefined) {
@@ -47,8 +54,6 @@ const more = [
   ...(without === undefined ? [] : ['--without', JSON.stringify(without)]),
 ];
 
-const clock = new SystemClock();
-const terminal = new Terminal(process.stdout, process.env);
 const progress = new ProgressBar(terminal, clock, 'histories', 'count');
 const campaign = new Campaign();
 let realMs = 0;
@@ -100,6 +105,12 @@ function writeJson(): void {
       command: commandFor({ ...history.options, only: shrunk }, more),
     })),
   });
+}
+
+function runOther(program: string): number {
+  const { without, json } = args;
+  if (program === 'offers') return runOffersProgram({ firstSeed, seeds, steps, without, nodes, json, terminal, clock });
+  stop(`--program: no program "${program}"; there are: replicas, offers`);
 }
 
 function whole(option: string, text: string, min: number): number {

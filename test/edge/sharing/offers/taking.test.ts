@@ -1,0 +1,84 @@
+import { describe, expect, it } from 'vitest';
+import { OFFER_LIMITS } from '../../../../edge/sharing/offers/offer-limits.js';
+import { Taking } from '../../../../edge/sharing/offers/taking.js';
+
+function make(spareFps = 100) {
+  const taking = new Taking(OFFER_LIMITS);
+  taking.setSpare(spareFps, 0);
+  taking.setSpare(spareFps, 1_000);
+  return taking;
+}
+let next = 0;
+const look = (from: string, deadlineMs = 1_000) => ({ from, id: `o${next++}`, deadlineMs });
+
+describe('taking looks of others', () => {
+  it('takes what fits into the room it has, and is busy at once for the rest', () => {
+    const taking = make();
+    const answers = Array.from({ length: 6 }, () => taking.ask(look('a'), 1_000));
+    expect(answers).toEqual(['take', 'take', 'take', 'take', 'busy', 'busy']);
+    expect(taking.underWay).toBe(OFFER_LIMITS.offersMax);
+  });
+
+  it('takes nothing when it has nothing unused', () => {
+    expect(make(0).ask(look('a'), 1_000)).toBe('busy');
+  });
+
+  it('takes no more than it has unused, second for second', () => {
+    const taking = make(3);
+    let taken = 0;
+    for (let atMs = 1_000; atMs < 11_000; atMs += 20) {
+      const asked = look('a');
+      if (taking.ask(asked, atMs) !== 'take') continue;
+      taken++;
+      taking.end(asked, 'done', atMs);
+    }
+    expect(taken).toBeGreaterThanOrEqual(29);
+    expect(taken).toBeLessThanOrEqual(32);
+  });
+
+  it('divides its room among those who ask', () => {
+    const taking = make();
+    expect(taking.ask(look('a'), 1_000)).toBe('take');
+    expect(taking.ask(look('b'), 1_000)).toBe('take');
+    expect(taking.ask(look('a'), 1_000)).toBe('take');
+    expect(taking.ask(look('a'), 1_000)).toBe('busy');
+    expect(taking.ask(look('b'), 1_000)).toBe('take');
+  });
+
+  it('does not take what it cannot do in time, and finds out when it can again', () => {
+    const taking = make();
+    const slow = look('a');
+    taking.ask(slow, 1_000);
+    taking.end(slow, 'done', 1_900);
+    expect(taking.ask(look('a', 500), 2_000)).toBe('busy');
+    let tries = 0;
+    while (taking.ask(look('a', 500), 2_000) === 'busy') tries++;
+    expect(tries).toBeLessThan(10);
+  });
+
+  it('does a look once that comes twice', () => {
+    const taking = make();
+    const asked = look('a');
+    expect(taking.ask(asked, 1_000)).toBe('take');
+    expect(taking.ask(asked, 1_001)).toBe('ignore');
+    expect(taking.end(asked, 'done', 1_100)).toBe(true);
+    expect(taking.end(asked, 'done', 1_101)).toBe(false);
+  });
+
+  it('counts what came of each look, and gives back those that ended with the vision process', () => {
+    const taking = make();
+    const [done, late, failed, skipped, dropped] = ['a', 'b', 'c', 'd', 'e'].map((from) => look(from, 100));
+    if (!done || !late || !failed || !skipped || !dropped) throw new Error('five were made');
+    for (const asked of [done, late, failed, skipped]) expect(taking.ask(asked, 1_000)).toBe('take');
+    taking.end(done, 'done', 1_050);
+    taking.end(late, 'done', 1_101);
+    taking.end(failed, 'failed', 1_020);
+    taking.end(skipped, 'skipped', 1_120);
+    expect(taking.ask(dropped, 1_130)).toBe('take');
+    expect(taking.dropAll()).toMatchObject([{ from: 'e' }]);
+    expect(taking.underWay).toBe(0);
+    expect(taking.counters).toMatchObject({
+      ...{ 'take-done': 1, 'take-lateDone': 1, 'take-failed': 2, 'take-late': 1, 'take-busy': 0 },
+    });
+  });
+});

@@ -1,0 +1,45 @@
+import { describe, expect, it } from 'vitest';
+import { ABLATIONS, type Ablation, runOfferHistory } from './offer-history.js';
+import { measureScale } from './offer-scale.js';
+
+const MINUTE_MS = 60_000;
+
+describe('nodes that take looks off each other', () => {
+  it('keep what they promise in 50 histories of liars, slow links, cuts, crashes and frozen nodes', () => {
+    const histories = Array.from({ length: 50 }, (_, i) => runOfferHistory(i + 1, MINUTE_MS));
+    const broken = histories.flatMap(({ seed, violations }) => violations.map((violation) => ({ seed, ...violation })));
+    expect(broken).toEqual([]);
+    const sum = (name: string) => histories.reduce((total, { figures }) => total + (figures[name] ?? 0), 0);
+    expect(sum('of them elsewhere')).toBeGreaterThan(5_000);
+    expect(sum('frames shared')).toBeGreaterThan(1.05 * sum('frames alone'));
+  });
+
+  it('do the same in the same history', () => {
+    const [one, two] = [runOfferHistory(7, MINUTE_MS), runOfferHistory(7, MINUTE_MS)];
+    expect(two).toEqual(one);
+  });
+
+  // Seeds in which the rule is what holds the invariant up; with it they break nothing.
+  it.each<[Ablation, string, number]>([
+    ['deadline', 'O1 every frame taken is looked at or counted', 2],
+    ['own cameras first', 'O3 no node is worse off than alone', 31],
+    ['budget of the taker', 'O2 no more than it said is unused', 4],
+    ['leaving alone', 'O3 no node is worse off than alone', 18],
+    ['age of a frame', 'O4 latency is bounded', 135],
+    ['hysteresis', 'O5 overload does not flap', 8],
+  ])('are seen to break their promises without %s', (rule, invariant, seed) => {
+    const { violations } = runOfferHistory(seed, MINUTE_MS, ABLATIONS[rule]);
+    expect(violations.map((violation) => violation.invariant)).toContain(invariant);
+    expect(runOfferHistory(seed, MINUTE_MS).violations).toEqual([]);
+  });
+
+  it('reach 85 % of what an even spread of cameras does, whatever their number, and none is preferred', () => {
+    for (const nodes of [4, 40]) {
+      const { sharedFps, evenFps, aloneFps, fairness, p99Ms } = measureScale(1, nodes, MINUTE_MS);
+      expect(sharedFps).toBeGreaterThan(0.85 * evenFps);
+      expect(aloneFps).toBeLessThan(0.4 * evenFps);
+      expect(fairness).toBeGreaterThan(0.95);
+      expect(p99Ms).toBeLessThan(1_000);
+    }
+  });
+});
