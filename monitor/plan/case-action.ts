@@ -1,7 +1,8 @@
 import { judgeLast, type NodeCase } from './case.js';
 import type { CaseBook } from './case-book.js';
+import { endVerified } from './case-doubt.js';
 import { VERIFY_BEATS, verifiedWords } from './case-news.js';
-import { closeCase, wait } from './case-time.js';
+import { wait } from './case-time.js';
 import type { ActionResult } from './plan-step.js';
 
 /** What a board answered to an order; what it did not do counts neither for the ladder nor for budgets. */
@@ -31,7 +32,7 @@ export function onActed(book: CaseBook, one: NodeCase, step: number, result: Act
       book.answer(node, true, outcome, `${outcome} at the request of ${one.request?.by ?? 'nobody'}`);
       const { successor } = one;
       if (successor !== undefined && successor.freshBeats >= VERIFY_BEATS) {
-        closeCase(book, { ...one, step: undefined }, verifiedWords(successor), now, true);
+        endVerified(book, { ...one, step: undefined }, verifiedWords(successor), now);
       }
       return;
     }

@@ -1,4 +1,5 @@
 import { Counters } from '../../base/counters.js';
+import { type DoubtPicture, NO_DOUBTS } from '../../base/doubts.js';
 import type { Random } from '../../base/random.js';
 import type { ProbeAnswer } from '../../protocol/board.js';
 import { type NodeCase, newCase, type Phase, type PlanEntry, type PlanMemory } from './case.js';
@@ -22,6 +23,8 @@ const COUNTERS = [
   'alerts',
   'answersLate',
   'requests',
+  'doubts',
+  'doubtsHeldBack',
 ] as const;
 export type PlanCounter = (typeof COUNTERS)[number];
 
@@ -31,6 +34,8 @@ export type PlanOptions = {
   readonly mode: PlanMode;
   readonly random: Random;
   readonly nowMonoMs: number;
+  /** Listed nodes without a board: that one is doubted is told, and nothing can be done. */
+  readonly watchedOnly?: readonly string[];
   /** What an earlier life of this monitor had done, on this life's clock. */
   readonly remembered?: ReadonlyMap<string, PlanMemory>;
 };
@@ -46,15 +51,20 @@ export class CaseBook {
   linkDownFromMonoMs: number | undefined;
   /** Living monitors that go first. */
   before = 0;
+  /** Whom the others that audit doubt. */
+  doubts: DoubtPicture = NO_DOUBTS;
+  /** Listed nodes without a board, and whether a person was told that they are doubted. */
+  readonly watchedOnly: Map<string, { fromMonoMs: number | undefined; isTold: boolean }>;
   readonly #cases: Map<string, NodeCase>;
   #steps: PlanStep[] = [];
   #stepNumber = 0;
 
-  constructor({ entries, timings, mode, random, remembered, nowMonoMs }: PlanOptions) {
+  constructor({ entries, timings, mode, random, remembered, nowMonoMs, watchedOnly = [] }: PlanOptions) {
     this.timings = timings;
     this.mode = mode;
     this.random = random;
     this.#cases = new Map(entries.map((entry) => [entry.node, newCase(entry, remembered?.get(entry.node))]));
+    this.watchedOnly = new Map(watchedOnly.map((node) => [node, { fromMonoMs: undefined, isTold: false }]));
     this.linkDownFromMonoMs = nowMonoMs;
   }
 

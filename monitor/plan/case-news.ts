@@ -1,6 +1,7 @@
 import type { FramesSeen } from '../frame-watch.js';
 import type { NodeCase, Successor } from './case.js';
 import type { CaseBook } from './case-book.js';
+import { endVerified, onNewLife } from './case-doubt.js';
 import { closeCase, wait } from './case-time.js';
 
 /** Fresh heartbeats that show a restart helped (M11). */
@@ -18,6 +19,8 @@ export function onSight(book: CaseBook, canSee: boolean, now: number): void {
     book.change(one.entry.node, {
       staleFromMonoMs: undefined,
       awaitedFromMonoMs: undefined,
+      // Claims were not heard meanwhile, either.
+      ...(one.doubtFromMonoMs === undefined ? {} : { doubtFromMonoMs: now }),
       untilMonoMs,
     });
   }
@@ -46,7 +49,8 @@ export function onLink(book: CaseBook, isUp: boolean, now: number): void {
 export function onAlive(book: CaseBook, one: NodeCase, now: number): void {
   book.change(one.entry.node, { stoppedFromMonoMs: undefined, isUp: true });
   forgetObserved(book, one);
-  if (one.cause === 'wedged' || one.phase === 'acting' || one.phase === 'verifying') return;
+  // A doubted node was never silent.
+  if (one.cause === 'wedged' || one.cause === 'doubted' || one.phase === 'acting' || one.phase === 'verifying') return;
   // Who asks for a restart knows that it lives.
   if (one.request !== undefined) return;
   if (one.phase !== 'idle') closeCase(book, one, 'it is heard again', now);
@@ -59,6 +63,7 @@ export function onBirth(
   birth: { readonly inv: string; readonly version: string },
   now: number,
 ): void {
+  onNewLife(book, one, birth.inv, now);
   const isNews = one.phase === 'quarantined' && one.version !== undefined && one.version !== birth.version;
   book.change(one.entry.node, {
     heardInv: birth.inv,
@@ -72,14 +77,16 @@ export function onBirth(
 
 /** A heartbeat: of the life that is verified, or of frames that are old. */
 export function onBeat(book: CaseBook, one: NodeCase, beat: { readonly inv: string } & FramesSeen, now: number): void {
+  onNewLife(book, one, beat.inv, now);
   const isFresh = beat.frames === 'fresh';
   const staleFromMonoMs = beat.frames === 'old' ? (one.staleFromMonoMs ?? now) : undefined;
   const awaitedFromMonoMs = beat.frames === 'awaited' ? (one.awaitedFromMonoMs ?? now) : undefined;
-  const aliveFromMonoMs = one.phase === 'idle' && isFresh ? (one.aliveFromMonoMs ?? now) : undefined;
+  const isHealthy = one.phase === 'idle' && isFresh && one.doubt === undefined;
+  const aliveFromMonoMs = isHealthy ? (one.aliveFromMonoMs ?? now) : undefined;
   book.change(one.entry.node, { heardInv: beat.inv, staleFromMonoMs, awaitedFromMonoMs, aliveFromMonoMs });
   if (isFresh) forgetObserved(book, one);
   // The word that it is up may have come while an order was under way whose answer was then lost.
-  const isHeard = one.cause === 'wedged' || one.isUp;
+  const isHeard = one.cause === 'wedged' || (one.isUp && one.cause !== 'doubted');
   const isOurs = isHeard && one.request === undefined && ['probing', 'waiting', 'quarantined'].includes(one.phase);
   if (isFresh && isOurs) closeCase(book, one, `every camera that should deliver does${leftOut(beat.cameras)}`, now);
   else {
@@ -96,13 +103,15 @@ function onSuccessor(book: CaseBook, one: NodeCase, heard: Successor, now: numbe
   const successor = { ...heard, freshBeats };
   book.change(one.entry.node, { successor });
   if (one.phase === 'verifying' && freshBeats >= VERIFY_BEATS) {
-    closeCase(book, one, verifiedWords(successor), now, true);
+    endVerified(book, one, verifiedWords(successor), now);
   }
 }
 
 // In `observe` nothing ends but the trouble itself.
 function forgetObserved(book: CaseBook, one: NodeCase): void {
-  if (book.mode === 'observe' && one.told.length > 0) book.change(one.entry.node, { told: [] });
+  if (book.mode !== 'observe' || one.told.length === 0) return;
+  // Heartbeats say nothing against a doubt.
+  book.change(one.entry.node, { told: one.told.filter((told) => told === 'doubted') });
 }
 
 /** What is said of a life that was verified. */
@@ -145,6 +154,6 @@ export function onStopped(book: CaseBook, one: NodeCase, now: number): void {
 /** A person looked at it: the ladder begins anew. */
 export function onAcknowledged(book: CaseBook, one: NodeCase, by: string, now: number): void {
   book.decide(one, 'L4', `acknowledged by ${by}: the ladder begins anew`);
-  book.change(one.entry.node, { seriesFromMonoMs: now, told: [] });
+  book.change(one.entry.node, { seriesFromMonoMs: now, told: [], trial: undefined });
   if (one.phase === 'quarantined') wait(book, one.entry.node, 'acknowledged', now, now);
 }

@@ -1,7 +1,8 @@
 import type { ProbeAnswer } from '../../protocol/board.js';
 import { judgeLast, type NodeCase, seriesOf } from './case.js';
 import type { CaseBook } from './case-book.js';
-import { STEP_MS, wait } from './case-time.js';
+import { closeCase, doubtRestraint, STEP_MS, wait } from './case-time.js';
+import { DOUBTED, doubtWords } from './doubt.js';
 import { obstacleTo, rebootedShare } from './fleet-limits.js';
 import { nextRung, type Rung } from './ladder.js';
 import { decideProbe, type ProbeResult, type Verdict } from './probe-table.js';
@@ -43,6 +44,10 @@ export function onProbed(book: CaseBook, one: NodeCase, step: number, result: Pr
     onDead(book, node, { ...verdict, why, signature: ASKED_FOR }, result.probe, now);
     return;
   }
+  if (one.cause === 'doubted' && result.kind === 'probe' && isDoubtRestartable(verdict, result.probe)) {
+    onDoubtProbed(book, node, verdict, result.probe, now);
+    return;
+  }
   tell(book, node, verdict, result);
   if (result.kind === 'probe') tellDisk(book, node, result.probe);
   if (verdict.kind === 'dead' && result.kind === 'probe') {
@@ -59,6 +64,29 @@ export function onProbed(book: CaseBook, one: NodeCase, step: number, result: Pr
 // configuration is not helped by a restart.
 function isRestartable({ kind }: Verdict, { active, inv }: ProbeAnswer): boolean {
   return active === 'active' && inv !== null && ['isolated', 'unheard', 'unseeing', 'restarted-locally'].includes(kind);
+}
+
+// What its supervisor has just restarted gets its grace first.
+function isDoubtRestartable(verdict: Verdict, probe: ProbeAnswer): boolean {
+  return verdict.kind !== 'restarted-locally' && isRestartable(verdict, probe);
+}
+
+function onDoubtProbed(book: CaseBook, node: string, verdict: Verdict, probe: ProbeAnswer, now: number): void {
+  const one = book.case(node);
+  if (one === undefined) return;
+  // Meanwhile the doubts may have gone, or become too many.
+  if (one.doubt === undefined) {
+    closeCase(book, one, 'nobody doubts it any more', now);
+    return;
+  }
+  const restraint = doubtRestraint(book, one);
+  if (restraint !== undefined) {
+    wait(book, node, restraint, now + book.timings.retryMs, now);
+    return;
+  }
+  const why = doubtWords(one.doubt);
+  book.change(node, { why });
+  onDead(book, node, { ...verdict, why, signature: DOUBTED }, probe, now);
 }
 
 function waitOf(book: CaseBook, { kind, waitMs }: Verdict, faults: number): number {
@@ -125,6 +153,11 @@ function onDead(book: CaseBook, node: string, verdict: Verdict, probe: ProbeAnsw
     );
     return;
   }
+  // Nor is a board rebooted for what others say of its results.
+  if (signature === DOUBTED && (rung.kind === 'dependencies' || rung.kind === 'reboot')) {
+    quarantine(book, one, 'L4', `doubted, and restarts do not help: ${verdict.why}`);
+    return;
+  }
   if (rung.kind === 'quarantine') {
     quarantine(book, one, rung.rule, rung.why);
     return;
@@ -145,7 +178,8 @@ function onDead(book: CaseBook, node: string, verdict: Verdict, probe: ProbeAnsw
   act(book, one, rung, signature, probe, now);
 }
 
-function quarantine(book: CaseBook, one: NodeCase, rule: string, why: string): void {
+/** Gives a node up: nothing more is done about it until a person has looked at it, or what was wrong has gone. */
+export function quarantine(book: CaseBook, one: NodeCase, rule: string, why: string): void {
   book.counters.add('quarantines');
   book.answer(one.entry.node, false, 'quarantined', `given up, a person is needed: ${why}`);
   book.enter(one.entry.node, 'quarantined', Number.POSITIVE_INFINITY, { step: undefined, why });

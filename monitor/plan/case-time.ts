@@ -1,5 +1,6 @@
 import { judgeLast, type NodeCase, type Successor, seriesOf } from './case.js';
 import type { CaseBook } from './case-book.js';
+import { doubtWords, isMassDoubt, massWords, trialEnd } from './doubt.js';
 import { isLastOfGroup } from './fleet-limits.js';
 
 /** Longest any step may take before its answer is no longer waited for: SSH stages and a slow `restart` together. */
@@ -57,6 +58,16 @@ function lookForTrouble(book: CaseBook, one: NodeCase, now: number): void {
     return;
   }
   if (hasNoSight(book, one, now)) openCase(book, one, 'wedged', now);
+  else if (isDoubted(book, one, now)) openCase(book, one, 'doubted', now);
+}
+
+// A life on trial is left alone until that is over.
+function isDoubted(book: CaseBook, one: NodeCase, now: number): boolean {
+  const { timings } = book;
+  if (!one.isUp || one.doubt === undefined || one.doubtFromMonoMs === undefined) return false;
+  const graceMs = timings.graceMs * (isLastOfGroup(one, book.all()) ? 2 : 1);
+  if (now - one.doubtFromMonoMs < graceMs) return false;
+  return one.trial === undefined || trialEnd(one, now, timings) !== undefined;
 }
 
 function hasNoSight(book: CaseBook, one: NodeCase, now: number): boolean {
@@ -79,7 +90,7 @@ function onUnverified(book: CaseBook, one: NodeCase, now: number): void {
   const life = successor === undefined ? 'no new life in time' : unseenWords(successor);
   book.decide(one, 'M11', `${life}: it did not help`);
   // Who is heard is not silent any more: fresh frames end this case, and nothing less.
-  const cause = successor === undefined ? one.cause : 'wedged';
+  const cause = successor !== undefined ? 'wedged' : one.cause === 'doubted' ? 'silent' : one.cause;
   book.change(one.entry.node, { history: judgeLast(history, false), cause });
   wait(book, one.entry.node, 'not verified', now, now);
 }
@@ -103,7 +114,7 @@ function lifeWords({ inv, freshBeats }: Successor): string {
 export function openCase(
   book: CaseBook,
   one: NodeCase,
-  cause: 'silent' | 'wedged',
+  cause: 'silent' | 'wedged' | 'doubted',
   now: number,
   told: readonly string[] = [],
 ): void {
@@ -120,17 +131,36 @@ export function openCase(
     gracedInv: undefined,
     aliveFromMonoMs: undefined,
   });
-  book.decide(one, cause === 'silent' ? 'M9' : '2.2', `${cause}: the board is asked before anything is done`);
+  if (cause === 'doubted') book.counters.add('doubts');
+  const rule = { silent: 'M9', wedged: '2.2', doubted: 'D1' }[cause];
+  // A person should know of records that may be wrong, whatever comes of the node.
+  const isAlert = cause === 'doubted' && !isMassDoubt(book.doubts);
+  const isOnTrial = cause === 'doubted' && one.trial !== undefined;
+  const next = isOnTrial ? 'it was restarted since' : 'the board is asked before anything is done';
+  book.decide(one, rule, `${causeWords(one, cause)}: ${next}`, isAlert);
   const waitMs = book.before * book.timings.rankMs;
   const why = waitMs === 0 ? 'ask the board' : `${book.before} monitors go first`;
   wait(book, one.entry.node, why, now + waitMs, now);
+}
+
+function causeWords({ doubt }: NodeCase, cause: NodeCase['cause']): string {
+  return cause === 'doubted' && doubt !== undefined ? doubtWords(doubt) : cause;
+}
+
+/** The roster confirmed that it is silent: that goes before any doubt of what it said. */
+export function onConfirmed(book: CaseBook, one: NodeCase, now: number): void {
+  if (one.phase === 'idle') openCase(book, one, 'silent', now);
+  if (one.cause !== 'doubted' || (one.phase !== 'waiting' && one.phase !== 'probing')) return;
+  book.change(one.entry.node, { cause: 'silent' });
+  book.decide(one, 'M9', 'silent, too: the board is asked before anything is done');
+  if (one.phase === 'waiting') wait(book, one.entry.node, 'ask the board', now, now);
 }
 
 // Told once, until it is well again: time comes by twice a second.
 function observe(book: CaseBook, one: NodeCase, cause: NodeCase['cause']): void {
   if (one.told.includes(cause)) return;
   book.change(one.entry.node, { cause, told: [...one.told, cause], stoppedFromMonoMs: undefined });
-  book.decide(one, 'L0', `${cause}: would ask the board, but only observes`, true);
+  book.decide(one, 'L0', `${causeWords(one, cause)}: would ask the board, but only observes`, true);
 }
 
 /** Ends a case. @param helped what is now known of the last action, if there was one. */
@@ -171,8 +201,30 @@ function askBoard(book: CaseBook, one: NodeCase, now: number): void {
     book.enter(one.entry.node, 'waiting', untilMonoMs, { why: `maintenance by ${by}` });
     return;
   }
+  const restraint = doubtRestraint(book, one);
+  if (restraint !== undefined) {
+    book.enter(one.entry.node, 'waiting', now + book.timings.retryMs, { why: restraint });
+    return;
+  }
   const step = book.nextStep();
   book.counters.add('probes');
   book.enter(one.entry.node, 'probing', now + STEP_MS, { step });
   book.push({ kind: 'probe', node: one.entry.node, step, unit: one.entry.unit });
+}
+
+/** Why nothing is done about a node because of doubts alone; undefined where something may be. */
+export function doubtRestraint(book: CaseBook, one: NodeCase): string | undefined {
+  if (one.cause !== 'doubted' || one.request !== undefined) return undefined;
+  if (isMassDoubt(book.doubts)) {
+    const why = massWords(book.doubts);
+    if (one.told.includes('mass')) return why;
+    book.counters.add('doubtsHeldBack');
+    // One word to a person is enough, however many are doubted.
+    const isFirst = book.all().every(({ told }) => !told.includes('mass'));
+    book.change(one.entry.node, { told: [...one.told, 'mass'] });
+    book.decide(one, 'D2', why, isFirst);
+    return why;
+  }
+  // One restart for a doubt is enough: what comes of it is seen by its results.
+  return one.trial === undefined ? undefined : 'restarted; its new results are watched';
 }

@@ -1,3 +1,4 @@
+import type { NodeDoubt } from '../../base/doubts.js';
 import type { Attempt } from './ladder.js';
 
 /** A unit on a board that the monitor may restart, and what it needs to know for that. */
@@ -28,6 +29,9 @@ export type Successor = {
 
 export type Hold = { readonly by: string; readonly reason: string; readonly untilMonoMs: number };
 
+/** Since when a life is on trial, and how many results had been disputed by then. */
+export type Trial = { readonly fromMonoMs: number; readonly disputed: number };
+
 /** What the monitor knows of acting on one node. Plain data; times are of the monitor's monotonic clock. */
 export type NodeCase = {
   readonly entry: PlanEntry;
@@ -36,9 +40,10 @@ export type NodeCase = {
   readonly isUp: boolean;
   /**
    * `silent`: confirmed by the roster; `wedged`: it is heard, and its heartbeats tell of old or missing frames;
-   * `requested`: nothing is known to be wrong, and somebody asks for a restart.
+   * `doubted`: it works, and most of the others that audit say that its results are wrong; `requested`: nothing is known
+   * to be wrong, and somebody asks for a restart.
    */
-  readonly cause: 'silent' | 'wedged' | 'requested';
+  readonly cause: 'silent' | 'wedged' | 'doubted' | 'requested';
   /** Who asks for a restart and waits for an answer. */
   readonly request: { readonly by: string } | undefined;
   readonly why: string;
@@ -60,6 +65,11 @@ export type NodeCase = {
   readonly staleFromMonoMs: number | undefined;
   readonly awaitedFromMonoMs: number | undefined;
   readonly aliveFromMonoMs: number | undefined;
+  /** What most of the others that audit say against its results, and since when without a break. */
+  readonly doubt: NodeDoubt | undefined;
+  readonly doubtFromMonoMs: number | undefined;
+  /** The first life that began while it is doubted, whoever restarted it: it shows whether that helps. */
+  readonly trial: Trial | undefined;
   /** When it said that it stops; a start that failed after that tells nobody. */
   readonly stoppedFromMonoMs: number | undefined;
   /** Probes in a row that the board did not answer. */
@@ -95,6 +105,9 @@ export function newCase(entry: PlanEntry, memory: PlanMemory | undefined): NodeC
     staleFromMonoMs: undefined,
     awaitedFromMonoMs: undefined,
     aliveFromMonoMs: undefined,
+    doubt: undefined,
+    doubtFromMonoMs: undefined,
+    trial: undefined,
     stoppedFromMonoMs: undefined,
     faults: 0,
     told: [],

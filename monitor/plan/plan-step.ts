@@ -1,3 +1,4 @@
+import type { DoubtPicture } from '../../base/doubts.js';
 import type { ActionAnswer, ProbeAnswer } from '../../protocol/board.js';
 import type { FramesSeen } from '../frame-watch.js';
 import type { Phase } from './case.js';
@@ -33,6 +34,8 @@ export type PlanEvent =
   /** False while the monitor is blind or settles (M6): nothing is begun, and no deadline runs out. */
   | { readonly kind: 'sight'; readonly canSee: boolean }
   | { readonly kind: 'link'; readonly isUp: boolean }
+  /** Whom the nodes that audit doubt, as of now. */
+  | { readonly kind: 'doubts'; readonly picture: DoubtPicture }
   /** Living monitors that go before this one. */
   | { readonly kind: 'rank'; readonly before: number }
   | { readonly kind: 'check' };
@@ -60,6 +63,8 @@ export type PlanStep =
       readonly what: string;
       /** A person should know. */
       readonly isAlert: boolean;
+      /** Cause of the incident it opens, where no case has one. */
+      readonly cause?: string;
       readonly probe?: ProbeAnswer;
     }
   /** A person should know, though nothing is wrong. */

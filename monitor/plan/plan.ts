@@ -2,10 +2,11 @@ import type { Counters } from '../../base/counters.js';
 import type { NodeCase, PlanMemory } from './case.js';
 import { onActed } from './case-action.js';
 import { CaseBook, type PlanCounter, type PlanOptions } from './case-book.js';
+import { checkDoubt, checkWatchedOnly, onDoubts } from './case-doubt.js';
 import { onAcknowledged, onAlive, onBeat, onBirth, onLink, onMaintenance, onSight, onStopped } from './case-news.js';
 import { onProbed } from './case-probe.js';
 import { onRequested } from './case-request.js';
-import { checkCase, openCase } from './case-time.js';
+import { checkCase, onConfirmed } from './case-time.js';
 import type { PlanEvent, PlanStep } from './plan-step.js';
 
 /**
@@ -51,7 +52,11 @@ export class Plan {
         book.before = event.before;
         return;
       case 'check':
-        for (const one of book.all()) checkCase(book, one, now);
+        for (const one of book.all()) checkCase(book, checkDoubt(book, one, now), now);
+        checkWatchedOnly(book, now);
+        return;
+      case 'doubts':
+        onDoubts(book, event.picture, now);
         return;
       default: {
         const one = book.case(event.node);
@@ -64,7 +69,7 @@ export class Plan {
 function takeOfNode(book: CaseBook, one: NodeCase, event: Extract<PlanEvent, { node: string }>, now: number): void {
   switch (event.kind) {
     case 'confirmed':
-      openCase(book, book.change(event.node, { isUp: false }) ?? one, 'silent', now);
+      onConfirmed(book, book.change(event.node, { isUp: false }) ?? one, now);
       return;
     case 'alive':
       onAlive(book, one, now);

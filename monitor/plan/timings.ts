@@ -10,6 +10,10 @@ export type PlanTimings = {
   readonly retryMs: number;
   /** A pipeline whose frames or pulse are older than this stands still. */
   readonly staleMs: number;
+  /** Disputed results of a node that was restarted because it is doubted, after which it is given up. */
+  readonly doubtDisputesMax: number;
+  /** Time after that restart, after which it is given up while it is still doubted. */
+  readonly doubtTrialMs: number;
   /** How long heartbeats may tell of old frames before the board is asked. */
   readonly wedgedMs: number;
   /** A service younger than this has not had the time to show its pulse. */
@@ -45,7 +49,8 @@ export const DAY_MS = 24 * HOUR_MS;
 /**
  * Defaults of reference fleets: restarts at 0, 30 s, 2, 5, 15 min; 3 before the next rung; 10 min of health
  * end a series; one reboot per 6 h, 3 a day, a fifth of the fleet per hour; 5 restarts per node and hour, as on the
- * board itself. Fleet-wide 12 an hour: more is no fault of services, and a person should look.
+ * board itself. A doubted node is audited at every result, so that three more disputes show soon that a restart did not
+ * help; a quarter of an hour where it sees nothing. Fleet-wide 12 an hour: more is no fault of services, and a person should look.
  */
 export function derivePlanTimings(options: Partial<PlanTimings> = {}): PlanTimings {
   return {
@@ -54,6 +59,8 @@ export function derivePlanTimings(options: Partial<PlanTimings> = {}): PlanTimin
     graceMs: 45_000,
     retryMs: 10_000,
     staleMs: 35_000,
+    doubtDisputesMax: 3,
+    doubtTrialMs: 15 * MINUTE_MS,
     wedgedMs: 35_000,
     startMs: 90_000,
     restartDelaysMs: [0, 30_000, 2 * MINUTE_MS, 5 * MINUTE_MS, 15 * MINUTE_MS],

@@ -1,56 +1,14 @@
 import { describe, expect, it } from 'vitest';
-import { Random } from '../../base/random.js';
-import type { FramesSeen } from '../../monitor/frame-watch.js';
-import type { PlanEntry, PlanMemory } from '../../monitor/plan/case.js';
 import { type Attempt, nextRung } from '../../monitor/plan/ladder.js';
-import { Plan } from '../../monitor/plan/plan.js';
-import type { PlanEvent, PlanMode, PlanStep } from '../../monitor/plan/plan-step.js';
-import { type BoardFaultKind, decideProbe, type ProbeResult } from '../../monitor/plan/probe-table.js';
-import { derivePlanTimings } from '../../monitor/plan/timings.js';
-import type { ActionAnswer, ProbeAnswer } from '../../protocol/board.js';
-
-const TIMINGS = derivePlanTimings();
-const OLD = 'a'.repeat(32);
-const NEW = 'b'.repeat(32);
-
-function probeAnswer(change: Partial<ProbeAnswer> = {}): ProbeAnswer {
-  return {
-    v: 1,
-    helper: 'test',
-    verb: 'probe',
-    outcome: 'ok',
-    unit: 'vedette-edge@cam1.service',
-    load: 'loaded',
-    active: 'failed',
-    sub: 'failed',
-    result: 'signal',
-    inv: OLD,
-    restarts: 0,
-    exitCode: 2,
-    exitStatus: 9,
-    startedMonoMs: 0,
-    watchdogMonoMs: null,
-    monoMs: 1_000_000,
-    boot: '0'.repeat(36),
-    upS: 1000,
-    load1: 0,
-    memAvailableKiB: 1,
-    diskFreeKiB: 1,
-    throttled: null,
-    maintenance: null,
-    restartsLeft: 5,
-    rebootsLeft: 1,
-    health: null,
-    ...change,
-  };
-}
+import type { PlanMode } from '../../monitor/plan/plan-step.js';
+import { type BoardFaultKind, decideProbe } from '../../monitor/plan/probe-table.js';
+import type { ProbeAnswer } from '../../protocol/board.js';
+import { FRESH, NEW, OLD, PlanDriver, probeAnswer, TIMINGS } from './plan-driver.js';
 
 function verdictOf(change: Partial<ProbeAnswer>, heardInv = OLD, gracedInv?: string, isHeard = false) {
   return decideProbe({ kind: 'probe', probe: probeAnswer(change) }, { heardInv, gracedInv, isHeard, timings: TIMINGS })
     .kind;
 }
-
-const FRESH = { ageMs: 500, inv: OLD, mqttConnected: false, frameAgeMs: 100 };
 
 describe('the probe table (2.2)', () => {
   it.each([
@@ -165,77 +123,9 @@ describe('the ladder (2.4)', () => {
   });
 });
 
-/** A plan driven by hand for boards that answer as told. */
-class Driver {
-  readonly plan: Plan;
-  readonly steps: PlanStep[] = [];
-  nowMs = 0;
-  probe: ProbeResult = { kind: 'probe', probe: probeAnswer() };
-  /** Answers of boards are told by hand. */
-  asksSlowly = false;
-  action: Partial<ActionAnswer> = { outcome: 'restarted', inv: NEW };
-
-  constructor(
-    nodes: readonly Partial<PlanEntry>[] = [{ node: 'cam1' }],
-    mode: PlanMode = 'act',
-    remembered?: ReadonlyMap<string, PlanMemory>,
-  ) {
-    const entries = nodes.map((change) => {
-      const node = change.node ?? 'cam1';
-      const kind = change.kind ?? 'edge';
-      return { node, kind, unit: `vedette-edge@${node}.service`, dependencies: [], mayReboot: false, ...change };
-    });
-    const memory = remembered === undefined ? {} : { remembered };
-    this.plan = new Plan({ entries, timings: TIMINGS, mode, random: new Random('plan'), nowMonoMs: 0, ...memory });
-    this.tell({ kind: 'link', isUp: true });
-    this.tell({ kind: 'sight', canSee: true });
-  }
-
-  tell(event: PlanEvent): void {
-    for (const step of this.plan.apply(event, this.nowMs)) {
-      this.steps.push(step);
-      if (step.kind === 'probe' && !this.asksSlowly) {
-        this.tell({ kind: 'probed', node: step.node, step: step.step, result: this.probe });
-      }
-      if (step.kind !== 'restart' && step.kind !== 'reboot') continue;
-      const answer = { v: 1 as const, helper: 'test', verb: step.kind, outcome: 'restarted' as const, ...this.action };
-      this.tell({ kind: 'acted', node: step.node, step: step.step, result: { kind: 'answer', answer } });
-    }
-  }
-
-  pass(ms: number): void {
-    const untilMs = this.nowMs + ms;
-    while (this.nowMs < untilMs) {
-      this.nowMs += 500;
-      this.tell({ kind: 'check' });
-    }
-  }
-
-  of<K extends PlanStep['kind']>(kind: K): Extract<PlanStep, { kind: K }>[] {
-    return this.steps.filter((step): step is Extract<PlanStep, { kind: K }> => step.kind === kind);
-  }
-
-  alerts(): string[] {
-    return this.of('decision').flatMap(({ isAlert, what }) => (isAlert ? [what] : []));
-  }
-
-  beat(
-    inv: string,
-    frames: FramesSeen['frames'],
-    cameras = frames === 'fresh' ? '' : 'camera front has shown no frame',
-  ): void {
-    this.tell({ kind: 'beat', node: 'cam1', inv, frames, cameras });
-  }
-
-  live(inv: string, beats: number, frames: FramesSeen['frames'] = 'fresh'): void {
-    this.tell({ kind: 'birth', node: 'cam1', inv, version: '1' });
-    for (let i = 0; i < beats; i++) this.beat(inv, frames);
-  }
-}
-
 describe('the plan', () => {
   it('asks, restarts what it saw, and is content with a new invocation and three fresh heartbeats', () => {
-    const driver = new Driver();
+    const driver = new PlanDriver();
     driver.live(OLD, 3);
     driver.tell({ kind: 'confirmed', node: 'cam1' });
     expect(driver.of('restart')).toMatchObject([{ unit: 'vedette-edge@cam1.service', expected: OLD }]);
@@ -255,7 +145,7 @@ describe('the plan', () => {
     [1, 'gave 1 fresh heartbeat'],
     [2, 'gave 2 fresh heartbeats'],
   ])('waits for the rest of a life that is on its way when the time is over (%s fresh heartbeats)', (beats, words) => {
-    const driver = new Driver();
+    const driver = new PlanDriver();
     driver.live(OLD, 3);
     driver.tell({ kind: 'confirmed', node: 'cam1' });
     driver.pass(TIMINGS.verifyMs - 5_000);
@@ -270,7 +160,7 @@ describe('the plan', () => {
   });
 
   it('prolongs a verification once, and says what is missing', () => {
-    const driver = new Driver();
+    const driver = new PlanDriver();
     driver.tell({ kind: 'confirmed', node: 'cam1' });
     driver.pass(TIMINGS.verifyMs - 5_000);
     driver.live(NEW, 1);
@@ -286,7 +176,7 @@ describe('the plan', () => {
   });
 
   it('does not wait on for a life that went silent before the time was over', () => {
-    const driver = new Driver();
+    const driver = new PlanDriver();
     driver.tell({ kind: 'confirmed', node: 'cam1' });
     driver.live(NEW, 2);
     driver.pass(TIMINGS.verifyMs + 1_000);
@@ -294,7 +184,7 @@ describe('the plan', () => {
   });
 
   it('is not content with heartbeats while a camera that should deliver has shown no frame', () => {
-    const driver = new Driver();
+    const driver = new PlanDriver();
     driver.live(OLD, 3);
     driver.tell({ kind: 'confirmed', node: 'cam1' });
     driver.live(NEW, 5, 'awaited');
@@ -306,7 +196,7 @@ describe('the plan', () => {
   });
 
   it('leaves a camera out that is not there, and says so', () => {
-    const driver = new Driver();
+    const driver = new PlanDriver();
     driver.tell({ kind: 'confirmed', node: 'cam1' });
     for (let i = 0; i < 3; i++) driver.beat(NEW, 'fresh', 'camera side is unplugged');
     expect(driver.of('closed').at(-1)?.what).toContain('; left out: camera side is unplugged');
@@ -314,7 +204,7 @@ describe('the plan', () => {
   });
 
   it('never restarts again who lives and does not see: told once, over when it sees', () => {
-    const driver = new Driver();
+    const driver = new PlanDriver();
     driver.live(OLD, 3);
     driver.tell({ kind: 'confirmed', node: 'cam1' });
     driver.live(NEW, 1, 'awaited');
@@ -337,7 +227,7 @@ describe('the plan', () => {
   });
 
   it('tells a person of a camera that never comes, without any restart', () => {
-    const driver = new Driver();
+    const driver = new PlanDriver();
     const health = { ...FRESH, frameAgeMs: null, mqttConnected: true };
     driver.probe = { kind: 'probe', probe: probeAnswer({ active: 'active', health }) };
     driver.live(OLD, 1, 'awaited');
@@ -353,7 +243,7 @@ describe('the plan', () => {
   });
 
   it('ends a case whose order was answered by nobody, once fresh frames show what it did', () => {
-    const driver = new Driver();
+    const driver = new PlanDriver();
     driver.live(OLD, 3);
     driver.action = { outcome: 'failed', why: 'busy' };
     driver.tell({ kind: 'confirmed', node: 'cam1' });
@@ -363,7 +253,7 @@ describe('the plan', () => {
   });
 
   it('takes the frames of a camera that delivers every hundred seconds for what they are', () => {
-    const driver = new Driver();
+    const driver = new PlanDriver();
     driver.probe = {
       kind: 'probe',
       probe: probeAnswer({ active: 'active', health: { ...FRESH, frameAgeMs: 90_000, mqttConnected: true } }),
@@ -376,7 +266,7 @@ describe('the plan', () => {
   });
 
   it('tells of a full disk once, and restarts all the same', () => {
-    const driver = new Driver();
+    const driver = new PlanDriver();
     driver.probe = { kind: 'probe', probe: probeAnswer({ disk: 'full' }) };
     driver.action = { outcome: 'failed', why: 'busy' };
     driver.tell({ kind: 'confirmed', node: 'cam1' });
@@ -386,7 +276,7 @@ describe('the plan', () => {
   });
 
   it('keeps what it does on disk before it does it', () => {
-    const driver = new Driver();
+    const driver = new PlanDriver();
     driver.tell({ kind: 'confirmed', node: 'cam1' });
     const kinds = driver.steps.map(({ kind }) => kind);
     expect(kinds.indexOf('remember')).toBeLessThan(kinds.indexOf('restart'));
@@ -394,7 +284,7 @@ describe('the plan', () => {
 
   it('goes on with the ladder of its earlier life', () => {
     const attempts = [0, 1, 2].map((atMonoMs) => ({ kind: 'restart' as const, atMonoMs, signature: 'x' }));
-    const driver = new Driver(
+    const driver = new PlanDriver(
       [{ node: 'cam1' }],
       'act',
       new Map([['cam1', { history: attempts, seriesFromMonoMs: 0 }]]),
@@ -405,7 +295,7 @@ describe('the plan', () => {
   });
 
   it('never starts what a person stopped, and tells once', () => {
-    const driver = new Driver();
+    const driver = new PlanDriver();
     driver.probe = { kind: 'probe', probe: probeAnswer({ active: 'inactive', result: 'success' }) };
     driver.tell({ kind: 'confirmed', node: 'cam1' });
     driver.pass(3 * 3_600_000);
@@ -415,7 +305,7 @@ describe('the plan', () => {
   });
 
   it('asks after a node whose last word was that it stops: its next start may have failed', () => {
-    const driver = new Driver();
+    const driver = new PlanDriver();
     driver.live(OLD, 3);
     driver.tell({ kind: 'stopped', node: 'cam1' });
     driver.pass(TIMINGS.graceMs + TIMINGS.startMs - 1_000);
@@ -430,7 +320,7 @@ describe('the plan', () => {
   });
 
   it('takes another monitor for the one that acted, and spends nothing', () => {
-    const driver = new Driver();
+    const driver = new PlanDriver();
     driver.action = { outcome: 'already-restarted', inv: NEW };
     driver.tell({ kind: 'confirmed', node: 'cam1' });
     expect(driver.plan.case('cam1')).toMatchObject({ phase: 'waiting', history: [] });
@@ -440,7 +330,7 @@ describe('the plan', () => {
   });
 
   it('does nothing while it cannot see, and lets no deadline run out', () => {
-    const driver = new Driver();
+    const driver = new PlanDriver();
     driver.tell({ kind: 'confirmed', node: 'cam1' });
     driver.tell({ kind: 'sight', canSee: false });
     driver.pass(10 * TIMINGS.verifyMs);
@@ -454,7 +344,7 @@ describe('the plan', () => {
 
   it('restarts only the broker while the broker is down, and only if systemd has given up', () => {
     const broker = { node: 'hub', kind: 'broker' as const, unit: 'vedette-broker.service' };
-    const driver = new Driver([broker, { node: 'cam1' }]);
+    const driver = new PlanDriver([broker, { node: 'cam1' }]);
     driver.tell({ kind: 'sight', canSee: false });
     driver.tell({ kind: 'link', isUp: false });
     driver.tell({ kind: 'confirmed', node: 'cam1' });
@@ -468,7 +358,7 @@ describe('the plan', () => {
   });
 
   it('asks about a node whose heartbeats tell of old frames', () => {
-    const driver = new Driver();
+    const driver = new PlanDriver();
     driver.probe = {
       kind: 'probe',
       probe: probeAnswer({ active: 'active', health: { ...FRESH, frameAgeMs: 90_000, mqttConnected: true } }),
@@ -482,7 +372,7 @@ describe('the plan', () => {
   });
 
   it('holds maintenance until it runs out, and tells that it did', () => {
-    const driver = new Driver();
+    const driver = new PlanDriver();
     driver.tell({ kind: 'maintenance', node: 'cam1', hold: { by: 'ops', reason: 'lens', leftMs: 60_000 } });
     driver.tell({ kind: 'confirmed', node: 'cam1' });
     driver.pass(59_000);
@@ -493,7 +383,7 @@ describe('the plan', () => {
   });
 
   it('tells of maintenance that ran out on a node that is well, and makes no case of it', () => {
-    const driver = new Driver();
+    const driver = new PlanDriver();
     driver.live(OLD, 3);
     driver.tell({ kind: 'maintenance', node: 'cam1', hold: { by: 'ops', reason: 'lens', leftMs: 60_000 } });
     driver.pass(61_000);
@@ -505,7 +395,7 @@ describe('the plan', () => {
   });
 
   it('asks at once when a person ends maintenance early', () => {
-    const driver = new Driver();
+    const driver = new PlanDriver();
     driver.tell({ kind: 'maintenance', node: 'cam1', hold: { by: 'ops', reason: 'lens', leftMs: 600_000 } });
     driver.tell({ kind: 'confirmed', node: 'cam1' });
     driver.pass(60_000);
@@ -515,7 +405,7 @@ describe('the plan', () => {
   });
 
   it('does nothing about what it was asking when the word came', () => {
-    const driver = new Driver();
+    const driver = new PlanDriver();
     driver.asksSlowly = true;
     driver.tell({ kind: 'confirmed', node: 'cam1' });
     driver.tell({ kind: 'maintenance', node: 'cam1', hold: { by: 'ops', reason: 'lens', leftMs: 60_000 } });
@@ -525,7 +415,7 @@ describe('the plan', () => {
   });
 
   it('begins anew for a node that was given up, once the person who worked on it says that it is done', () => {
-    const driver = new Driver();
+    const driver = new PlanDriver();
     driver.tell({ kind: 'confirmed', node: 'cam1' });
     driver.pass(3_600_000);
     expect(driver.plan.case('cam1')?.phase).toBe('quarantined');
@@ -537,13 +427,13 @@ describe('the plan', () => {
 
   it('acts on two at a time, and one per site', () => {
     const nodes = ['a', 'b', 'c'].map((node) => ({ node, site: node === 'c' ? 'barn' : 'yard' }));
-    const driver = new Driver(nodes);
+    const driver = new PlanDriver(nodes);
     for (const { node } of nodes) driver.tell({ kind: 'confirmed', node });
     expect(driver.of('restart').map(({ node }) => node)).toEqual(['a', 'c']);
   });
 
   it('waits for the monitors before it', () => {
-    const driver = new Driver();
+    const driver = new PlanDriver();
     driver.tell({ kind: 'rank', before: 1 });
     driver.tell({ kind: 'confirmed', node: 'cam1' });
     driver.pass(TIMINGS.rankMs - 1_000);
@@ -553,7 +443,7 @@ describe('the plan', () => {
   });
 
   it('only says what it would do in a dry run, and only watches when told to observe', () => {
-    const dry = new Driver([{ node: 'cam1' }], 'dry-run');
+    const dry = new PlanDriver([{ node: 'cam1' }], 'dry-run');
     dry.tell({ kind: 'confirmed', node: 'cam1' });
     expect(dry.of('restart')).toEqual([]);
     expect(dry.alerts()).toEqual(['dry run: would restart vedette-edge@cam1.service (L1)']);
@@ -561,7 +451,7 @@ describe('the plan', () => {
 
   it('asks no board when it only observes, and tells of each trouble once', () => {
     const broker = { node: 'hub', kind: 'broker' as const, unit: 'vedette-broker.service' };
-    const driver = new Driver([{ node: 'cam1' }, broker], 'observe');
+    const driver = new PlanDriver([{ node: 'cam1' }, broker], 'observe');
     driver.live(OLD, 1, 'old');
     driver.pass(3_600_000);
     expect(driver.alerts()).toEqual(['wedged: would ask the board, but only observes']);
@@ -576,7 +466,7 @@ describe('the plan', () => {
   });
 
   it('bounds the product of all supervisors: 40 starts (OTP rule)', () => {
-    const driver = new Driver([
+    const driver = new PlanDriver([
       { node: 'cam1', mayReboot: true },
       ...Array.from({ length: 9 }, (_, i) => ({ node: `x${i}` })),
     ]);
@@ -601,7 +491,7 @@ describe('the plan', () => {
   });
 
   it('begins anew when a person acknowledges, or other software is born', () => {
-    const driver = new Driver();
+    const driver = new PlanDriver();
     driver.probe = { kind: 'probe', probe: probeAnswer() };
     driver.tell({ kind: 'confirmed', node: 'cam1' });
     driver.pass(60 * 60_000);
@@ -615,15 +505,15 @@ describe('the plan', () => {
 describe('a restart that is asked for', () => {
   const healthy = { ...FRESH, mqttConnected: true };
   /** A node that is well, seen by a monitor that is asked to restart it. */
-  function wellNode(change: Partial<ProbeAnswer> = {}, mode: PlanMode = 'act'): Driver {
-    const driver = new Driver([{ node: 'cam1' }], mode);
+  function wellNode(change: Partial<ProbeAnswer> = {}, mode: PlanMode = 'act'): PlanDriver {
+    const driver = new PlanDriver([{ node: 'cam1' }], mode);
     driver.probe = { kind: 'probe', probe: probeAnswer({ active: 'active', health: healthy, ...change }) };
     driver.live(OLD, 3);
     driver.tell({ kind: 'alive', node: 'cam1' });
     return driver;
   }
-  const ask = (driver: Driver, by = 'ha') => driver.tell({ kind: 'requested', node: 'cam1', by });
-  const answers = (driver: Driver) => driver.of('answered').map(({ ok, code, what }) => `${ok} ${code}: ${what}`);
+  const ask = (driver: PlanDriver, by = 'ha') => driver.tell({ kind: 'requested', node: 'cam1', by });
+  const answers = (driver: PlanDriver) => driver.of('answered').map(({ ok, code, what }) => `${ok} ${code}: ${what}`);
 
   it('asks the board, ends the life it saw, answers, and is verified like any other', () => {
     const driver = wellNode();
@@ -674,10 +564,11 @@ describe('a restart that is asked for', () => {
     [
       'held for maintenance',
       'held',
-      (d: Driver) => d.tell({ kind: 'maintenance', node: 'cam1', hold: { by: 'eve', reason: 'lens', leftMs: 1e6 } }),
+      (d: PlanDriver) =>
+        d.tell({ kind: 'maintenance', node: 'cam1', hold: { by: 'eve', reason: 'lens', leftMs: 1e6 } }),
     ],
-    ['while the monitor cannot see', 'try-again', (d: Driver) => d.tell({ kind: 'sight', canSee: false })],
-    ['while a restart is under way', 'try-again', (d: Driver) => ask(d)],
+    ['while the monitor cannot see', 'try-again', (d: PlanDriver) => d.tell({ kind: 'sight', canSee: false })],
+    ['while a restart is under way', 'try-again', (d: PlanDriver) => ask(d)],
   ] as const)('is refused at once %s', (_, code, prepare) => {
     const driver = wellNode();
     prepare(driver);
