@@ -1,27 +1,11 @@
+import type { Claims, Doubt } from '../protocol/sharing.js';
 import { strictMajority } from './holders.js';
-
-/** One doubt of one claim: what its node thinks of another one's results, per model. */
-export type ClaimedDoubt = {
-  readonly node: string;
-  /** SHA-256 of the model whose results are doubted, hex. */
-  readonly model: string;
-  /** Wall clock of the first disputed record. */
-  readonly sinceMs: number;
-  readonly disputed: number;
-  readonly valid: number;
-  /** The last disputed record: epoch and seq in the doubted node's log. */
-  readonly last: { readonly e: string; readonly s: number };
-};
 
 /** What one node says of itself and of others, and whether it is there to be asked. */
 export type Claimant = {
   readonly node: string;
   readonly isOnline: boolean;
-  readonly claims: {
-    readonly state: string;
-    readonly shares: { readonly audits: boolean };
-    readonly doubts: readonly ClaimedDoubt[];
-  };
+  readonly claims: Pick<Claims, 'state' | 'doubts'> & { readonly shares: Pick<Claims['shares'], 'audits'> };
 };
 
 /** A node that most of the others doubt, with what speaks against it. */
@@ -61,12 +45,12 @@ export function foldDoubts(claimants: Iterable<Claimant>): DoubtPicture {
     .filter(({ isOnline, claims }) => isOnline && claims.shares.audits && claims.state !== 'leaving')
     .sort((a, b) => (a.node < b.node ? -1 : 1));
   const auditing = voters.map(({ node }) => node);
-  const cases = new Map<string, Map<string, ClaimedDoubt>>();
+  const cases = new Map<string, Map<string, Doubt>>();
   for (const { node: voter, claims } of voters) {
     for (const doubt of claims.doubts) {
       if (doubt.node === voter) continue;
       const key = `${doubt.node} ${doubt.model}`;
-      const votes = cases.get(key) ?? new Map<string, ClaimedDoubt>();
+      const votes = cases.get(key) ?? new Map<string, Doubt>();
       // A claim that names it twice says it once.
       if (!votes.has(voter)) votes.set(voter, doubt);
       cases.set(key, votes);
@@ -94,7 +78,7 @@ export function isDoubtful({ doubted }: DoubtPicture, node: string, atMs: number
   return doubt !== undefined && atMs >= doubt.sinceMs;
 }
 
-function decided(votes: ReadonlyMap<string, ClaimedDoubt>, auditing: readonly string[]): NodeDoubt | undefined {
+function decided(votes: ReadonlyMap<string, Doubt>, auditing: readonly string[]): NodeDoubt | undefined {
   const doubts = [...votes.values()];
   const [first] = doubts;
   if (first === undefined) return undefined;

@@ -90,6 +90,7 @@ export async function runMonitor(file: DeepReadonly<MonitorFile>, context: Monit
     mode: context.mode ?? config.plan.mode,
     random,
     nowMonoMs: clock.monoMs(),
+    watchedOnly: Object.keys(config.nodes).filter((node) => !entries.some((entry) => entry.node === node)),
     remembered: await memory.read().catch((error) => {
       log.error('what was done before is not known: ladders begin anew', { error: messageOf(error) });
       return new Map();

@@ -1,4 +1,6 @@
+import { ClaimsHeard } from '../base/claims-heard.js';
 import type { Clock } from '../base/clock.js';
+import type { NodeDoubt } from '../base/doubts.js';
 import { messageOf } from '../base/errors.js';
 import type { Link } from '../base/link/link.js';
 import type { Log } from '../base/log.js';
@@ -20,6 +22,8 @@ import type { RosterTimings } from './timings.js';
 /** The roster is published on every change, at most this often, and at least every `ROSTER_PERIOD_MS`. */
 const ROSTER_GAP_MS = 1_000;
 const ROSTER_PERIOD_MS = 10_000;
+/** Doubted nodes told in a roster: with a thousand nodes it has no room for more. */
+const DOUBTS_TOLD_MAX = 32;
 /** Monitors that are waited for: three minutes are enough, whatever the topics claim. */
 const MONITORS_MAX = 3;
 
@@ -66,6 +70,8 @@ export class Monitor {
   readonly #roster: Roster;
   readonly #incidents: IncidentBoard;
   readonly #holds: MaintenanceHolds;
+  readonly #claims = new ClaimsHeard();
+  #doubtsTold = this.#claims.picture();
   #isRosterDue = true;
   #rosterSentMonoMs = Number.NEGATIVE_INFINITY;
   #modeSent = '';
@@ -85,6 +91,7 @@ export class Monitor {
     const { clock, timings, onDecided } = this.#options;
     this.#listen();
     const cancelCheck = clock.every(timings.checkMs, () => {
+      this.#tellDoubts();
       this.#take({ kind: 'check' });
       this.#tellRoster();
       onDecided();
@@ -105,6 +112,7 @@ export class Monitor {
     return {
       mode: this.#roster.mode(this.#options.clock.monoMs()),
       states: new Map([...this.#roster.states().keys()].map((node) => [node, this.stateOf(node)])),
+      doubts: this.#doubts(),
       openIncidents: this.#incidents.unclosed,
       counters: this.counters(),
     };
@@ -129,7 +137,15 @@ export class Monitor {
       const seen = state === 'stopped' && reason === 'failed' ? 'lost' : state;
       if (seen === 'online' && !retained) frames.onLife(params.node, inv);
       this.#take({ kind: 'status', node: params.node, state: seen, gen, inv, version, retained });
+      // Of listed nodes the roster knows better whether they are there.
+      if (!this.#roster.states().has(params.node)) this.#claims.applyStatus(params.node, state);
     });
+    link.subscribe(
+      routes.claims,
+      {},
+      ({ params, payload }) => this.#claims.applyClaims(params.node, payload),
+      ({ params }) => this.#claims.applyClaims(params.node, undefined),
+    );
     link.subscribe(routes.cameraState, {}, ({ params, payload }) => {
       frames.onCamera(params.node, params.camera, payload);
     });
@@ -191,6 +207,7 @@ export class Monitor {
         const level = to === 'confirmed' ? 'error' : to === 'suspect' ? 'warn' : 'info';
         log[level]('node changed state', { node, from, to, rule, evidence: this.#latestEvidence(node) });
         this.#isRosterDue = true;
+        this.#claims.applyStatus(node, to === 'up' ? 'online' : 'lost');
         if (to === 'up' || to === 'stopped') this.#incidents.closeInherited(node, to);
         return;
       }
@@ -219,6 +236,21 @@ export class Monitor {
     }
   }
 
+  // Only when something changed: a thousand claims are not folded at every look at the clock.
+  #tellDoubts(): void {
+    const picture = this.#claims.picture();
+    if (picture === this.#doubtsTold) return;
+    this.#doubtsTold = picture;
+    this.#isRosterDue = true;
+    this.#options.supervision.take({ kind: 'doubts', picture });
+  }
+
+  /** Nodes of the inventory whose results are doubted. */
+  #doubts(): ReadonlyMap<string, NodeDoubt> {
+    const listed = this.#roster.states();
+    return new Map([...this.#doubtsTold.doubted].filter(([node]) => listed.has(node)));
+  }
+
   #latestEvidence(node: string): string | undefined {
     return this.#roster.watch(node)?.incident?.evidence.at(-1)?.what;
   }
@@ -241,7 +273,9 @@ export class Monitor {
     );
     const atMs = clock.nowMs();
     const maintenance = this.#holds.names(atMs);
-    const roster = { v: SCHEMA_MINOR, mode, nodes, brokers, acts, maintenance, atMs, counters: this.counters() };
+    const doubts = doubtsToTell(this.#doubts());
+    const believed = { v: SCHEMA_MINOR, mode, nodes, brokers, acts, maintenance };
+    const roster = { ...believed, ...(doubts === undefined ? {} : { doubts }), atMs, counters: this.counters() };
     link.publish(routes.roster, { monitor: name }, roster).catch((error) => {
       this.#isRosterDue = true;
       log.debug('roster not published', { error: messageOf(error) });
@@ -262,4 +296,12 @@ export class Monitor {
       }
     }
   }
+}
+
+function doubtsToTell(doubts: ReadonlyMap<string, NodeDoubt>): RosterMessage['doubts'] {
+  if (doubts.size === 0) return undefined;
+  const first = [...doubts.values()].slice(0, DOUBTS_TOLD_MAX);
+  return Object.fromEntries(
+    first.map(({ node, by, of, disputed, sinceMs }) => [node, { by: by.length, of, disputed, sinceMs }]),
+  );
 }

@@ -123,12 +123,13 @@ export class Supervisor {
     }
   }
 
-  #onDecision({ node, rule, what, isAlert, probe }: Extract<PlanStep, { kind: 'decision' }>): void {
+  #onDecision(step: Extract<PlanStep, { kind: 'decision' }>): void {
+    const { node, rule, what, isAlert, probe } = step;
     const { log, clock, onIncident, plan } = this.#options;
     log[isAlert ? 'error' : 'info']('decision', { node, rule, what, ...(probe === undefined ? {} : { probe }) });
     const one = plan.case(node);
     if (one?.phase !== 'idle' || isAlert) {
-      const cause = one?.entry.kind === 'broker' ? 'broker' : (one?.cause ?? 'silent');
+      const cause = one?.entry.kind === 'broker' ? 'broker' : (one?.cause ?? step.cause ?? 'silent');
       onIncident(node, this.#book.decide(node, cause, rule, what, clock.monoMs()));
     }
     if (isAlert) this.#notify({ node, rule, what });

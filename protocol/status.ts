@@ -185,7 +185,7 @@ export const Incident = z.object({
   v: V,
   node: Id,
   state: z.enum(['unknown', 'up', 'stopped', 'suspect', 'confirmed', 'acting', 'verifying', 'quarantined']),
-  cause: z.string().max(64).describe('will, silence, inventory, burnt-generation, wedged, requested, broker'),
+  cause: z.string().max(64).describe('will, silence, inventory, burnt-generation, wedged, doubted, requested, broker'),
   openedAtMs: WallMs,
   closedAtMs: WallMs.optional(),
   evidence: z.array(z.object({ atMs: WallMs, what: z.string().max(300) })).max(64),
@@ -216,6 +216,18 @@ export const Roster = z.object({
     .max(256)
     .optional()
     .describe('nodes it keeps its hands off because a person holds them, the first 256'),
+  doubts: z
+    .record(
+      Id,
+      z.object({
+        by: Count.describe('nodes that doubt it'),
+        of: Count.describe('nodes that could'),
+        disputed: Count.describe('of its results'),
+        sinceMs: WallMs.describe('what it recorded from then on is doubtful'),
+      }),
+    )
+    .optional()
+    .describe('nodes whose results most of the others that audit doubt, the first 32'),
   atMs: WallMs,
   counters: z.record(z.string(), Count).describe('since start'),
 });

@@ -1,5 +1,5 @@
 import { OperationError } from '../../base/errors.js';
-import { renderTable } from '../../base/terminal/table.js';
+import { type Column, renderTable } from '../../base/terminal/table.js';
 import { printable } from '../../base/terminal/terminal.js';
 import { routes } from '../../protocol/routes.js';
 import { type Incident, type Maintenance, type Roster, SCHEMA_MINOR } from '../../protocol/status.js';
@@ -45,16 +45,16 @@ export async function monitorStatus(options: QuestionOptions, context: CommandCo
     );
     const nowMs = context.clock.nowMs();
     const rows = Object.entries({ ...roster.nodes, ...roster.brokers }).map(([node, state]) => {
-      return { node, state: String(state), hold: holdWords(holds.get(node), nowMs) };
+      const doubt = doubtWords(roster.doubts?.[node]);
+      return { node, state: String(state), hold: holdWords(holds.get(node), nowMs), doubt };
     });
-    const columns = [
-      { title: 'node', cell: ({ node }: (typeof rows)[number]) => node },
-      { title: 'state', cell: ({ state }: (typeof rows)[number]) => state },
-      {
-        title: 'maintenance',
-        cell: ({ hold }: (typeof rows)[number]) => hold,
-      },
+    const columns: Column<(typeof rows)[number]>[] = [
+      { title: 'node', cell: ({ node }) => node },
+      { title: 'state', cell: ({ state }) => state },
+      { title: 'maintenance', cell: ({ hold }) => hold },
     ];
+    // Only fleets that audit have any.
+    if (roster.doubts !== undefined) columns.push({ title: 'results', cell: ({ doubt }) => doubt });
     context.out.write(renderTable(context.out, columns, rows));
   }
 }
@@ -62,6 +62,12 @@ export async function monitorStatus(options: QuestionOptions, context: CommandCo
 const ACTS = { 'dry-run': 'a dry run: it only says what it would do', observe: 'it only observes and asks no board' };
 /** A roster is told every 10 s. */
 const OLD_S = 40;
+
+function doubtWords(doubt: NonNullable<Roster['doubts']>[string] | undefined): string {
+  if (doubt === undefined) return '-';
+  const { by, of, disputed, sinceMs } = doubt;
+  return `doubted by ${by} of ${of} since ${new Date(sinceMs).toISOString()}, ${disputed} disputed`;
+}
 
 function holdWords(hold: Maintenance | undefined, nowMs: number): string {
   if (hold === undefined || hold.untilMs <= nowMs) return '-';
@@ -94,16 +100,20 @@ export async function monitorExplain(node: string, options: QuestionOptions, con
   const found = [...incidents.values()].filter(({ incident }) => incident.node === node);
   const states = [...rosters].flatMap(([monitor, roster]) => {
     const state = roster.nodes[node] ?? roster.brokers?.[node];
-    return state === undefined ? [] : [{ monitor, state, mode: roster.mode, acts: roster.acts ?? 'act' }];
+    if (state === undefined) return [];
+    const doubt = roster.doubts?.[node];
+    const told = { monitor, state, mode: roster.mode, acts: roster.acts ?? 'act' };
+    return [{ ...told, doubt: doubt ?? null }];
   });
   if (options.json) {
     context.out.writeJson({ node, states, incidents: found, maintenance: holds.get(node) ?? null });
     return;
   }
   if (states.length === 0 && found.length === 0) throw unknownName(node, rosters);
-  for (const { monitor, state, mode, acts } of states) {
+  for (const { monitor, state, mode, acts, doubt } of states) {
     const restraint = acts === 'act' ? '' : ` It is ${acts === 'dry-run' ? ACTS[acts] : 'told to only observe'}.`;
     context.out.writeLine(`${node} is ${state} to monitor ${monitor}, which is ${mode}: ${MODES[mode]}.${restraint}`);
+    if (doubt !== null) context.out.writeLine(`Its results are ${doubtWords(doubt)}.`);
   }
   const hold = holds.get(node);
   if (hold !== undefined) {

@@ -23,6 +23,15 @@ export function monitorEntities(subject: HassSubject, { monitor, user, maintenan
       value_template: `{{ 'OFF' if value_json.nodes['${node}'] | default('unknown') in ['up', 'stopped', 'unknown'] else 'ON' }}`,
       ...whileWatched,
     }),
+    entityOf(subject, 'doubted', {
+      platform: 'binary_sensor',
+      name: 'Results doubted',
+      device_class: 'problem',
+      entity_category: 'diagnostic',
+      state_topic: roster,
+      value_template: `{{ 'ON' if '${node}' in (value_json.doubts | default({})) else 'OFF' }}`,
+      ...whileWatched,
+    }),
     entityOf(subject, 'supervision', {
       platform: 'sensor',
       name: 'Supervision',

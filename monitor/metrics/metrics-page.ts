@@ -1,5 +1,6 @@
 import { Counter, collectDefaultMetrics, Gauge, Histogram, Registry } from 'prom-client';
 import type { Clock } from '../../base/clock.js';
+import type { NodeDoubt } from '../../base/doubts.js';
 import type { Incident, Roster } from '../../protocol/status.js';
 import type { FleetFacts, NodeFacts, RecordHeard } from './fleet-facts.js';
 
@@ -14,6 +15,8 @@ const MODES = ['blind', 'settling', 'mass', 'watching'] as const;
 export type MonitorFacts = {
   readonly mode: Roster['mode'];
   readonly states: ReadonlyMap<string, Incident['state']>;
+  /** Nodes whose results most of the others that audit doubt. */
+  readonly doubts: ReadonlyMap<string, Pick<NodeDoubt, 'by'>>;
   readonly openIncidents: readonly Pick<Incident, 'node' | 'cause'>[];
   readonly counters: Readonly<Record<string, number>>;
 };
@@ -93,7 +96,7 @@ export class MetricsPage {
 
   #collectMonitor(): void {
     const { monitor, version } = this.#options;
-    const { mode, states, openIncidents, counters } = monitor();
+    const { mode, states, doubts, openIncidents, counters } = monitor();
     this.#gauge('vedette_build_info', 'Version of the monitor.', { version }, 1);
     for (const one of MODES) {
       this.#gauge('vedette_monitor_mode', 'What the monitor can judge at present.', { mode: one }, one === mode);
@@ -102,6 +105,11 @@ export class MetricsPage {
       for (const one of STATES) {
         this.#gauge('vedette_node_state', 'What the monitor believes of a node.', { node, state: one }, one === state);
       }
+    }
+    for (const node of states.keys()) {
+      const by = doubts.get(node)?.by.length ?? 0;
+      this.#gauge('vedette_node_doubted', '1 while most of the others that audit doubt its results.', { node }, by > 0);
+      this.#gauge('vedette_node_doubters', 'Who doubts its results, where they are most.', { node }, by);
     }
     for (const { node, cause } of openIncidents) {
       this.#gauge('vedette_incident_open', 'Incidents that are open.', { node, cause }, 1);

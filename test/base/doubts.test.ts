@@ -1,19 +1,22 @@
 import { describe, expect, it } from 'vitest';
 import { ClaimsHeard } from '../../base/claims-heard.js';
-import { type Claimant, type ClaimedDoubt, foldDoubts, isDoubtful, standingOf } from '../../base/doubts.js';
+import { type Claimant, foldDoubts, isDoubtful, standingOf } from '../../base/doubts.js';
 import { Random } from '../../base/random.js';
+import type { Claims, Doubt } from '../../protocol/sharing.js';
 
 const MODEL = 'a'.repeat(64);
 const OTHER = 'b'.repeat(64);
 
-function doubt(node: string, more: Partial<ClaimedDoubt> = {}): ClaimedDoubt {
+function doubt(node: string, more: Partial<Doubt> = {}): Doubt {
   return { node, model: MODEL, sinceMs: 1_000, disputed: 3, valid: 1, last: { e: 'e1', s: 7 }, ...more };
 }
 
+type Manners = { isOnline?: boolean; state?: Claims['state']; audits?: boolean };
+
 function claimant(
   node: string,
-  doubts: readonly ClaimedDoubt[] = [],
-  { isOnline = true, state = 'active', audits = true } = {},
+  doubts: Doubt[] = [],
+  { isOnline = true, state = 'active', audits = true }: Manners = {},
 ): Claimant {
   return { node, isOnline, claims: { state, shares: { audits }, doubts } };
 }
@@ -59,7 +62,7 @@ describe('foldDoubts', () => {
     ['offline', { isOnline: false }],
     ['without audits', { audits: false }],
     ['leaving', { state: 'leaving' }],
-  ])('does not count who is %s, on either side', (_why, manners) => {
+  ] as const)('does not count who is %s, on either side', (_why, manners) => {
     const absent = claimant('b', [doubt('bad')], manners);
     expect(foldDoubts([absent, ...doubters(['a'], 'bad'), claimant('bad')]).doubted.size).toBe(0);
     const silent = ['x', 'y', 'z'].map((node) => claimant(node, [], manners));
@@ -132,7 +135,7 @@ describe('isDoubtful', () => {
 });
 
 describe('ClaimsHeard', () => {
-  const says = (doubts: readonly ClaimedDoubt[]) => claimant('x', doubts).claims;
+  const says = (doubts: Doubt[]) => claimant('x', doubts).claims;
 
   it('follows claims and statuses, in whatever order they come', () => {
     const heard = new ClaimsHeard();

@@ -43,8 +43,8 @@ class DoubtedFleet extends PlanDriver {
   say(): void {
     const claimants = this.voters.map(({ name, doubts }): Claimant => {
       const more = { model: MODEL, sinceMs: 1_000, disputed: this.disputed, valid: 2, last: { e: 'e1', s: 9 } };
-      const claims = { state: 'active', shares: { audits: true }, doubts: doubts.map((node) => ({ node, ...more })) };
-      return { node: name, isOnline: true, claims };
+      const said = { shares: { audits: true }, doubts: doubts.map((node) => ({ node, ...more })) };
+      return { node: name, isOnline: true, claims: { state: 'active', ...said } };
     });
     this.tell({ kind: 'doubts', picture: foldDoubts(claimants) });
   }

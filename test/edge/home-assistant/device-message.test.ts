@@ -193,7 +193,7 @@ describe('the message to Home Assistant', () => {
   it('offers holds and restarts only where a monitor is named', () => {
     const { monitor: _, ...alone } = BARN;
     const keys = Object.keys(componentsOf({ ...alone, monitor: undefined }));
-    for (const key of ['maintenance', 'restart', 'problem', 'supervision']) expect(keys).not.toContain(key);
+    for (const key of ['maintenance', 'restart', 'problem', 'doubted', 'supervision']) expect(keys).not.toContain(key);
     expect(component('restart').command_topic).toBe('vedette/1/to/mon1/cmd/restart/ha');
     expect(component('maintenance').command_topic).toBe('vedette/1/maintenance/cam1');
   });
@@ -290,6 +290,9 @@ describeWithProgram('python3', 'its templates, by the engine of Home Assistant',
     ['a node that is well', shown('problem'), calm, 'OFF'],
     ['a node its monitor does not know', shown('problem'), '{"nodes":{}}', 'OFF'],
     ['what the monitor believes', shown('supervision'), roster, 'quarantined'],
+    ['a node whose results are doubted', shown('doubted'), '{"nodes":{},"doubts":{"cam1":{"by":2,"of":3}}}', 'ON'],
+    ['one beside it', shown('doubted'), '{"nodes":{},"doubts":{"cam2":{"by":2,"of":3}}}', 'OFF'],
+    ['one where nobody is doubted', shown('doubted'), calm, 'OFF'],
     ['a node that is held', shown('maintenance'), roster, 'ON'],
     ['one that is not', shown('maintenance'), calm, 'OFF'],
   ];

@@ -81,6 +81,7 @@ async function fullPage(health = HEALTH): Promise<string> {
   const monitor = () => ({
     mode: 'watching' as const,
     states: new Map([['cam1', 'up' as const]]),
+    doubts: new Map([['cam1', { by: ['cam2', 'cam3'] }]]),
     openIncidents: [{ node: 'cam1', cause: 'will' }],
     counters: { restarts: 1, reboots: 0 },
   });
