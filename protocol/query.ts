@@ -76,7 +76,7 @@ export const Missing = z.object({
 });
 export type Missing = z.infer<typeof Missing>;
 
-/** A log a replica holds and the cut of a query does not name: node, epoch, smallest and largest seq. */
+/** A log of which a replica holds more than the cut of a query names, or that it does not name: node, epoch, smallest and largest seq. */
 export const UnaskedLog = z.tuple([Id, Epoch, z.int().min(1), z.int().min(0)]);
 export type UnaskedLog = z.infer<typeof UnaskedLog>;
 
@@ -122,7 +122,8 @@ export const Answer = z.object({
     .max(CUT_LOGS_MAX)
     .optional()
     .describe(
-      'logs of the nodes asked about that it holds and the cut does not name: heads list the newest epochs only',
+      'logs of the nodes asked about of which it holds more than the cut names, or that it does not name at all: heads ' +
+        'are some seconds old and list the newest epochs only',
     ),
   checked: Checked.optional().describe('in the first part of an answer that was asked for with `verify` and got it'),
   tookMs: z.number().min(0),

@@ -73,6 +73,7 @@ export class Link {
   #isUp = false;
   #lastError: OperationError | undefined;
   #closing: Promise<void> | undefined;
+  #subscribing = 0;
 
   /** @throws OperationError config-invalid for an address that cannot be read. */
   constructor(options: LinkOptions) {
@@ -122,6 +123,11 @@ export class Link {
   /** True from CONNACK until the connection is gone. */
   get isUp(): boolean {
     return this.#isUp;
+  }
+
+  /** True while the broker has not answered every SUBSCRIBE: what it has retained can only come after that. */
+  get isSubscribing(): boolean {
+    return this.#subscribing > 0;
   }
 
   /** Why the last attempt failed or the last session ended; undefined while all is well. */
@@ -280,6 +286,7 @@ export class Link {
   }
 
   async #subscribeOne(session: MqttSession, filter: string, qos: 0 | 1): Promise<void> {
+    this.#subscribing++;
     try {
       if (await session.subscribe(filter, qos)) return;
       this.#counters.add('subscribesRefused');
@@ -290,6 +297,8 @@ export class Link {
     } catch (error) {
       // The session ended under the SUBSCRIBE: the next one subscribes again.
       this.#options.log.debug('subscription cut off', { filter, error: messageOf(error) });
+    } finally {
+      this.#subscribing--;
     }
   }
 

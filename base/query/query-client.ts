@@ -38,10 +38,15 @@ export type QueryRequest = {
 
 /** How often deadlines are looked at: a tenth of the time to a hedge. */
 const LOOK_MS = 25;
-/** MQTT 3.1.1 has no end-of-retained mark: that nothing more came for this long is taken for it. */
-const QUIET_MS = 150;
-/** Longest wait for it, and for a first message on a site that has none. */
-const SETTLE_MAX_MS = 2_000;
+/**
+ * MQTT 3.1.1 has no end-of-retained mark: that at so many looks in a row nothing had come is taken for it, 150 ms. Looks and
+ * not time: a process that had to wait for a processor has heard nothing for long, and what came lies unread.
+ */
+const QUIET_LOOKS = 6;
+/** Longest wait for it, and for a first message on a site that has none: 2 s. */
+const SETTLE_LOOKS_MAX = 80;
+/** Longest wait for a broker to answer the subscriptions. */
+const SUBSCRIBE_MAX_MS = 10_000;
 
 /** Asks the replicas of a fleet over a Link. Open it before the Link is up. */
 export class QueryClient {
@@ -50,7 +55,8 @@ export class QueryClient {
   readonly #knowledge = new FleetKnowledge();
   readonly #asking = new Set<Asking>();
   #stops: (() => void)[] = [];
-  #heardMonoMs: number | undefined;
+  /** Messages that told of the fleet. */
+  #heard = 0;
 
   constructor(options: QueryClientOptions) {
     this.#options = options;
@@ -60,7 +66,7 @@ export class QueryClient {
   open(): void {
     const { link, me } = this.#options;
     const heard = (apply: () => void) => {
-      this.#heardMonoMs = this.#options.clock.monoMs();
+      this.#heard++;
       apply();
     };
     const knowledge = this.#knowledge;
@@ -100,9 +106,14 @@ export class QueryClient {
   async settle(signal: AbortSignal): Promise<void> {
     const { clock, link } = this.#options;
     while (!link.isUp) await clock.sleep(LOOK_MS, signal);
-    const untilMonoMs = clock.monoMs() + SETTLE_MAX_MS;
-    const isQuiet = () => this.#heardMonoMs !== undefined && clock.monoMs() - this.#heardMonoMs >= QUIET_MS;
-    while (!isQuiet() && clock.monoMs() < untilMonoMs) await clock.sleep(LOOK_MS, signal);
+    const untilMonoMs = clock.monoMs() + SUBSCRIBE_MAX_MS;
+    while (link.isSubscribing && clock.monoMs() < untilMonoMs) await clock.sleep(LOOK_MS, signal);
+    let quiet = 0;
+    for (let look = 0; quiet < QUIET_LOOKS && look < SETTLE_LOOKS_MAX; look++) {
+      const before = this.#heard;
+      await clock.sleep(LOOK_MS, signal);
+      quiet = this.#heard > 0 && this.#heard === before ? quiet + 1 : 0;
+    }
   }
 
   /** Asks, and gives the best answer that came until the deadline. A fleet that does not answer gives a result that says so. */

@@ -84,9 +84,10 @@ export class QueryCoordinator {
   readonly #known: readonly KnownLog[];
   readonly #headTimes: ReadonlyMap<string, number>;
   readonly #outstanding = new Map<string, Outstanding>();
+  /** Replicas that have answered. What they hold beyond the cut counts the first time: a log that grows has no end. */
   readonly #heard = new Set<string>();
-  /** Logs that became known too late to be asked for. */
-  readonly #unasked = new Map<string, LogBounds>();
+  /** What is held beyond the cut, and not asked for yet; at the end, what became known too late to be asked for. */
+  readonly #beyond = new Map<string, LogBounds>();
   #cut: LogBounds[];
   #parts: Part[] = [];
   #extensions = 0;
@@ -131,14 +132,13 @@ export class QueryCoordinator {
     if (outcome.kind === 'more') return [];
     this.#outstanding.delete(answer.id);
     const { part } = asked;
-    if (outcome.kind === 'damaged')
-      return this.#send(part, part.machine.failed(replica, 'failed', outcome.message, nowMonoMs));
-    if (outcome.kind === 'refusal') {
-      return this.#send(part, part.machine.failed(replica, outcome.code, outcome.message, nowMonoMs));
+    if (outcome.kind !== 'answer') {
+      const why = outcome.kind === 'refusal' ? outcome.code : 'failed';
+      return this.#goOn(part, part.machine.failed(replica, why, outcome.message, nowMonoMs), nowMonoMs);
     }
+    this.#noteBeyond(outcome.answer.also, !this.#heard.has(replica));
     this.#heard.add(replica);
-    if (this.#extend(outcome.answer.also, nowMonoMs)) return this.begin(nowMonoMs);
-    return this.#send(part, part.machine.answered(replica, outcome.answer, nowMonoMs));
+    return this.#goOn(part, part.machine.answered(replica, outcome.answer, nowMonoMs), nowMonoMs);
   }
 
   /** A query message could not be sent. */
@@ -146,12 +146,14 @@ export class QueryCoordinator {
     const asked = this.#outstanding.get(id);
     if (asked === undefined) return [];
     this.#outstanding.delete(id);
-    return this.#send(asked.part, asked.part.machine.failed(asked.replica, 'failed', message, nowMonoMs));
+    return this.#goOn(asked.part, asked.part.machine.failed(asked.replica, 'failed', message, nowMonoMs), nowMonoMs);
   }
 
   /** Time passes. Call it often: hedging depends on it alone. */
   tick(nowMonoMs: number): QueryToSend[] {
-    return this.#parts.flatMap((part) => (part.machine.isDone ? [] : this.#send(part, part.machine.tick(nowMonoMs))));
+    const asks = this.#parts.map((part) => ({ part, asks: part.machine.isDone ? [] : part.machine.tick(nowMonoMs) }));
+    if (this.#isLongerDue(nowMonoMs)) return this.#beginLonger(nowMonoMs);
+    return asks.flatMap(({ part, asks }) => this.#send(part, asks));
   }
 
   isDone(nowMonoMs: number): boolean {
@@ -177,7 +179,7 @@ export class QueryCoordinator {
     const expired = expiredLogs(lacks, this.#known, this.#cut);
     const missing: Lack[] = [
       ...lacks.filter((lack) => !expired.has(logKey({ node: lack.n, epoch: lack.e }))),
-      ...[...this.#unasked.values()].map(unreachable),
+      ...[...this.#beyond.values()].map(unreachable),
       ...knowledge
         .headless()
         .filter((node) => spec.filter.node === undefined || spec.filter.node === node)
@@ -206,36 +208,43 @@ export class QueryCoordinator {
     };
   }
 
-  // Logs no head has room for: old epochs of a node that restarts often. What one replica knows of is asked of all, while
-  // there is time; what becomes known later is named as missing.
-  #extend(also: readonly UnaskedLog[], nowMonoMs: number): boolean {
-    const { mode, limits, token } = this.#options;
-    if (mode === 'fast' && token.size > 0) return false;
-    const found = this.#unnamed(also);
-    if (found.length === 0) return false;
-    const isLate = nowMonoMs - this.#startedMonoMs > limits.deadlineMs / 2;
-    if (isLate || this.#extensions >= limits.extensions) {
-      for (const log of found) this.#unasked.set(logKey(log), log);
-      return false;
-    }
-    this.#extensions++;
-    this.#cut = [...this.#cut, ...found];
-    return true;
+  #goOn(part: Part, asks: readonly Ask[], nowMonoMs: number): QueryToSend[] {
+    return this.#isLongerDue(nowMonoMs) ? this.#beginLonger(nowMonoMs) : this.#send(part, asks);
   }
 
-  #unnamed(also: readonly UnaskedLog[]): LogBounds[] {
-    const { filter } = this.#options.spec;
-    const named = new Set(this.#cut.map(logKey));
+  // What replicas hold and the cut does not name: old epochs, for which no head has room, and what a log has grown by
+  // since its newest head. A log that is known grows on while it is asked for: what a replica held first is enough.
+  #noteBeyond(also: readonly UnaskedLog[], isFirst: boolean): void {
+    const { spec, mode, token } = this.#options;
+    if (mode === 'fast' && token.size > 0) return;
+    const ends = new Map(this.#cut.map((log) => [logKey(log), log.to]));
     const firsts = new Map(this.#known.map((log) => [logKey(log), log.first]));
-    return also
-      .map(([node, epoch, first, to]) => ({
-        node,
-        epoch,
-        from: Math.max(first, firsts.get(logKey({ node, epoch })) ?? 1),
-        to,
-      }))
-      .filter((log) => !named.has(logKey(log)) && log.to >= log.from)
-      .filter(({ node }) => filter.node === undefined || filter.node === node);
+    for (const [node, epoch, first, last] of also) {
+      const key = logKey({ node, epoch });
+      const end = ends.get(key);
+      const from = end === undefined ? Math.max(first, firsts.get(key) ?? 1) : end + 1;
+      const to = Math.max(last, this.#beyond.get(key)?.to ?? 0);
+      const isAsked = spec.filter.node === undefined || spec.filter.node === node;
+      if (isAsked && to >= from && (isFirst || end === undefined)) this.#beyond.set(key, { node, epoch, from, to });
+    }
+  }
+
+  // Once all were heard who do not take too long, so that everybody's word counts and nobody is asked twice at a time; and
+  // while there is time. What becomes known later is named as missing.
+  #isLongerDue(nowMonoMs: number): boolean {
+    const { deadlineMs, extensions } = this.#options.limits;
+    if (this.#beyond.size === 0 || this.#extensions >= extensions) return false;
+    if (nowMonoMs - this.#startedMonoMs > deadlineMs / 2) return false;
+    return this.#parts.every(({ machine }) => machine.isDone || !machine.isHearing);
+  }
+
+  #beginLonger(nowMonoMs: number): QueryToSend[] {
+    this.#extensions++;
+    const cut = new Map(this.#cut.map((log) => [logKey(log), log]));
+    for (const [key, log] of this.#beyond) cut.set(key, { ...log, from: cut.get(key)?.from ?? log.from });
+    this.#cut = [...cut.values()];
+    this.#beyond.clear();
+    return this.begin(nowMonoMs);
   }
 
   #send(part: Part, asks: readonly Ask[]): QueryToSend[] {

@@ -12,6 +12,11 @@ export type Ask = { readonly replica: string; readonly want: Want; readonly veri
 export const CONFIDENCES = ['conflict', 'single', 'majority', 'confirmed', 'verified'] as const;
 export type Confidence = (typeof CONFIDENCES)[number];
 
+/** Refusals that may be over in a moment. */
+const PASSING: ReadonlySet<ReplicaNote['why']> = new Set(['overloaded', 'syncing', 'failed']);
+/** How often one that refused so is asked once more, after pauses that double: 2 s in all. */
+const AGAIN_MAX = 3;
+
 /** What a replica found that read its files again. */
 export type Finding = Checked & { readonly node: string };
 
@@ -47,6 +52,9 @@ type Asked = {
   /** Digest of its first complete answer. */
   firstDigest: string | undefined;
   failure: ReplicaNote | undefined;
+  refusals: number;
+  /** It refused for the moment and is asked once more then. */
+  againMonoMs: number | undefined;
 };
 
 export type QueryGroupOptions = {
@@ -106,6 +114,10 @@ export class QueryGroup {
     if (asked === undefined) return [];
     asked.pending = undefined;
     asked.failure = { node: replica, why, message };
+    if (PASSING.has(why) && asked.refusals < AGAIN_MAX) {
+      asked.againMonoMs = nowMonoMs + this.#options.hedgeMs * 2 ** asked.refusals;
+    }
+    asked.refusals++;
     if (asked.verify === 'asked') asked.verify = 'answered';
     return this.#next(nowMonoMs);
   }
@@ -121,12 +133,21 @@ export class QueryGroup {
       if (asked.answer === undefined) asks.push(...this.#askAnother(nowMonoMs));
       asks.push(...this.#askForContent(nowMonoMs));
     }
-    return [...asks, ...this.#settle(nowMonoMs)];
+    return [...asks, ...this.#askAgain(nowMonoMs), ...this.#settle(nowMonoMs)];
+  }
+
+  /** A first answer may come from somebody who does not take too long. */
+  get isHearing(): boolean {
+    return [...this.#asked.values()].some(
+      ({ pending, isLate, answer }) => pending !== undefined && !isLate && answer === undefined,
+    );
   }
 
   /** True when nothing that could still come would change the answer, or nothing can come. */
   get isDone(): boolean {
-    const waiting = [...this.#asked.values()].filter(({ pending }) => pending !== undefined);
+    const waiting = [...this.#asked.values()].filter(
+      ({ pending, againMonoMs }) => pending !== undefined || againMonoMs !== undefined,
+    );
     if (waiting.length === 0) return true;
     if (waiting.some(({ verify, isLate }) => verify === 'asked' && !isLate)) return false;
     const [best] = this.#votes();
@@ -216,11 +237,8 @@ export class QueryGroup {
   #settle(nowMonoMs: number): Ask[] {
     const votes = this.#votes();
     const majority = strictMajority(this.#assigned);
-    const isHearing = [...this.#asked.values()].some(
-      ({ pending, isLate, answer }) => pending !== undefined && !isLate && answer === undefined,
-    );
     const isDecided = (votes[0]?.replicas.length ?? 0) >= majority;
-    if (!isDecided && (isHearing || this.#unasked() !== undefined)) return [];
+    if (!isDecided && (this.isHearing || this.#unasked() !== undefined)) return [];
     return verifiersOf(votes, majority, (replica) => this.#asked.get(replica)?.verify)
       .filter((replica) => this.#asked.get(replica)?.pending === undefined)
       .map((replica) => this.#ask(replica, 'digest', nowMonoMs, true));
@@ -239,11 +257,22 @@ export class QueryGroup {
   #askAnother(nowMonoMs: number): Ask[] {
     const replica = this.#unasked();
     if (replica === undefined) return [];
+    return [this.#ask(replica, this.#wantOfNext(), nowMonoMs)];
+  }
+
+  // Others were asked meanwhile; where they are enough, nobody is needed who refused.
+  #askAgain(nowMonoMs: number): Ask[] {
+    return [...this.#asked]
+      .filter(([, { againMonoMs = Number.POSITIVE_INFINITY }]) => nowMonoMs >= againMonoMs)
+      .map(([replica]) => this.#ask(replica, this.#wantOfNext(), nowMonoMs));
+  }
+
+  #wantOfNext(): Want {
     const contentComes = [...this.#asked.values()].some(
       ({ pending, isLate, answer }) =>
         (pending === 'full' && !isLate) || (answer?.content !== undefined && answer.missing.length === 0),
     );
-    return [this.#ask(replica, contentComes ? 'digest' : 'full', nowMonoMs)];
+    return contentComes ? 'digest' : 'full';
   }
 
   // The answer is settled by digests and nobody has said what it is: one of those who know is asked.
@@ -284,6 +313,8 @@ export class QueryGroup {
       answer: known?.answer,
       firstDigest: known?.firstDigest,
       failure: undefined,
+      refusals: known?.refusals ?? 0,
+      againMonoMs: undefined,
     });
     return { replica, want, ...(isToVerify ? { verify: true as const } : {}) };
   }

@@ -1,7 +1,7 @@
 import type { Missing, Query, QuerySpec, UnaskedLog } from '../../protocol/query.js';
 import type { HeldLog, LogReader, LogSlice } from './log-reader.js';
 
-/** Logs one answer names beyond its cut; the asker asks again with them, and hears of the next ones. */
+/** Logs one answer tells of beyond its cut; the asker asks again with them, and hears of the next ones. */
 const ALSO_MAX = 512;
 /** Gaps one answer names: any of them makes it partial. */
 const MISSING_MAX = 256;
@@ -24,11 +24,11 @@ export function planAnswer(query: Pick<Query, 'cut' | 'floor'>, spec: QuerySpec,
   const floors = new Map(query.floor?.map(([node, epoch, first]) => [keyOf(node, epoch), first]));
   const slices: LogSlice[] = [];
   const missing: Missing[] = [];
-  const named = new Set<string>();
+  const named = new Map<string, number>();
   for (const [node, epoch, to] of query.cut) {
     const key = keyOf(node, epoch);
     if (!isAsked(node) || named.has(key)) continue;
-    named.add(key);
+    named.set(key, to);
     const from = Math.max(1, floors.get(key) ?? 1);
     if (to < from) continue;
     const log = held.get(key);
@@ -36,12 +36,25 @@ export function planAnswer(query: Pick<Query, 'cut' | 'floor'>, spec: QuerySpec,
     if (slice !== undefined) slices.push(withinTimes(slice, spec));
     missing.push(...(log === undefined ? [unheld(node, epoch, from, to, reader)] : lackOf(log, from, to, slice)));
   }
-  const also = [...held.values()]
-    .filter((log) => isAsked(log.node) && !named.has(keyOf(log.node, log.epoch)) && log.frontier >= log.first)
-    .map(
-      (log): UnaskedLog => [log.node, log.epoch, log.first, Math.min(log.frontier, log.frozenAfter ?? log.frontier)],
-    );
-  return { slices, missing: missing.slice(0, MISSING_MAX), also: also.slice(0, ALSO_MAX) };
+  return { slices, missing: missing.slice(0, MISSING_MAX), also: alsoHeld([...held.values()], named, isAsked) };
+}
+
+// Logs that nobody named come first: of those that are named, the cut has most.
+function alsoHeld(
+  held: readonly HeldLog[],
+  named: ReadonlyMap<string, number>,
+  isAsked: (node: string) => boolean,
+): UnaskedLog[] {
+  const also = held
+    .filter(({ node }) => isAsked(node))
+    .map(({ node, epoch, first, frontier, frozenAfter = frontier }) => {
+      const cutTo = named.get(keyOf(node, epoch));
+      const log: UnaskedLog = [node, epoch, first, Math.min(frontier, frozenAfter)];
+      return { log, isNamed: cutTo !== undefined, isMore: log[3] >= Math.max(first, (cutTo ?? 0) + 1) };
+    })
+    .filter(({ isMore }) => isMore);
+  also.sort((a, b) => Number(a.isNamed) - Number(b.isNamed));
+  return also.slice(0, ALSO_MAX).map(({ log }) => log);
 }
 
 function sliceOf(log: HeldLog, from: number, to: number, reader: HeldLogs): LogSlice | undefined {

@@ -63,6 +63,18 @@ describe('QueryGroup', () => {
     expect(group.outcome().notes).toEqual([{ node: 'a', why: 'overloaded', message: 'busy' }]);
   });
 
+  it('asks one that refused for the moment once more, where nobody else can be asked', () => {
+    const group = new QueryGroup(['a', 'b'], 2, 2, TIMES);
+    group.begin(0);
+    group.answered('a', said('x'), 10);
+    expect(group.failed('b', 'overloaded', 'busy', 20)).toEqual([]);
+    expect(group.isDone).toBe(false);
+    expect(group.tick(20 + HEDGE_MS)).toEqual([{ replica: 'b', want: 'digest' }]);
+    group.answered('b', digestOnly('x'), 400);
+    expect(group.isDone).toBe(true);
+    expect(group.outcome()).toMatchObject({ confidence: 'confirmed', agreeing: ['a', 'b'], notes: [] });
+  });
+
   it('asks all when digests differ, and a strict majority of those assigned decides', () => {
     const group = new QueryGroup(['a', 'b', 'c'], 3, 2, TIMES);
     group.begin(0);
@@ -111,7 +123,14 @@ describe('QueryGroup', () => {
     const group = new QueryGroup(['a', 'b'], 2, 2, TIMES);
     group.begin(0);
     group.failed('a', 'syncing', 'not now', 5);
-    group.failed('b', 'syncing', 'not now', 5);
+    group.failed('b', 'quarantined', 'no vote', 5);
+    expect(group.isDone).toBe(false);
+    // 'a' may be well again in a moment: it is asked three times more, and then nobody is left.
+    for (const pauseMs of [HEDGE_MS, 2 * HEDGE_MS, 4 * HEDGE_MS]) {
+      expect(group.tick(5 + pauseMs - 1)).toEqual([]);
+      expect(group.tick(5 + pauseMs)).toEqual([{ replica: 'a', want: 'full' }]);
+      group.failed('a', 'syncing', 'not now', 5);
+    }
     expect(group.isDone).toBe(true);
     expect(group.outcome().answer).toBeUndefined();
   });

@@ -16,7 +16,7 @@ const QUERIES = 5;
 
 const EPOCHS = ['aaaaaaaaaaaa', 'bbbbbbbbbbbb', 'cccccccccccc'];
 
-type Tally = Record<QueryResult['confidence'] | 'complete' | 'partial' | 'extended', number>;
+type Tally = Record<QueryResult['confidence'] | 'complete' | 'partial' | 'extended' | 'longer', number>;
 
 function growFleet(fleet: SimulatedFleet, random: Random): void {
   for (const log of fleet.logs) {
@@ -128,10 +128,26 @@ function checkLiveness(
   const well = fleet.replicas.filter((replica) => isWell(replica) && result.cut.every((log) => holds(replica, log)));
   if (well.length === 0) return;
   // What a slow one told of too late to be asked for is named, and no fault of those who answered.
-  const named = new Set(result.cut.map(logKey));
-  const lacked = result.missing.filter((lack) => 'e' in lack && named.has(logKey({ node: lack.n, epoch: lack.e })));
+  const ends = new Map(result.cut.map((log) => [logKey(log), log.to]));
+  const lacked = result.missing.filter(
+    (lack) => 'e' in lack && lack.from <= (ends.get(logKey({ node: lack.n, epoch: lack.e })) ?? 0),
+  );
   expect(lacked).toEqual([]);
   if (well.length >= 2) expect(['confirmed', 'verified']).toContain(result.confidence);
+}
+
+// What somebody holds who gave the answer is in it, or named as missing: a head is older than what it was made of.
+function checkNewness(fleet: SimulatedFleet, spec: QuerySpec, result: QueryResult, isBoundToToken: boolean): void {
+  if (isBoundToToken) return;
+  const ends = new Map(result.cut.map((log) => [logKey(log), log.to]));
+  const lacks = result.missing.flatMap((lack) => ('e' in lack ? [lack] : []));
+  for (const replica of fleet.replicas.filter(({ name }) => result.replicas.includes(name))) {
+    for (const { node, epoch, frontier } of replica.logs()) {
+      if (spec.filter.node !== undefined && spec.filter.node !== node) continue;
+      const isNamed = lacks.some((lack) => lack.n === node && lack.e === epoch && lack.to >= frontier);
+      if (!isNamed) expect(ends.get(logKey({ node, epoch })) ?? 0).toBeGreaterThanOrEqual(frontier);
+    }
+  }
 }
 
 function isWell({ manners }: SimulatedReplica): boolean {
@@ -190,6 +206,7 @@ function runHistory(seed: number, tally: Tally): void {
     const result = fleet.ask(spec, token, replicas, isFast ? 'fast' : 'normal', verify);
     const isOneGroup = nodes.length <= 10;
     checkAnswer(fleet, spec, result, token, deceived);
+    checkNewness(fleet, spec, result, isFast && token.size > 0);
     checkDigests(result, isOneGroup, deceived);
     checkLiveness(fleet, result, replicas, isOneGroup, deceived);
     checkSettling(fleet, result, isOneGroup, deceived);
@@ -197,9 +214,16 @@ function runHistory(seed: number, tally: Tally): void {
     tally[result.confidence]++;
     tally[result.complete ? 'complete' : 'partial']++;
     if (result.cut.length > known) tally.extended++;
+    if (result.cut.some((log) => log.to > Math.max(headSeq(fleet, log), token.seqOf(log.node, log.epoch)))) {
+      tally.longer++;
+    }
     if (isSound(result, deceived)) before = result;
     token = SessionToken.decode(result.token.encode());
   }
+}
+
+function headSeq(fleet: SimulatedFleet, log: QueryResult['cut'][number]): number {
+  return fleet.logs.find((one) => logKey(one) === logKey(log))?.headSeq ?? 0;
 }
 
 function isSound(result: QueryResult, deceived: Deceived): boolean {
@@ -224,7 +248,7 @@ describe('queries against replicas that fail in every way', () => {
   it(`hold I6, I7 and I8 in ${HISTORIES} seeded histories`, { timeout: 600_000 }, () => {
     const tally: Tally = {
       ...{ conflict: 0, single: 0, majority: 0, confirmed: 0, verified: 0 },
-      ...{ complete: 0, partial: 0, extended: 0 },
+      ...{ complete: 0, partial: 0, extended: 0, longer: 0 },
     };
     for (let seed = FIRST_SEED; seed < FIRST_SEED + HISTORIES; seed++) {
       try {

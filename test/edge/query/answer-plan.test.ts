@@ -1,5 +1,6 @@
 import { describe, expect, it } from 'vitest';
-import { gapsOf } from '../../../edge/query/answer-plan.js';
+import { gapsOf, planAnswer } from '../../../edge/query/answer-plan.js';
+import { QuerySpec } from '../../../protocol/query.js';
 
 const segment = (n: number, first: number, count: number) => ({
   ...{ n, first, count, t0: 0, t1: 0, prev: '', hash: `${n}`, bytes: 1, path: `${n}` },
@@ -18,5 +19,37 @@ describe('gapsOf', () => {
       [12, 12],
     ]);
     expect(gapsOf({ ...slice, segments: [], lines: [] })).toEqual([[1, 12]]);
+  });
+});
+
+describe('planAnswer', () => {
+  const held = (node: string, epoch: string, frontier: number, frozenAfter?: number) => ({
+    ...{ node, epoch, first: 1, frontier },
+    ...(frozenAfter === undefined ? {} : { frozenAfter }),
+  });
+  const [a, b, c, d] = ['aaaaaaaaaaaa', 'bbbbbbbbbbbb', 'cccccccccccc', 'dddddddddddd'] as const;
+
+  it('tells of what is held beyond the cut: more of a log, and logs it does not name, these first', () => {
+    const logs = [held('cam1', a, 100), held('cam1', b, 7), held('cam2', c, 50), held('cam2', d, 60, 50)];
+    const reader = {
+      logs: () => logs,
+      slice: (node: string, epoch: string, from: number, to: number) => ({
+        ...{ node, epoch, from, to },
+        ...{ segments: [segment(0, 1, 100)], lines: [] },
+      }),
+      isForgotten: () => false,
+    };
+    const cut: [string, string, number][] = [
+      ['cam1', a, 97],
+      ['cam2', c, 50],
+      ['cam2', d, 50],
+    ];
+    expect(planAnswer({ cut }, QuerySpec.parse({ shape: 'count' }), reader)).toMatchObject({
+      missing: [],
+      also: [
+        ['cam1', b, 1, 7],
+        ['cam1', a, 1, 100],
+      ],
+    });
   });
 });
