@@ -72,12 +72,6 @@ export function standingOf({ auditing, doubted }: DoubtPicture, node: string): '
   return auditing.filter((other) => other !== node).length < DOUBTERS_MIN ? 'unknown' : 'trusted';
 }
 
-/** True for a record of a doubted node from the first disputed one on. */
-export function isDoubtful({ doubted }: DoubtPicture, node: string, atMs: number): boolean {
-  const doubt = doubted.get(node);
-  return doubt !== undefined && atMs >= doubt.sinceMs;
-}
-
 function decided(votes: ReadonlyMap<string, Doubt>, auditing: readonly string[]): NodeDoubt | undefined {
   const doubts = [...votes.values()];
   const [first] = doubts;

@@ -38,6 +38,9 @@ An answer is verified (they read their files again for it, and agree), confirmed
 of all copies, against others), single (one replica alone) or in conflict; and it is complete, or names what is missing and
 why. Where replicas differ, those in doubt read their files again by themselves. Standard output has the answer alone.
 
+Records are doubtful where most of the nodes that audit its results doubt the node they are of (edge.sharing.audits), from the
+first disputed one on: marked in the table, drawn as ? in bars, counted below the answer with who doubts whom and why.
+
 Examples:
   vedette query --count
   vedette query --label person --event new --from -1h
@@ -45,6 +48,7 @@ Examples:
   vedette query --histogram hour --camera front --from -1d
   vedette query --count --token seen.token        never less than the last time
   vedette query --replicas all --json | jq .confidence
+  vedette query --label person --json | jq '.rows[] | select(.doubtful)'
   vedette query --count --replicas all --verify   is every copy on disk what it was?
 
 Exit codes: 0 the answer is complete, 75 it is not (or nobody answered), 69 no broker, 64 wrong call, 78 credentials.`,

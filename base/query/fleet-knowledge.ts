@@ -1,6 +1,9 @@
 import type { Head } from '../../protocol/record.js';
 import type { ReplicaState } from '../../protocol/replica.js';
+import type { Claims } from '../../protocol/sharing.js';
 import type { NodeInfo, Status } from '../../protocol/status.js';
+import { ClaimsHeard } from '../claims-heard.js';
+import type { DoubtPicture } from '../doubts.js';
 import { isHeadSigned } from '../listener/head-signature.js';
 import { logKey } from './log-bounds.js';
 
@@ -31,6 +34,7 @@ type KnownNode = {
 /** What the asking side knows of the fleet: logs and their lengths, who keeps replicas and who is there. */
 export class FleetKnowledge {
   readonly #nodes = new Map<string, KnownNode>();
+  readonly #claims = new ClaimsHeard();
   #refusedNodes = 0;
 
   /** A head, the node's own or kept by another. What its signature does not confirm is passed over once its key is known. */
@@ -48,6 +52,12 @@ export class FleetKnowledge {
   applyStatus(name: string, status: Status): void {
     const node = this.#node(name);
     if (node !== undefined) node.status = status;
+    this.#claims.applyStatus(name, status.state);
+  }
+
+  /** What a node claims; undefined where it took its claims back. */
+  applyClaims(name: string, claims: Claims | undefined): void {
+    this.#claims.applyClaims(name, claims);
   }
 
   applyInfo(name: string, info: NodeInfo): void {
@@ -58,11 +68,17 @@ export class FleetKnowledge {
   /** A retained document of the node was emptied: it was forgotten by a person. */
   forget(name: string): void {
     this.#nodes.delete(name);
+    this.#claims.forget(name);
   }
 
   /** Nodes that were not taken in. */
   get refusedNodes(): number {
     return this.#refusedNodes;
+  }
+
+  /** Who doubts whose results. Nobody is doubted in a fleet without claims. */
+  doubts(): DoubtPicture {
+    return this.#claims.picture();
   }
 
   /** Every log known: of two heads the larger seq counts, and `first` only rises. */

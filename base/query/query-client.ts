@@ -6,6 +6,7 @@ import { messageOf } from '../errors.js';
 import type { Link } from '../link/link.js';
 import type { Log } from '../log.js';
 import type { Random } from '../random.js';
+import { doubtedIn, doubtfulOf, doubtQuestions } from './doubtful.js';
 import { FleetKnowledge } from './fleet-knowledge.js';
 import { QueryCoordinator, type QueryResult, type QueryToSend } from './query-coordinator.js';
 import { type AskLimits, DEFAULT_ASK_LIMITS } from './query-limits.js';
@@ -84,6 +85,12 @@ export class QueryClient {
       link.subscribe(routes.replica, {}, ({ params, payload }) =>
         heard(() => knowledge.applyReplica(params.node, payload)),
       ),
+      link.subscribe(
+        routes.claims,
+        {},
+        ({ params, payload }) => heard(() => knowledge.applyClaims(params.node, payload)),
+        ({ params }) => knowledge.applyClaims(params.node, undefined),
+      ),
       link.subscribe(routes.info, {}, ({ params, payload }) => heard(() => knowledge.applyInfo(params.node, payload))),
       link.subscribe(
         routes.status,
@@ -116,8 +123,23 @@ export class QueryClient {
     }
   }
 
-  /** Asks, and gives the best answer that came until the deadline. A fleet that does not answer gives a result that says so. */
+  /**
+   * Asks, and gives the best answer that came until the deadline, with what of it is doubtful. A fleet that does not answer
+   * gives a result that says so.
+   */
   async ask(request: QueryRequest, signal: AbortSignal): Promise<QueryResult> {
+    const result = await this.#askOnce(request, signal);
+    const nodes = doubtedIn(result, this.#knowledge.doubts());
+    if (nodes.length === 0) return result;
+    // Over the very cut of the answer: a part of it is never more than the whole.
+    const { onProgress: _, verify: __, ...same } = request;
+    const questions = doubtQuestions(request.spec, nodes).map((spec) => {
+      return this.#askOnce({ ...same, spec, mode: 'fast', token: result.token }, signal);
+    });
+    return { ...result, doubtful: doubtfulOf(result, nodes, await Promise.all(questions)) };
+  }
+
+  async #askOnce(request: QueryRequest, signal: AbortSignal): Promise<QueryResult> {
     const { clock, random } = this.#options;
     const coordinator = new QueryCoordinator(
       {

@@ -2,6 +2,7 @@ import type { Answer, Cut, Missing, Query, QueryRow, QuerySpec, UnaskedLog } fro
 import { SCHEMA_MINOR } from '../../protocol/status.js';
 import { byNewest } from './answer-digest.js';
 import { AnswerParts } from './answer-parts.js';
+import type { Doubtful } from './doubtful.js';
 import type { FleetKnowledge, KnownLog, Standing } from './fleet-knowledge.js';
 import { type LogBounds, type LogPosition, logKey } from './log-bounds.js';
 import {
@@ -53,6 +54,8 @@ export type QueryResult = {
   /** When the head of each node was made that the cut follows, by that node's wall clock. */
   readonly asOf: readonly { readonly node: string; readonly headAtMs: number }[];
   readonly token: SessionToken;
+  /** What of it is doubtful; absent where nobody is doubted whose records were asked about. */
+  readonly doubtful?: Doubtful;
 };
 
 export type QueryCoordinatorOptions = {

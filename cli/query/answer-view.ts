@@ -1,3 +1,5 @@
+import type { NodeDoubt } from '../../base/doubts.js';
+import { type Doubtful, isRowDoubtful } from '../../base/query/doubtful.js';
 import type { QueryResult } from '../../base/query/query-coordinator.js';
 import { type Column, renderTable } from '../../base/terminal/table.js';
 import { printable, type Terminal } from '../../base/terminal/terminal.js';
@@ -12,11 +14,27 @@ const BAR_COLUMNS_MAX = 50;
 const BAR_COLUMNS_MIN = 10;
 /** Missing ranges told one by one; `--json` has all. */
 const MISSING_LINES_MAX = 5;
+/** The same of doubted nodes, and of the names of those who doubt one. */
+const DOUBT_LINES_MAX = 5;
+const NAMES_MAX = 4;
 
 /** The answer for a person: a number, a table or bars. */
 export function renderAnswer(out: Terminal, result: QueryResult, spec: QuerySpec): string {
   if (result.shape === 'count') return `${result.count}\n`;
-  return result.shape === 'list' ? renderTable(out, COLUMNS, result.rows) : renderBars(out, result.bars, spec.bucketMs);
+  return result.shape === 'list'
+    ? renderTable(out, columnsOf(result), result.rows)
+    : renderBars(out, result, spec.bucketMs);
+}
+
+// Where nothing is doubtful nobody has to read about it.
+function columnsOf({ doubtful }: QueryResult): readonly Column<QueryRow>[] {
+  if (doubtful === undefined || doubtful.count === 0) return COLUMNS;
+  const { nodes } = doubtful;
+  const mark: Column<QueryRow> = {
+    title: 'doubt',
+    cell: (row) => (isRowDoubtful(row, nodes) ? 'doubtful' : '-'),
+  };
+  return [...COLUMNS.slice(0, 2), mark, ...COLUMNS.slice(2)];
 }
 
 const COLUMNS: readonly Column<QueryRow>[] = [
@@ -47,15 +65,19 @@ function restOf(record: QueryRow['r']): string {
   return text.length > REST_CHARS_MAX ? `${text.slice(0, REST_CHARS_MAX - 3)}...` : text;
 }
 
-function renderBars(out: Terminal, bars: QueryResult['bars'], widthMs: number): string {
+function renderBars(out: Terminal, { bars, doubtful }: QueryResult, widthMs: number): string {
   if (bars.length === 0) return 'nothing matches\n';
   const most = Math.max(...bars.map(([, count]) => count));
   const digits = String(most).length;
+  const doubts = new Map(doubtful?.bars);
   const room = Math.max(BAR_COLUMNS_MIN, Math.min(BAR_COLUMNS_MAX, out.columns - 20 - digits - 3));
   const line = ([startMs, count]: readonly [number, number]) => {
-    const length = count === 0 ? 0 : Math.max(1, Math.round((count / most) * room));
+    const lengthOf = (part: number) => (part === 0 ? 0 : Math.max(1, Math.round((part / most) * room)));
+    const length = lengthOf(count);
+    const doubted = Math.min(length, lengthOf(doubts.get(startMs) ?? 0));
+    const bar = out.paint('cyan', '#'.repeat(length - doubted)) + '?'.repeat(doubted);
     const start = timeText(startMs).slice(0, widthMs >= 60_000 ? 16 : 19);
-    return `${start}  ${String(count).padStart(digits)}  ${out.paint('cyan', '#'.repeat(length))}`.trimEnd();
+    return `${start}  ${String(count).padStart(digits)}  ${bar}`.trimEnd();
   };
   return `${withEmptyBars(bars, widthMs)
     .map((bar) => (bar === undefined ? '...' : line(bar)))
@@ -91,12 +113,31 @@ export function renderTrust(result: QueryResult, nowMs: number, tookMs: number):
       `  ${label}: ${result.absent.map(({ node, why }) => `${node} (${why === 'silent' ? 'no answer in time' : why})`).join(', ')}`,
     );
   }
+  if (result.doubtful !== undefined) lines.push(...doubtLines(result, result.doubtful));
   for (const { node, segments, rotten, mended } of result.findings) {
     if (rotten > 0) lines.push(`  ${node} read ${segments} segments again: ${rotten} rotten, ${mended} of them mended`);
   }
   if (result.lost.length > 0) lines.push(`  said something else at first: ${result.lost.join(', ')}`);
   for (const { digest, replicas } of result.digests) lines.push(`  ${digest.slice(0, 12)} says ${replicas.join(', ')}`);
   return `${lines.map(printable).join('\n')}\n`;
+}
+
+function doubtLines({ shape, rows, count: counted }: QueryResult, { nodes, count, isExact }: Doubtful): string[] {
+  const of = shape === 'list' ? `${rows.length} listed` : `${counted} counted`;
+  const known = isExact ? `${count}` : `at least ${count}`;
+  const more = nodes.length - DOUBT_LINES_MAX;
+  return [
+    `  DOUBTFUL: ${known} of the ${of}${shape === 'histogram' && count > 0 ? ', drawn as ?' : ''}`,
+    ...nodes.slice(0, DOUBT_LINES_MAX).map(doubtText),
+    ...(more > 0 ? [`    and ${more} more nodes, see --json`] : []),
+  ];
+}
+
+function doubtText({ node, by, of, sinceMs, disputed, valid, last, model }: NodeDoubt): string {
+  const names =
+    by.length > NAMES_MAX ? `${by.slice(0, NAMES_MAX).join(', ')} and ${by.length - NAMES_MAX} more` : by.join(', ');
+  const results = `${disputed} results disputed and ${valid} valid, the last one ${last.e} ${last.s}`;
+  return `    ${node} since ${timeText(sinceMs)}: doubted by ${names} (${by.length} of ${of} that could), ${results}, model ${model.slice(0, 12)}`;
 }
 
 function sureness({ confidence, replicas }: QueryResult): string {
@@ -127,13 +168,23 @@ function lackText(lack: QueryResult['missing'][number]): string {
 /** The same for a program. */
 export function answerForPrograms(result: QueryResult, spec: QuerySpec, nowMs: number, tookMs: number): object {
   const { shape, count, rows, bars, confidence, complete, missing, replicas, absent, digests, lost, findings } = result;
+  const { nodes, ...doubtful } = result.doubtful ?? { nodes: [], count: 0, bars: [], isExact: true };
+  const doubts = new Map(doubtful.bars);
+  const markOf = (row: QueryRow) => (isRowDoubtful(row, nodes) ? { doubtful: true } : {});
   return {
     shape,
     filter: spec.filter,
     count,
-    ...(shape === 'list' ? { rows: rows.map(({ n, e, r }) => ({ node: n, epoch: e, ...r })) } : {}),
+    ...(shape === 'list' ? { rows: rows.map((row) => ({ node: row.n, epoch: row.e, ...row.r, ...markOf(row) })) } : {}),
     ...(shape === 'histogram'
-      ? { bucketMs: spec.bucketMs, buckets: bars.map(([startMs, n]) => ({ startMs, count: n })) }
+      ? {
+          bucketMs: spec.bucketMs,
+          buckets: bars.map(([startMs, n]) => ({
+            startMs,
+            count: n,
+            ...(doubts.has(startMs) ? { doubtful: doubts.get(startMs) } : {}),
+          })),
+        }
       : {}),
     confidence,
     complete,
@@ -143,6 +194,7 @@ export function answerForPrograms(result: QueryResult, spec: QuerySpec, nowMs: n
     digests,
     lost,
     checked: findings,
+    doubtful: { count: doubtful.count, exact: doubtful.isExact, nodes },
     asOf: result.asOf.map(({ node, headAtMs }) => ({ node, headAgeMs: Math.max(0, nowMs - headAtMs) })),
     cut: result.cut,
     token: result.token.encode(),

@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import { ClaimsHeard } from '../../base/claims-heard.js';
-import { type Claimant, foldDoubts, isDoubtful, standingOf } from '../../base/doubts.js';
+import { type Claimant, foldDoubts, standingOf } from '../../base/doubts.js';
 import { Random } from '../../base/random.js';
 import type { Claims, Doubt } from '../../protocol/sharing.js';
 
@@ -122,15 +122,6 @@ describe('standingOf', () => {
     expect(standingOf(foldDoubts([claimant('bad'), claimant('a'), claimant('b')]), 'bad')).toBe('trusted');
     expect(standingOf(foldDoubts(doubters(['a', 'b'], 'bad')), 'bad')).toBe('doubted');
     expect(standingOf(foldDoubts([]), 'bad')).toBe('unknown');
-  });
-});
-
-describe('isDoubtful', () => {
-  it('marks what a doubted node recorded from the first disputed record on', () => {
-    const picture = foldDoubts(doubters(['a', 'b'], 'bad'));
-    expect(isDoubtful(picture, 'bad', 999)).toBe(false);
-    expect(isDoubtful(picture, 'bad', 1_000)).toBe(true);
-    expect(isDoubtful(picture, 'a', 1_000)).toBe(false);
   });
 });
 

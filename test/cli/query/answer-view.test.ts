@@ -67,3 +67,71 @@ describe('a list of alerts', () => {
     expect(lines[2]).toMatch(/ cam1 +- +alert +raise +- +too-hot +- +- +31 °C\ufffd\[2J$/);
   });
 });
+
+describe('an answer with doubtful records', () => {
+  const out = new Terminal({ write: () => true }, {});
+  const LIST = QuerySpec.parse({ shape: 'list' });
+  const doubt = {
+    ...{ node: 'cam2', model: 'a'.repeat(64), by: ['cam1', 'cam3'], of: 2, sinceMs: 60_000, disputed: 5, valid: 1 },
+    last: { e: 'abcdefghijkl', s: 9 },
+  };
+  const doubtful = { nodes: [doubt], count: 1, bars: [], isExact: true };
+  const row = (n: string, t: number) => ({ n, e: 'abcdefghijkl', r: { s: 3, t, k: 'track', l: 'person' } });
+  const listed = resultOf({
+    shape: 'list',
+    rows: [row('cam2', 60_000), row('cam2', 59_999), row('cam1', 1)],
+    doubtful,
+  });
+
+  it('marks the rows of a list, and says who doubts whom', () => {
+    const lines = renderAnswer(out, listed, LIST).split('\n');
+    expect(lines[0]).toMatch(/^time +node +doubt +camera/);
+    expect(lines.slice(2, 5).map((line) => line.split(/ +/)[3])).toEqual(['doubtful', '-', '-']);
+    const trust = renderTrust(listed, 0, 80).split('\n');
+    expect(trust[1]).toMatch(/newest|DOUBTFUL/);
+    expect(trust.join('\n')).toContain('  DOUBTFUL: 1 of the 3 listed\n');
+    expect(trust.join('\n')).toMatch(
+      / {4}cam2 since 1970-01-01 .*: doubted by cam1, cam3 \(2 of 2 that could\), 5 results disputed and 1 valid, the last one abcdefghijkl 9, model aaaaaaaaaaaa/,
+    );
+  });
+
+  it('tells programs row by row, and all that is known', () => {
+    const answer = answerForPrograms(listed, LIST, 0, 80);
+    expect(answer).toMatchObject({ doubtful: { count: 1, exact: true, nodes: [doubt] } });
+    expect(answer).toHaveProperty('rows.0.doubtful', true);
+    expect(answer).not.toHaveProperty('rows.1.doubtful');
+  });
+
+  it('draws the doubtful part of a bar in another way', () => {
+    const spec = QuerySpec.parse({ shape: 'histogram', bucketMs: 60_000 });
+    const bars: [number, number][] = [
+      [0, 10],
+      [60_000, 10],
+      [120_000, 1],
+    ];
+    const part: [number, number][] = [
+      [60_000, 5],
+      [120_000, 1],
+    ];
+    const result = resultOf({ shape: 'histogram', bars, doubtful: { ...doubtful, count: 6, bars: part } });
+    const [first, second, third] = renderAnswer(out, result, spec).split('\n');
+    expect(first).toMatch(/ 10 {2}#+$/);
+    expect(second).toMatch(/ 10 {2}(#+)\?+$/);
+    expect(third).toMatch(/ 1 {2}\?+$/);
+    expect(second?.length).toBe(first?.length);
+    expect(answerForPrograms(result, spec, 0, 80)).toMatchObject({
+      buckets: [{ count: 10 }, { count: 10, doubtful: 5 }, { count: 1, doubtful: 1 }],
+    });
+  });
+
+  it('says that there may be more where a part is not known', () => {
+    const result = resultOf({ doubtful: { ...doubtful, isExact: false } });
+    expect(renderTrust(result, 0, 80)).toContain('DOUBTFUL: at least 1 of the 7 counted');
+  });
+
+  it('has not a word of it where nobody is doubted', () => {
+    expect(renderAnswer(out, resultOf({ shape: 'list', rows: [row('cam1', 1)] }), LIST)).not.toContain('doubt');
+    expect(renderTrust(resultOf({}), 0, 80)).not.toContain('DOUBT');
+    expect(answerForPrograms(resultOf({}), SPEC, 0, 80)).toMatchObject({ doubtful: { count: 0, nodes: [] } });
+  });
+});
