@@ -51,8 +51,8 @@ export class Channel {
     this.background.classify(now, this.#step, shift, this.#ignored);
   }
 
-  /** Learns from the frame that was classified last. */
-  learn(now: Float32Array): void {
-    this.background.learn(now, this.#step);
+  /** Learns from the frame that was classified last. @param dtMs since the last frame that was learned from. */
+  learn(now: Float32Array, dtMs: number): void {
+    this.background.learn(now, { ...this.#step, dtMs });
   }
 }

@@ -44,6 +44,9 @@ const ACTIVE_CELLS_MIN = 3;
 const NEIGHBOURS_MIN = 4;
 // More patches than this is weather or a crowd; they are told as one box.
 const BOXES_MAX = 24;
+// A picture in which no cell has changed teaches little: learning from one in so long takes a third of the time at 5
+// frames/s. The averages it moves have time constants of seconds; the one that has not tells only of changed cells.
+const CALM_LEARN_MS = 450;
 // After a pause (a camera that was away) the background learns as from this long a frame.
 const DT_MS_MAX = 2000;
 
@@ -99,6 +102,7 @@ class View {
   // Light of the last frame that was not disturbed.
   #light: LightChange = { gain: 1, offset: 0 };
   #shiftedMs = 0;
+  #unlearnedMs = 0;
 
   constructor(picture: RgbPicture, settings: MotionSettings, monoMs: number) {
     this.#settings = settings;
@@ -147,8 +151,9 @@ class View {
     if (this.#isDisturbed(changedFraction, dtMs)) {
       return { state: 'disturbed', boxes: [], changedFraction, noiseLevels };
     }
-    if (!isShifted) this.#learn();
-    return { state: 'watching', boxes: this.#boxes(), changedFraction, noiseLevels };
+    if (!isShifted) this.#learn(dtMs, changedFraction > 0);
+    const boxes = changedFraction > 0 ? this.#boxes() : [];
+    return { state: 'watching', boxes, changedFraction, noiseLevels };
   }
 
   #adopt(): void {
@@ -156,9 +161,12 @@ class View {
     this.#chroma.background.adopt(this.#now.chroma);
   }
 
-  #learn(): void {
-    this.#luma.learn(this.#now.luma);
-    this.#chroma.learn(this.#now.chroma);
+  #learn(dtMs: number, isChanged: boolean): void {
+    this.#unlearnedMs += dtMs;
+    if (!isChanged && this.#unlearnedMs < CALM_LEARN_MS) return;
+    this.#luma.learn(this.#now.luma, this.#unlearnedMs);
+    this.#chroma.learn(this.#now.chroma, this.#unlearnedMs);
+    this.#unlearnedMs = 0;
     const luma = this.#luma.background.active;
     const chroma = this.#chroma.background.active;
     for (let i = 0; i < this.#active.length; i++) this.#active[i] = (luma[i] ?? 0) | (chroma[i] ?? 0);
