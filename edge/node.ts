@@ -30,6 +30,7 @@ import { detectorCount } from './process/detector-count.js';
 import { TrackLedger } from './process/track-ledger.js';
 import { VisionHost, visionRepairMs } from './process/vision-host.js';
 import type { StartVision, TickReport, TrackReport, VisionReport } from './process/vision-message.js';
+import { tickMsOf } from './process/vision-watch.js';
 import { DeviceLinks } from './sensing/device-links.js';
 import { SensorDesk } from './sensing/sensor-desk.js';
 import { makeSensorSource } from './sensing/source-factory.js';
@@ -261,6 +262,7 @@ export class EdgeNode {
         threads: config.model.threads,
       }),
       frameDeadlineMs: config.limits.frameDeadlineMs,
+      tickMs: tickMsOf({ ...config.limits, ...config.timing }),
       simCommand: [...simCommand],
       logLevel: config.logLevel,
       cameras: { ...config.cameras },

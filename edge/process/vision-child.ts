@@ -14,7 +14,6 @@ import {
   type Adjustment,
   type AskSnapshot,
   type StartVision,
-  TICK_MS,
   VisionCommand,
   type VisionReport,
 } from './vision-message.js';
@@ -86,7 +85,7 @@ async function run(start: StartVision): Promise<void> {
       cameras: Object.fromEntries(loops.map(([id, loop]) => [id, loop.tick()])),
     });
   };
-  const cancelTick = clock.every(TICK_MS, tick);
+  const cancelTick = clock.every(start.tickMs, tick);
   const cancelStates = clock.every(5000, () => {
     for (const [, loop] of loops) loop.reportState();
   });

@@ -7,8 +7,8 @@ import type { Log } from '../../base/log.js';
 import type { Random } from '../../base/random.js';
 import { describeIssues } from '../../protocol/codec.js';
 import { letGoFirstWithoutMemory } from './oom-choice.js';
-import { type StartVision, TICK_MS, type VisionCommand, VisionReport } from './vision-message.js';
-import { judgeVision, type VisionLimits, type VisionWatch } from './vision-watch.js';
+import { type StartVision, type VisionCommand, VisionReport } from './vision-message.js';
+import { judgeVision, lookMsOf, type VisionLimits, type VisionWatch } from './vision-watch.js';
 
 export type VisionHostOptions = {
   readonly clock: Clock;
@@ -97,7 +97,7 @@ export class VisionHost {
   async #runOnce(signal: AbortSignal): Promise<string> {
     const life = this.#tryStart();
     if (typeof life === 'string') return life;
-    const cancelWatch = this.#options.clock.every(TICK_MS, () => this.#check(life));
+    const cancelWatch = this.#options.clock.every(lookMsOf(this.#options.limits), () => this.#check(life));
     const onAbort = () => void this.#stop(life);
     signal.addEventListener('abort', onAbort, { once: true });
     if (signal.aborted) onAbort();
@@ -137,11 +137,15 @@ export class VisionHost {
       child.on('error', (error) => resolve(`could not start: ${error.message}`));
       child.once('exit', (code, signalName) => resolve(signalName ?? `exit code ${code}`));
     });
-    child.on('message', (message) => this.#onMessage(message));
     child.send(this.#options.buildStart(), (error) => {
       if (error !== null) log.debug('vision process did not take its start', { error: error.message });
     });
-    return { child, ended, verdict: undefined };
+    const life: Life = { child, ended, verdict: undefined };
+    child.on('message', (message) => {
+      this.#onMessage(message);
+      this.#check(life);
+    });
+    return life;
   }
 
   #onMessage(message: unknown): void {

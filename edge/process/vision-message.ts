@@ -27,6 +27,8 @@ export const StartVision = z.object({
   /** Detectors that run at once. */
   instances: z.int().min(1),
   frameDeadlineMs: z.number().min(1),
+  /** How often the child is to say that its event loop turns. */
+  tickMs: z.number().min(1),
   simCommand: z.array(z.string()),
   logLevel: z.enum(['debug', 'info', 'warn', 'error', 'silent']),
   /** Camera configurations as in the file, checked again by the child. */
@@ -164,6 +166,3 @@ export type VisionReport = z.infer<typeof VisionReport>;
 export type TrackReport = Extract<VisionReport, { type: 'track' }>;
 export type AnswerReport = Extract<VisionReport, { type: 'answer' }>;
 export type TickReport = Extract<VisionReport, { type: 'tick' }>;
-
-/** How often the child says that its event loop turns, ms. */
-export const TICK_MS = 250;

@@ -18,6 +18,19 @@ export type VisionLimits = {
 
 export type VisionVerdict = 'healthy' | 'start-deadline' | 'frame-deadline' | 'memory';
 
+/** A tick is read, checked and remembered by the main process: so seldom it costs a board nothing. */
+const TICK_MS_MAX = 1_000;
+
+/** How often the vision process says that it is there, ms: twice in whatever is counted by it. */
+export function tickMsOf(times: { readonly frameDeadlineMs: number; readonly beatMs: number }): number {
+  return Math.min(TICK_MS_MAX, times.beatMs / 2, times.frameDeadlineMs / 2);
+}
+
+/** How often its silence is looked for, ms. What it says itself is judged at once. */
+export function lookMsOf(limits: Pick<VisionLimits, 'frameDeadlineMs'>): number {
+  return Math.min(TICK_MS_MAX, limits.frameDeadlineMs / 2);
+}
+
 /**
  * Judges the vision process. `session.run` blocks its event loop and cannot be cancelled, so silence and a frame that
  * takes too long are the same fault seen from two sides: both end in its being killed.

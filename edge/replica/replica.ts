@@ -69,6 +69,8 @@ type Parts = {
 };
 
 const TICK_MS = 100;
+/** The same while nothing waits for time to pass: ten wakings a second are a third of what an idle node costs. */
+const REST_TICK_MS = 500;
 const STATE_MS = 5_000;
 /** Half of how often a growing log gives a head. */
 const RELAY_MS = 5_000;
@@ -91,7 +93,10 @@ export class Replica {
   #isOwnStale = true;
   readonly #overload: Overload;
   #isOverloaded = false;
-  #tickMonoMs: number | undefined;
+  #tickDueMonoMs = 0;
+  #cancelTick = () => {};
+  #isResting = false;
+  #isStirred = false;
   #closing: Promise<void> | undefined;
 
   constructor(options: ReplicaOptions) {
@@ -114,9 +119,10 @@ export class Replica {
     this.#parts.scrubber.open();
     const { sides } = this.#options;
     const onSide = sides?.onUp(() => this.#hear({ type: 'sideUp' })) ?? (() => {});
+    this.#armTick(TICK_MS);
     this.#stops = [
       onSide,
-      clock.every(TICK_MS, () => this.#onTick()),
+      () => this.#cancelTick(),
       clock.every(STATE_MS, () => this.#showState()),
       clock.every(RELAY_MS, () => this.#tendSides()),
     ];
@@ -125,6 +131,7 @@ export class Replica {
   /** The own log grew, closed a segment, gave one up or became durable: looked at with the next tick. */
   noteOwn(): void {
     this.#isOwnStale = true;
+    this.#wake();
   }
 
   get core(): ReplicaCore {
@@ -259,18 +266,37 @@ export class Replica {
   #hear(event: ReplicaEvent): void {
     const parts = this.#parts;
     if (parts === undefined || this.#closing !== undefined) return;
-    for (const effect of parts.core.handle(event, this.#now())) parts.hands.do(effect);
+    const effects = parts.core.handle(event, this.#now());
+    for (const effect of effects) parts.hands.do(effect);
+    if (event.type !== 'tick' || effects.length > 0) this.#wake();
+  }
+
+  #armTick(delayMs: number): void {
+    const { clock } = this.#options;
+    this.#isResting = delayMs > TICK_MS;
+    this.#tickDueMonoMs = clock.monoMs() + delayMs;
+    this.#cancelTick = clock.after(delayMs, () => this.#onTick());
+  }
+
+  // Something happened: what follows from it may be due sooner than the next tick at rest.
+  #wake(): void {
+    this.#isStirred = true;
+    if (!this.#isResting || this.#closing !== undefined) return;
+    this.#cancelTick();
+    this.#armTick(TICK_MS);
   }
 
   #onTick(): void {
     const { monoMs } = this.#now();
-    const lateMs = monoMs - (this.#tickMonoMs ?? monoMs - TICK_MS) - TICK_MS;
-    this.#tickMonoMs = monoMs;
-    const { hands, ears } = this.#open();
+    const lateMs = monoMs - this.#tickDueMonoMs;
+    const { core, hands, ears } = this.#open();
+    this.#isResting = false;
+    this.#isStirred = false;
     const isOverloaded = this.#overload.note({ lateMs, waiting: hands.writesUnderWay + ears.opening }, monoMs);
     if (isOverloaded !== this.#isOverloaded) this.#hear({ type: 'load', isOverloaded });
     this.#isOverloaded = isOverloaded;
     this.#tick();
+    this.#armTick(core.isAtRest && !this.#isStirred ? REST_TICK_MS : TICK_MS);
   }
 
   #tick(): void {

@@ -68,6 +68,7 @@ export class ReplicaCore {
   readonly #polling: Polling;
   #upSinceMonoMs: number | undefined;
   #wholeMonoMs: number | undefined;
+  #isWhole = false;
   #isOverloaded = false;
   #idCount = 0;
 
@@ -191,6 +192,11 @@ export class ReplicaCore {
       needsRefused: refused,
       adopted: this.#custody.size,
     };
+  }
+
+  /** True while nothing is missing, asked for or to be given: nothing is due within the next half second. */
+  get isAtRest(): boolean {
+    return this.#isWhole && this.#asks.outstanding === 0 && this.#serving.waiting === 0;
   }
 
   get queues(): Record<string, number> {
@@ -345,6 +351,8 @@ export class ReplicaCore {
       isWhole = false;
       if (upSinceMonoMs !== undefined) this.#asking.ask(copy);
     }
+    // Without a link there is nobody to be asked.
+    this.#isWhole = isWhole || upSinceMonoMs === undefined;
     if (upSinceMonoMs === undefined) return;
     if (isWhole && monoMs - upSinceMonoMs >= SETTLE_MS) this.#wholeMonoMs = monoMs;
     this.#asking.page();

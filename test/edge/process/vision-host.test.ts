@@ -25,6 +25,7 @@ function hostOf(onLost: (cause: string) => void): VisionHost {
       threads: 1,
       instances: 1,
       frameDeadlineMs: 5_000,
+      tickMs: 250,
       simCommand: [],
       logLevel: 'silent',
       cameras: {},

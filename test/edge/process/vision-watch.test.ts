@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { judgeVision, type VisionWatch } from '../../../edge/process/vision-watch.js';
+import { judgeVision, tickMsOf, type VisionWatch } from '../../../edge/process/vision-watch.js';
 
 const limits = { frameDeadlineMs: 5000, startDeadlineMs: 60_000, memoryMaxMiB: 400 };
 const watch: VisionWatch = { startedMonoMs: 0, lastTickMonoMs: 100_000, busyMs: 0, rssMiB: 150, ready: true };
@@ -17,5 +17,15 @@ describe('judgeVision', () => {
     ['a start that never ends', { ...watch, ready: false, lastTickMonoMs: 60_000 }, 60_001, 'start-deadline'],
   ])('%s', (_, state, nowMonoMs, verdict) => {
     expect(judgeVision(state, nowMonoMs, limits)).toBe(verdict);
+  });
+});
+
+describe('tickMsOf', () => {
+  it.each([
+    ['as shipped', { frameDeadlineMs: 10_000, beatMs: 10_000 }, 1000],
+    ['quick heartbeats, each of which needs a tick', { frameDeadlineMs: 10_000, beatMs: 500 }, 250],
+    ['a short deadline, which silence must not pass by itself', { frameDeadlineMs: 500, beatMs: 10_000 }, 250],
+  ])('%s', (_, times, tickMs) => {
+    expect(tickMsOf(times)).toBe(tickMs);
   });
 });
