@@ -81,7 +81,6 @@ export class QueryServer {
 
   open(): void {
     const { link, node } = this.#options;
-    this.#scan.open();
     this.#cancelWarm = this.#options.clock.after(this.#limits.warmAfterMs, () => this.#warm());
     this.#unsubscribe = link.subscribe(routes.query, { recipient: node }, (message) => {
       // What a broker kept was asked by somebody who is long gone.

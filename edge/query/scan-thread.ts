@@ -29,7 +29,7 @@ export type ScanThreadOptions = {
 
 type Waiting = { readonly job: number; readonly settle: (reply: ScanReply | Error) => void };
 
-/** The thread that looks through records, started again at the next query after it ended. One job at a time. */
+/** The thread that looks through records: there from the first segment or query on, or again from the next. One job at a time. */
 export class ScanThread {
   readonly #options: ScanThreadOptions;
   readonly #counters = new Counters(['scans', 'recordsScanned', 'segmentsRead', 'failures', 'threadEnds'] as const);
@@ -43,14 +43,16 @@ export class ScanThread {
     this.#options = options;
   }
 
-  /** Starts the thread: loading its modules takes longer than most queries. */
+  /** Starts the thread unless it is there. */
   open(): void {
     this.#worker ??= this.#start();
   }
 
-  /** Reads segments ahead, slowly, so that the first query finds them. */
+  /** Reads segments ahead, slowly, so that the first query finds them. Without any the thread is not needed yet. */
   warm(files: readonly SegmentFile[]): void {
-    if (!this.#isClosed) this.#post({ kind: 'warm', files });
+    if (this.#isClosed || files.length === 0) return;
+    this.open();
+    this.#post({ kind: 'warm', files });
   }
 
   counters(): Record<string, number> {
