@@ -103,7 +103,9 @@ const RecordsConfig = z.strictObject({
     .min(0)
     .max(200_000)
     .default(50_000)
-    .describe('newest records held in memory for queries, about 2 kB each; older ones are read from disk. 0: no index'),
+    .describe(
+      'newest records held in memory while somebody asks for them, about 2 kB each; older ones are read from disk. 0: no index',
+    ),
   fsyncMs: z
     .int()
     .min(50)

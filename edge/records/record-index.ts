@@ -27,6 +27,8 @@ const GATHER_MS = 500;
 const GATHERED_ENOUGH = 64;
 const REQUEST_TIMEOUT_MS = 30_000;
 const RESTART_MS = 5_000;
+/** A thread costs 10 MiB and its window 2 kB a record: nobody has asked for so long, nobody needs them. */
+const IDLE_MS = 60_000;
 
 type Waiting = { readonly settle: (reply: IndexReply | Error) => void };
 type Position = { epoch: string; nextSeq: number };
@@ -39,8 +41,8 @@ const Indexed = z.looseObject({
 });
 
 /**
- * The NeDB index of the node's own records, in a worker thread. It follows the log by itself, so that it holds what the
- * files hold after every start, and after a crash of the worker: there is no second truth that could disagree.
+ * The NeDB index of the node's own records, in a worker thread that is there while somebody asks. It follows the log by
+ * itself, so that it holds what the files hold after every start: there is no second truth that could disagree.
  */
 export class RecordIndex {
   readonly #options: RecordIndexOptions;
@@ -52,6 +54,7 @@ export class RecordIndex {
   #isFollowing = false;
   #isWakeWanted = false;
   #cancelGather: (() => void) | undefined;
+  #cancelIdle = () => {};
   #sinceMs = 0;
   #size = 0;
   #isClosed = false;
@@ -60,14 +63,18 @@ export class RecordIndex {
     this.#options = options;
   }
 
-  /** Starts the worker and begins to read the window from the log; returns at once. */
+  /** Starts the worker unless it is there, and begins to read the window from the log; returns at once. */
   open(): void {
+    this.#cancelIdle();
+    this.#cancelIdle = this.#options.clock.after(IDLE_MS, () => void this.#rest());
+    if (this.#worker !== undefined || this.#isClosed) return;
     this.#startWorker();
     this.#follow();
   }
 
   /** A record was appended. Cheap. */
   wake(): void {
+    if (this.#worker === undefined) return;
     const backlog = this.#backlog();
     if (backlog >= GATHERED_ENOUGH) this.#follow();
     else this.#cancelGather ??= this.#options.clock.after(GATHER_MS, () => this.#follow());
@@ -86,9 +93,9 @@ export class RecordIndex {
     return this.#counters.snapshot();
   }
 
-  /** Records of the live epoch that are in the log and not yet in the index. */
+  /** Records of the live epoch that are in the log and not yet in the index; 0 while there is none. */
   get backlog(): number {
-    return this.#backlog();
+    return this.#worker === undefined ? 0 : this.#backlog();
   }
 
   /**
@@ -97,15 +104,28 @@ export class RecordIndex {
    */
   async find(query: RecordQuery): Promise<readonly IndexDocument[]> {
     this.#counters.add('queries');
+    this.open();
     await this.#catchUp();
     return (await this.#request((id) => ({ id, kind: 'find', query }))).documents;
   }
 
   async close(): Promise<void> {
     this.#isClosed = true;
+    this.#cancelIdle();
     this.#cancelGather?.();
     for (const { settle } of this.#waiting.values()) settle(this.#unavailable('the index is closed'));
     await this.#worker?.terminate();
+  }
+
+  // What it held is read from the log again by the next who asks.
+  async #rest(): Promise<void> {
+    const worker = this.#worker;
+    if (this.#waiting.size > 0) return this.open();
+    this.#worker = undefined;
+    this.#position = undefined;
+    this.#size = 0;
+    this.#sinceMs = 0;
+    await worker?.terminate();
   }
 
   #startWorker(): void {
@@ -131,7 +151,7 @@ export class RecordIndex {
     this.#counters.add('workerRestarts');
     for (const { settle } of this.#waiting.values()) settle(this.#unavailable('the index restarts'));
     this.#options.clock.after(RESTART_MS, () => {
-      if (this.#isClosed) return;
+      if (this.#isClosed || this.#worker !== undefined) return;
       this.#startWorker();
       this.#follow();
     });

@@ -269,9 +269,7 @@ export class RecordStore {
     const { clock, log, indexWorkerUrl, indexDocumentsMax: documentsMax = INDEX_DOCUMENTS_MAX } = this.#options;
     if (documentsMax === 0) return undefined;
     const workerUrl = indexWorkerUrl === undefined ? {} : { workerUrl: indexWorkerUrl };
-    const index = new RecordIndex({ records, clock, log, documentsMax, ...workerUrl });
-    index.open();
-    return index;
+    return new RecordIndex({ records, clock, log, documentsMax, ...workerUrl });
   }
 
   // Records that were never sent and are gone: told by a record, once retention is done with the epoch.

@@ -3,7 +3,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import fc from 'fast-check';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
-import { SystemClock } from '../../../base/clock.js';
+import { SimulatedClock, SystemClock } from '../../../base/clock.js';
 import { silentLog } from '../../../base/log.js';
 import { IndexStore } from '../../../edge/records/index-store.js';
 import { localDisk } from '../../../edge/records/record-disk.js';
@@ -170,6 +170,25 @@ describe('RecordIndex', () => {
     const { documents, isWhole } = await scanSegments(records, query, Number.POSITIVE_INFINITY);
     expect(documents.map(({ t }) => t)).toEqual([1_103_000, 1_102_000, 1_101_000, 1_100_000]);
     expect(isWhole).toBe(true);
+  });
+
+  it('is there while somebody asks: not before, and not a minute after', async () => {
+    const records = await openLog();
+    await append(records, 20);
+    const clock = new SimulatedClock();
+    const workerUrl = compiledUrl('edge/records/index-worker');
+    const index = new RecordIndex({ records, clock, log: silentLog, documentsMax: 100, workerUrl });
+    closers.push(() => index.close());
+    index.wake();
+    expect([index.size, index.backlog]).toEqual([0, 0]);
+    const query = RecordQuery.parse({ kind: 'sensor', limit: 1 });
+    expect(await index.find(query)).toMatchObject([{ s: 21 }]);
+    await clock.advance(59_000);
+    expect(index.size).toBe(21);
+    await clock.advance(2_000);
+    expect(index.size).toBe(0);
+    await append(records, 1);
+    expect(await index.find(query)).toMatchObject([{ s: 22 }]);
   });
 
   it('takes no field of a record for a field name of its own', () => {
