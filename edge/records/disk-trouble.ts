@@ -50,6 +50,7 @@ export class DiskTrouble {
   #releases: (() => void)[] = [];
   #cancelRetry: (() => void) | undefined;
   #isClosed = false;
+  #stepMonoMs = Number.NEGATIVE_INFINITY;
 
   constructor(options: DiskTroubleOptions) {
     this.#options = options;
@@ -83,14 +84,27 @@ export class DiskTrouble {
     return this.#reason === 'ENOSPC' || this.#reason === 'EDQUOT' ? 'disk-full' : 'io';
   }
 
-  /** Passes on the outcome of some work of the disk, however late; work that takes too long is trouble. */
-  async watch<T>(work: Promise<T>): Promise<T> {
+  /** A segment was closed, one of many perhaps: whoever waits for them waits for a disk that works. */
+  noteStep(): void {
+    this.#stepMonoMs = this.#options.diskClock.monoMs();
+  }
+
+  /**
+   * Passes on the outcome of some work of the disk, however late; work that takes too long is trouble.
+   * @param hasSteps it may be the closing of many segments, or wait for it: each that is closed gives it its time anew.
+   */
+  async watch<T>(work: Promise<T>, { hasSteps = false } = {}): Promise<T> {
     const { diskClock, limits } = this.#options;
     let isLate = false;
-    const cancel = diskClock.after(limits.diskStallMs, () => {
-      isLate = true;
-      this.#noteStall();
-    });
+    const look = () => {
+      const leftMs = hasSteps ? this.#stepMonoMs + limits.diskStallMs - diskClock.monoMs() : 0;
+      if (leftMs > 0) cancel = diskClock.after(leftMs, look);
+      else {
+        isLate = true;
+        this.#noteStall();
+      }
+    };
+    let cancel = diskClock.after(limits.diskStallMs, look);
     try {
       return await work;
     } finally {

@@ -22,6 +22,7 @@ const CLOSINGS_MAX = 8;
 export class LiveEpoch {
   readonly folder: EpochFolder;
   readonly #disk: RecordDisk;
+  readonly #onSealed: () => void;
   #file: SegmentFile | undefined;
   #isMade = false;
   #closings: Closing[] = [];
@@ -39,9 +40,11 @@ export class LiveEpoch {
   #isFileTrusted = true;
   #syncing: Promise<void> = Promise.resolve();
 
-  constructor(folder: EpochFolder, disk: RecordDisk) {
+  /** @param onSealed a full segment was closed. */
+  constructor(folder: EpochFolder, disk: RecordDisk, onSealed: () => void) {
     this.folder = folder;
     this.#disk = disk;
+    this.#onSealed = onSealed;
   }
 
   /** Smallest seq that lies in no closed segment. */
@@ -204,6 +207,7 @@ export class LiveEpoch {
       await this.folder.close(first, texts, { t0: lines[0]?.t ?? 0, t1: lines.at(-1)?.t ?? 0 });
       this.#closings.shift();
       closed++;
+      this.#onSealed();
       await this.#syncing;
       await file?.close();
       await this.folder.saveIndex();

@@ -307,7 +307,7 @@ export class RecordLog {
   #beginEpoch(wallMs: number): LiveEpoch {
     const { disk } = this.#options;
     const folder = this.#shelf.makeFolder(buildEpoch(randomBytes(12)));
-    const live = new LiveEpoch(folder, disk);
+    const live = new LiveEpoch(folder, disk, () => this.#trouble.noteStep());
     const opening = { k: 'open', prev: this.#prev, inst: this.#instance, ...this.#options.opening() };
     this.#push(live, opening, wallMs);
     this.#shelf.add(live);
@@ -334,7 +334,11 @@ export class RecordLog {
   }
 
   #enqueue(task: () => Promise<void>): Promise<void> {
-    const attempted = () => this.#trouble.watch(task().catch((error) => this.#meetTrouble(error)));
+    const attempted = () =>
+      this.#trouble.watch(
+        task().catch((error) => this.#meetTrouble(error)),
+        { hasSteps: true },
+      );
     this.#work = this.#work.then(attempted);
     return this.#work;
   }
@@ -369,7 +373,7 @@ export class RecordLog {
   #startSeal(live: LiveEpoch): void {
     if (this.#isSealing) return;
     this.#isSealing = true;
-    this.#trouble.watch(live.seal()).then(
+    this.#trouble.watch(live.seal(), { hasSteps: true }).then(
       (closed) => {
         this.#isSealing = false;
         this.#noteClosed(closed);

@@ -12,6 +12,8 @@ export class FlakyDisk implements RecordDisk {
   replaceHangs = false;
   /** Called before each write to a segment, which waits for it: a card that stalls. */
   beforeWrite: () => Promise<void> = async () => {};
+  /** Called before each file is replaced, which waits for it. */
+  beforeReplace: () => Promise<void> = async () => {};
 
   readonly #hanging: (() => void)[] = [];
 
@@ -43,6 +45,7 @@ export class FlakyDisk implements RecordDisk {
   async replace(path: string, bytes: string | Uint8Array): Promise<void> {
     this.#failIfFull();
     if (this.replaceHangs) await new Promise(() => {});
+    await this.beforeReplace();
     await localDisk.replace(path, bytes);
   }
 

@@ -668,6 +668,28 @@ describe('RecordLog', () => {
       expect(log.extents()[0]?.seq).toBe(4);
     });
 
+    it('takes a disk for slow that closes one segment after the other, and for stalled once it closes none', async () => {
+      const log = await openLog({ diskClock: clock });
+      disk.beforeReplace = () => clock.advance(DEFAULT_RECORD_LIMITS.diskStallMs * 0.4);
+      await appendMany(log, 12 * 256);
+      await log.flush();
+      expect(log.counters()).toMatchObject({ diskStalls: 0, recordsLost: 0 });
+      expect(log.segmentsOf(log.liveEpoch ?? '')).toHaveLength(12);
+      expect(diskStates).toEqual([]);
+      let goOn = () => {};
+      const answer = new Promise<void>((resolve) => {
+        goOn = resolve;
+      });
+      disk.beforeReplace = () => answer;
+      await appendMany(log, 256);
+      for (let i = 1; i <= 4; i++) {
+        await clock.advance(DEFAULT_RECORD_LIMITS.diskStallMs * 0.4);
+        await log.append(track(i));
+      }
+      expect(diskStates).toEqual([{ ok: false, reason: 'stalled' }]);
+      goOn();
+    });
+
     it('closes without waiting for a disk that does not answer', async () => {
       const log = await openLog({ diskClock: clock });
       await appendMany(log, 3);
