@@ -65,6 +65,12 @@ const LimitsConfig = z.strictObject({
     .max(1)
     .default(0.25)
     .describe('share of the time the detectors may work at least, however hot the board is; 1: never less'),
+  shareMax: z
+    .number()
+    .min(0.01)
+    .max(1)
+    .default(1)
+    .describe('share of the time the detectors may work at most, however cool it is: to save power, or for other work'),
 });
 
 const TimingConfig = z.strictObject({

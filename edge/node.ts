@@ -149,8 +149,9 @@ export class EdgeNode {
       ...{ link, documents: this.#documents, clock, random, log },
     });
     this.#sharing = new NodeSharing({
-      ...{ config, site: options.site, link, documents: this.#documents, clock, log },
+      ...{ config, site: options.site, link, documents: this.#documents, clock, random, log },
       tellVision: (command) => this.#host.send(command),
+      share: () => this.#cooling.share,
     });
     this.#rules = new NodeRules({
       ...{ config, stateDir, documents: this.#documents, clock, random, log },
@@ -268,6 +269,7 @@ export class EdgeNode {
       cameras: { ...config.cameras },
       firstTrackIds: this.#ledger.firstFreeIds(Object.keys(config.cameras)),
       share: this.#cooling.share,
+      offers: config.sharing.offers,
       adjustments: this.#commands.adjustments(),
     };
   }
@@ -288,6 +290,9 @@ export class EdgeNode {
         return;
       case 'looked':
         this.#sharing.onLooked(report);
+        return;
+      case 'offer':
+        this.#sharing.onOffer(report);
         return;
       case 'answer':
         this.#commands.onAnswer(report);

@@ -16,13 +16,14 @@ export type CoolingOptions = {
 /** Reads how hot the board is and tells how much its detectors may work. */
 export class Cooling {
   readonly #options: CoolingOptions;
-  #share = 1;
+  #share: number;
   #isReading = false;
   #isClosed = false;
   #cancel: () => void = () => {};
 
   constructor(options: CoolingOptions) {
     this.#options = options;
+    this.#share = options.limits.shareMax;
   }
 
   /** Share of the time the detectors may work, 0..1. */
@@ -50,8 +51,11 @@ export class Cooling {
     if (this.#isClosed) return;
     const share = decideShare(this.#share, reading, limits);
     if (share === this.#share) return;
-    if (this.#share === 1 || share === 1)
-      log.warn(share < 1 ? 'board is hot: looking at fewer frames' : 'board has cooled down', { ...reading, share });
+    if (this.#share === limits.shareMax || share === limits.shareMax)
+      log.warn(share < limits.shareMax ? 'board is hot: looking at fewer frames' : 'board has cooled down', {
+        ...reading,
+        share,
+      });
     this.#share = share;
     onShare(share);
   }

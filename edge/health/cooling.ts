@@ -6,6 +6,8 @@ export type CoolingLimits = {
   readonly temperatureMaxC: number;
   /** Never below this share of the time, 0..1. */
   readonly shareMin: number;
+  /** Never above it, however cool the board is. */
+  readonly shareMax: number;
 };
 
 /** How often the share is decided: a board's temperature follows its load within tens of seconds. */
@@ -21,9 +23,13 @@ const HYSTERESIS_C = 5;
 /**
  * The share of the time the detectors may work, 0..1, after one more reading. A board that cannot tell its temperature
  * works as much as it likes; one that already throttles itself has come too late and falls further.
- * @param previous the share before; 1 at the start.
+ * @param previous the share before; `shareMax` at the start.
  */
 export function decideShare(previous: number, reading: ThermalReading, limits: CoolingLimits): number {
+  return Math.min(limits.shareMax, wantedShare(previous, reading, limits));
+}
+
+function wantedShare(previous: number, reading: ThermalReading, limits: CoolingLimits): number {
   const { temperatureC, throttled } = reading;
   if (throttled === true) return atLeast(previous * THROTTLED_FACTOR, limits.shareMin);
   // A sensor that is not read for once must not set a hot board to full work at a stroke.

@@ -17,8 +17,10 @@ import type { SnapshotCandidate } from '../vision/event/best-frame.js';
 import { encodeSnapshot } from '../vision/event/snapshot.js';
 import { trackEventToRecordFields } from '../vision/event/track-event.js';
 import { CameraPipeline, type PipelineOutput } from '../vision/pipeline.js';
+import type { OfferBox } from './offer-box.js';
+import { OfferingDetector } from './offering-detector.js';
 import { SnapshotDesk, type SnapshotOrder } from './snapshot-desk.js';
-import type { Turns } from './turns.js';
+import type { Turn, Turns } from './turns.js';
 import type { Adjustment, AskSnapshot, TickReport, VisionReport } from './vision-message.js';
 
 export type CameraLoopOptions = {
@@ -27,6 +29,8 @@ export type CameraLoopOptions = {
   readonly detector: Detector;
   /** Of all cameras of the node. */
   readonly turns: Turns;
+  /** Where its frames may be looked at by others. */
+  readonly offers?: OfferBox;
   /** The model's own score threshold, 0..1. */
   readonly modelScoreMin: number;
   /** First track number that is free in this epoch. */
@@ -46,6 +50,8 @@ const COUNTERS = [
   'inferMs',
   'inference-failed',
   'snapshot-failed',
+  'looked-away',
+  'offer-dropped',
 ] as const;
 
 /** One camera in the vision process: takes its newest frame, decodes it, runs the pipeline, reports what came of it. */
@@ -53,17 +59,20 @@ export class CameraLoop {
   readonly #options: CameraLoopOptions;
   readonly #camera: Camera;
   readonly #pipeline: CameraPipeline;
+  readonly #offering: OfferingDetector | undefined;
   readonly #counters = new Counters(COUNTERS);
   readonly #faults: RateLimitedLog;
   readonly #asked: SnapshotDesk;
   #size = { widthPx: 1, heightPx: 1 };
   #busySinceMonoMs: number | undefined;
+  #isWaiting = false;
+  #resumedMonoMs = Number.NEGATIVE_INFINITY;
   #lastCapturedAtMs: number | undefined;
   #isOk = false;
   #isEndDue = false;
 
   constructor(options: CameraLoopOptions) {
-    const { id, config, detector, modelScoreMin, simCommand, clock, random, log } = options;
+    const { id, config, modelScoreMin, simCommand, clock, random, log } = options;
     this.#options = options;
     this.#faults = new RateLimitedLog(log, clock);
     this.#asked = new SnapshotDesk(clock);
@@ -76,6 +85,14 @@ export class CameraLoop {
       log,
       onState: () => this.#onCameraState(),
     });
+    const { offers, turns, detector: here } = options;
+    const onWaiting = (isWaiting: boolean) => {
+      this.#isWaiting = isWaiting;
+      this.#resumedMonoMs = clock.monoMs();
+    };
+    this.#offering =
+      offers === undefined ? undefined : new OfferingDetector({ camera: id, here, offers, turns, clock, onWaiting });
+    const detector = this.#offering ?? here;
     this.#pipeline = new CameraPipeline({ camera: id, detector, settings: config, modelScoreMin, clock });
   }
 
@@ -107,9 +124,10 @@ export class CameraLoop {
     if (refused !== undefined) this.#options.report(refused);
   }
 
-  /** How long the frame now worked on has taken, ms; 0 between frames. */
+  /** How long the frame now worked on has taken, ms; 0 between frames, and while others have it. */
   get busyMs(): number {
-    return this.#busySinceMonoMs === undefined ? 0 : this.#options.clock.monoMs() - this.#busySinceMonoMs;
+    if (this.#busySinceMonoMs === undefined || this.#isWaiting) return 0;
+    return this.#options.clock.monoMs() - Math.max(this.#busySinceMonoMs, this.#resumedMonoMs);
   }
 
   tick(): TickReport['cameras'][string] {
@@ -147,15 +165,24 @@ export class CameraLoop {
     const { id, turns } = this.#options;
     const { slot } = this.#camera;
     slot.countUnder(() => (turns.cause === 'cooling' ? 'replaced-cooling' : 'replaced-waiting'));
-    const turn = await turns.take(id, this.#pipeline.isBusy, signal);
+    const turn = await turns.take(id, { isUrgent: this.#pipeline.isBusy }, signal);
     slot.countUnder(() => 'replaced');
     try {
       // What waited may have been discarded meanwhile: the camera failed.
       const frame = slot.takeNow();
-      if (frame !== undefined) await this.#look(frame);
+      if (frame === undefined) return;
+      this.#offering?.begin({
+        ...{ turn, signal, isUrgent: this.#pipeline.isBusy, capturedMonoMs: frame.capturedMonoMs },
+      });
+      await this.#look(frame);
     } finally {
-      turn.end();
+      this.#endTurn(turn);
     }
+  }
+
+  #endTurn(turn: Turn): void {
+    if (this.#offering?.end() === true) this.#counters.add('looked-away');
+    turn.end();
   }
 
   async #look(frame: Frame): Promise<void> {
@@ -171,7 +198,12 @@ export class CameraLoop {
       for (const candidate of output.snapshots) await this.#snapshot(picture, candidate);
       await this.#serveAsked(picture);
     } catch (error) {
-      if (!(error instanceof OperationError) || error.code !== 'inference-failed') throw error;
+      if (!(error instanceof OperationError)) throw error;
+      if (error.code === 'timeout') {
+        this.#counters.add('offer-dropped');
+        return;
+      }
+      if (error.code !== 'inference-failed') throw error;
       this.#counters.add('inference-failed');
       this.#faults.warn('inference failed', { cameraId: id, error: error.message });
     } finally {

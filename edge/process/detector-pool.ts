@@ -56,6 +56,11 @@ export class DetectorPool implements Detector {
     return sums;
   }
 
+  /** Time its threads have looked, all together, ms. */
+  get busyMs(): number {
+    return this.#threads.reduce((sum, { busyMs }) => sum + busyMs, 0);
+  }
+
   async detect(picture: RgbPicture, options: Parameters<Detector['detect']>[1]): Promise<readonly Detection[]> {
     const thread = this.#free.pop() ?? (await new Promise<DetectorThread>((resolve) => this.#waiting.push(resolve)));
     try {

@@ -21,6 +21,8 @@ export class DetectorThread {
   #pixels = new SharedArrayBuffer(0);
   #drops: Readonly<Record<string, number>> = {};
   #ended: Error | undefined;
+  /** Time it has looked, ms. */
+  busyMs = 0;
 
   private constructor(worker: Worker, manifest: ModelManifest) {
     this.#worker = worker;
@@ -58,7 +60,9 @@ export class DetectorThread {
     // A copy of 0.1 ms: the frame's buffer goes back to its camera, which does not know of threads.
     if (this.#pixels.byteLength < data.byteLength) this.#pixels = new SharedArrayBuffer(data.byteLength);
     new Uint8Array(this.#pixels).set(data);
+    const startedMs = performance.now();
     const reply = await this.#call({ pixels: this.#pixels, widthPx, heightPx, ...options });
+    this.busyMs += performance.now() - startedMs;
     if (reply.type === 'detections') {
       this.#drops = reply.drops;
       return reply.detections;

@@ -74,7 +74,7 @@ export class LookDesk {
     signal.addEventListener('abort', onStop, { once: true });
     const cancel = clock.after(Math.max(0, untilMonoMs - clock.monoMs()), onStop);
     try {
-      const turn = await turns.take(who, false, late.signal, look.isGuest);
+      const turn = await turns.take(who, { isUrgent: false, isGuest: look.isGuest }, late.signal);
       try {
         await this.#detect(look, detector);
       } finally {

@@ -1,3 +1,4 @@
+import { setMaxListeners } from 'node:events';
 import { SystemClock } from '../../base/clock.js';
 import { messageOf, OperationError } from '../../base/errors.js';
 import { openLog } from '../../base/log.js';
@@ -6,7 +7,9 @@ import { CameraConfig } from '../config.js';
 import { loadDetector } from '../vision/detect/load-detector.js';
 import { CameraLoop } from './camera-loop.js';
 import { DetectorPool } from './detector-pool.js';
+import { timeLook } from './first-look.js';
 import { LookDesk } from './look-desk.js';
+import { OfferBox } from './offer-box.js';
 import { guardAgainstOrphanhood } from './orphan-guard.js';
 import { SerialDetector } from './serial-detector.js';
 import { Turns } from './turns.js';
@@ -24,6 +27,8 @@ const MIB = 1024 * 1024;
 /** While the detectors work, the picture of one more camera is decoded. */
 const DECODING_AHEAD = 1;
 const stop = new AbortController();
+// Every camera waits for it in several places.
+setMaxListeners(0, stop.signal);
 const clock = new SystemClock();
 const turns = new Turns(clock);
 /** By camera, from when the model is loaded. */
@@ -35,13 +40,16 @@ function report(message: VisionReport): void {
   if (process.connected) process.send?.(message);
 }
 
+const offers = new OfferBox({ clock, report });
+stop.signal.addEventListener('abort', () => offers.close(), { once: true });
 const looks = new LookDesk({ turns, clock, report, signal: stop.signal });
 
 async function run(start: StartVision): Promise<void> {
   const log = openLog(`vision ${start.node}`, start.logLevel);
   const { modelPath, threads, instances } = start;
-  // One detector runs in this thread, without the copy of its pixels that another thread needs.
-  const pool = instances > 1 ? await DetectorPool.open({ modelPath, threads, instances }) : undefined;
+  // One detector runs in this thread, without the copy of its pixels that another thread needs. Beside pictures that go to
+  // others and come from them it must not: for the length of each of its runs none would be cut, sent or taken back.
+  const pool = instances > 1 || start.offers ? await DetectorPool.open({ modelPath, threads, instances }) : undefined;
   const model = pool ?? (await loadDetector({ modelPath, threads }));
   const detector = pool ?? new SerialDetector(model);
   const loops = Object.entries(start.cameras).map(
@@ -53,6 +61,7 @@ async function run(start: StartVision): Promise<void> {
           config: CameraConfig.parse(config),
           detector,
           turns,
+          ...(start.offers ? { offers } : {}),
           modelScoreMin: model.manifest.thresholds.score,
           firstTrackId: start.firstTrackIds[id] ?? 1,
           simCommand: start.simCommand,
@@ -64,6 +73,7 @@ async function run(start: StartVision): Promise<void> {
         }),
       ] as const,
   );
+  const firstLookMs = start.offers ? await timeLook(detector, clock) : 0;
   for (const [id, loop] of loops) {
     running.set(id, loop);
     const adjustment = adjustments.get(id);
@@ -81,7 +91,15 @@ async function run(start: StartVision): Promise<void> {
       type: 'tick',
       busyMs: Math.max(0, ...loops.map(([, loop]) => loop.busyMs)),
       rssMiB: process.memoryUsage.rss() / MIB,
-      counters: Object.fromEntries(Object.entries(model.drops).map(([cause, count]) => [`candidate-${cause}`, count])),
+      counters: {
+        ...Object.fromEntries(Object.entries(model.drops).map(([cause, count]) => [`candidate-${cause}`, count])),
+        ...(start.offers ? { 'offer-unencoded': offers.unencoded } : {}),
+      },
+      ...(pool === undefined || !start.offers
+        ? {}
+        : {
+            work: { ...turns.counts, detectorMs: pool.busyMs, places: turns.places, detectors: instances, firstLookMs },
+          }),
       cameras: Object.fromEntries(loops.map(([id, loop]) => [id, loop.tick()])),
     });
   };
@@ -131,6 +149,8 @@ process.on('message', (message) => {
   if (command.type === 'snapshot') return ask(command);
   if (command.type === 'share') return turns.setShare(command.share);
   if (command.type === 'look') return looks.look(command);
+  if (command.type === 'away') return turns.setAway(command.places);
+  if (command.type === 'offered') return offers.onOffered(command);
   turns.setShare(command.share);
   for (const [camera, adjustment] of Object.entries(command.adjustments)) adjust(camera, adjustment);
   run(command)

@@ -37,6 +37,8 @@ export const StartVision = z.object({
   firstTrackIds: z.record(z.string(), z.int().min(1)),
   /** Share of the time its detectors may work, 0..1. */
   share: z.number().gt(0).max(1),
+  /** Frames may be looked at by other nodes, and theirs here: detectors then run in threads of their own. */
+  offers: z.boolean(),
   /** By camera; those that are left out are as configured. */
   adjustments: z.record(z.string(), Adjustment),
 });
@@ -75,6 +77,18 @@ export const LookVision = z.object({
 });
 export type LookVision = z.infer<typeof LookVision>;
 
+/** Parent to child: from now on so many frames may be at other nodes at a time. */
+export const AwayVision = z.object({ type: z.literal('away'), places: z.int().min(0).max(64) });
+
+/** Parent to child: what came of an `offer`; without boxes nobody looked. */
+export const OfferedVision = z.object({
+  type: z.literal('offered'),
+  request: z.string(),
+  /** In pixels of the picture that was offered, checked. */
+  boxes: z.array(SharedBox).optional(),
+});
+export type OfferedVision = z.infer<typeof OfferedVision>;
+
 export const VisionCommand = z.discriminatedUnion('type', [
   StartVision,
   StopVision,
@@ -82,6 +96,8 @@ export const VisionCommand = z.discriminatedUnion('type', [
   AskSnapshot,
   ShareVision,
   LookVision,
+  AwayVision,
+  OfferedVision,
 ]);
 export type VisionCommand = z.infer<typeof VisionCommand>;
 
@@ -99,6 +115,31 @@ const LookReport = z.object({
   tookMs: z.number().min(0).optional(),
 });
 export type LookReport = z.infer<typeof LookReport>;
+
+/** A part of a frame another node is to look at, as a JPEG; answered by `offered`. */
+const OfferReport = z.object({
+  type: z.literal('offer'),
+  request: z.string(),
+  jpeg: z.instanceof(Uint8Array),
+  widthPx: z.int().min(1),
+  heightPx: z.int().min(1),
+  scoreMin: z.number().min(0).max(1),
+});
+export type OfferReport = z.infer<typeof OfferReport>;
+
+/** How the detectors were used, sums since the start; see `sharing/offers/spare-meter.ts`. */
+const Work = z.object({
+  frames: z.number().min(0),
+  looks: z.number().min(0),
+  framesMs: z.number().min(0),
+  looksMs: z.number().min(0),
+  detectorMs: z.number().min(0),
+  places: z.int().min(0),
+  detectors: z.int().min(1),
+  /** Of a look at nothing, when nothing else ran. */
+  firstLookMs: z.number().min(0),
+});
+export type Work = z.infer<typeof Work>;
 
 export const CameraReport = z.object({
   ok: z.boolean(),
@@ -152,6 +193,7 @@ export const VisionReport = z.discriminatedUnion('type', [
     bytes: z.int().min(0).optional(),
   }),
   LookReport,
+  OfferReport,
   z.object({
     type: z.literal('tick'),
     /** How long the frame now worked on has taken, the longest of all cameras, ms. */
@@ -159,6 +201,8 @@ export const VisionReport = z.discriminatedUnion('type', [
     rssMiB: z.number().min(0),
     /** Counters of the detector, shared by all cameras. */
     counters: Counts,
+    /** Where frames are offered. */
+    work: Work.optional(),
     cameras: z.record(z.string(), CameraTick),
   }),
 ]);

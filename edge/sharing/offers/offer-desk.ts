@@ -40,6 +40,11 @@ export class OfferDesk<Look, Boxes> {
     return meaning;
   }
 
+  /** An offer could not be sent. */
+  lost(id: string): void {
+    this.#expire(id);
+  }
+
   /** Who wanted these looks is gone. Their offers end as unanswered. */
   dropAll(): void {
     for (const id of [...this.#underWay.keys()]) {

@@ -20,8 +20,12 @@ export type Spare = { readonly capacityFps: number; readonly spareFps: number };
 const USE_MIN = 0.05;
 /** What is left free, a part of the capacity: own cameras come in bursts. */
 const MARGIN = 0.1;
-/** Weight of the newest sample: with one a second, half of it is of the last three seconds. */
-const GAIN = 0.25;
+/**
+ * Weight of the newest sample, one a second: what is in use changes with a scene, so half of it is of the last three
+ * seconds; what a board can do changes with its heat, and a slow one does a frame in some seconds.
+ */
+const USE_GAIN = 0.25;
+const CAPACITY_GAIN = 0.1;
 
 /**
  * Measures what a node can do and what of it is unused. A share below 1 and several detectors need no terms of their own: a
@@ -30,8 +34,11 @@ const GAIN = 0.25;
 export class SpareMeter {
   #last: { readonly counts: WorkCounts; readonly atMonoMs: number } | undefined;
   #capacityFps: number | undefined;
-  #spareFps = 0;
+  /** Smoothed: what was done, over the part of the time it took. */
+  #done = { fps: 0, use: 0 };
+  #ownUse = 0;
   #ownFps = 0;
+  #isShort = false;
 
   /** What is known before there is work: how long a look at nothing took when nothing else ran. */
   setFirstLook(
@@ -40,30 +47,32 @@ export class SpareMeter {
   ): void {
     if (this.#capacityFps !== undefined || lookMs <= 0) return;
     this.#capacityFps = (Math.min(of.detectors, of.places * of.share) * 1000) / lookMs;
-    this.#spareFps = this.#capacityFps * (1 - MARGIN);
   }
 
   /** One more sample, a second or so after the one before. @param isShort frames of own cameras waited for their turn. */
   note(counts: WorkCounts, isShort: boolean, nowMonoMs: number): void {
     const last = this.#last;
     this.#last = { counts, atMonoMs: nowMonoMs };
+    this.#isShort = isShort;
     // Counters start anew with the vision process.
     if (last === undefined || counts.framesMs < last.counts.framesMs || counts.looksMs < last.counts.looksMs) return;
     const elapsedMs = nowMonoMs - last.atMonoMs;
-    if (elapsedMs <= 0) return;
+    if (elapsedMs <= 0 || counts.places === 0) return;
     const since = (key: keyof WorkCounts) => counts[key] - last.counts[key];
     const placeMs = counts.places * elapsedMs;
+    const perSecond = 1000 / elapsedMs;
     const taken = (since('framesMs') + since('looksMs')) / placeMs;
     // Where a place waits for a detector, the detectors are what there is too little of.
-    const used = Math.max(taken, since('detectorMs') / (counts.detectors * elapsedMs));
-    const done = since('frames') + since('looks');
-    if (used > USE_MIN && done > 0) this.#learn((done * 1000) / elapsedMs / Math.min(1, used));
-    const ownFps = (since('frames') * 1000) / elapsedMs;
-    this.#ownFps += GAIN * (ownFps - this.#ownFps);
-    const own = Math.max(since('framesMs') / placeMs, this.#capacityFps === undefined ? 0 : ownFps / this.#capacityFps);
-    const free = isShort ? 0 : Math.max(0, 1 - own - MARGIN);
-    this.#spareFps += GAIN * (free * (this.#capacityFps ?? 0) - this.#spareFps);
-    if (isShort) this.#spareFps = 0;
+    const use = Math.min(1, Math.max(taken, since('detectorMs') / (counts.detectors * elapsedMs)));
+    const { fps, use: before } = this.#done;
+    this.#done = {
+      fps: fps + CAPACITY_GAIN * ((since('frames') + since('looks')) * perSecond - fps),
+      use: before + CAPACITY_GAIN * (use - before),
+    };
+    if (this.#done.use > USE_MIN && this.#done.fps > 0) this.#capacityFps = this.#done.fps / this.#done.use;
+    this.#ownFps += USE_GAIN * (since('frames') * perSecond - this.#ownFps);
+    const ofCapacity = this.#capacityFps === undefined ? 0 : this.#ownFps / this.#capacityFps;
+    this.#ownUse += USE_GAIN * (Math.max(since('framesMs') / placeMs, ofCapacity) - this.#ownUse);
   }
 
   /** Frames/s of own cameras looked at here, smoothed. */
@@ -71,14 +80,10 @@ export class SpareMeter {
     return this.#ownFps;
   }
 
-  /** Undefined while nothing was measured. */
+  /** Undefined while nothing was measured. Nothing is unused while own frames wait. */
   get spare(): Spare | undefined {
     if (this.#capacityFps === undefined) return undefined;
-    return { capacityFps: this.#capacityFps, spareFps: this.#spareFps };
-  }
-
-  #learn(capacityFps: number): void {
-    const before = this.#capacityFps ?? capacityFps;
-    this.#capacityFps = before + GAIN * (capacityFps - before);
+    const free = this.#isShort ? 0 : Math.max(0, 1 - this.#ownUse - MARGIN);
+    return { capacityFps: this.#capacityFps, spareFps: free * this.#capacityFps };
   }
 }

@@ -78,14 +78,6 @@ export class Taking {
     return true;
   }
 
-  /** The vision process is gone, and with it every look it had. @returns those that are to be answered. */
-  dropAll(): readonly AskedLook[] {
-    const dropped = [...this.#underWay.values()];
-    this.#underWay.clear();
-    this.#counters.add('take-failed', dropped.length);
-    return dropped;
-  }
-
   #mayTake({ from, deadlineMs }: AskedLook, nowMonoMs: number): boolean {
     if (this.#spareFps <= 0 || this.underWay >= this.#limits.offersMax) return false;
     if (this.#of(from) >= this.#partOf(nowMonoMs)) return false;

@@ -8,7 +8,16 @@ import { COOLING_PERIOD_MS, decideShare } from '../../../edge/health/cooling.js'
 import { Cooling } from '../../../edge/health/cooling-loop.js';
 import { readThermal, UNKNOWN_THERMAL } from '../../../edge/health/thermal.js';
 
-const LIMITS = { temperatureMaxC: 75, shareMin: 0.25 };
+const LIMITS = { temperatureMaxC: 75, shareMin: 0.25, shareMax: 1 };
+
+describe('a board that is to work less than it could', () => {
+  it('never works more than it may, be it cool or unable to tell', () => {
+    const limits = { ...LIMITS, shareMin: 0.05, shareMax: 0.2 };
+    expect(decideShare(0.2, { temperatureC: 20, throttled: false }, limits)).toBe(0.2);
+    expect(decideShare(0.2, { temperatureC: null, throttled: null }, limits)).toBe(0.2);
+    expect(decideShare(0.2, { temperatureC: 90, throttled: false }, limits)).toBeCloseTo(0.1);
+  });
+});
 
 describe('the share of the time the detectors may work', () => {
   it('is all of it on a board that is cool, or that cannot tell', () => {

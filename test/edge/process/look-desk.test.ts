@@ -83,7 +83,7 @@ describe('looks at pictures that are no camera’s', () => {
     const { turns, said, desk } = openDesk(new SystemClock());
     const stop = new AbortController();
     desk.look(look('guest'));
-    const camera = turns.take('front', false, stop.signal);
+    const camera = turns.take('front', { isUrgent: false }, stop.signal);
     turns.open(1);
     const turn = await camera;
     await new Promise((done) => setTimeout(done, 50));

@@ -26,7 +26,7 @@ class Board {
       for (;;) {
         const newest = () => Math.floor(this.clock.monoMs() / FRAME_MS);
         if (newest() === seen) await this.clock.sleep((seen + 1) * FRAME_MS - this.clock.monoMs(), this.#stop.signal);
-        const turn = await this.turns.take(camera, isUrgent(), this.#stop.signal);
+        const turn = await this.turns.take(camera, { isUrgent: isUrgent() }, this.#stop.signal);
         seen = newest();
         const capturedMonoMs = seen * FRAME_MS;
         await this.clock.sleep(lookMs(), this.#stop.signal);
@@ -109,20 +109,82 @@ describe('turns at the detector', () => {
     expect(((looks() - before) * 50) / 60_000).toBeGreaterThan(0.95);
   });
 
+  it('go away to other nodes when all places are taken, as many as may, and never those of guests', async () => {
+    const clock = new SimulatedClock();
+    const turns = new Turns(clock);
+    const { signal } = new AbortController();
+    turns.open(1);
+    turns.setAway(1);
+    const here = await turns.take('a', { isUrgent: true }, signal);
+    const guest = turns.take('guest', { isUrgent: false, isGuest: true }, signal);
+    const home = turns.take('b', { isUrgent: true, isHome: true }, signal);
+    const away = await turns.take('c', { isUrgent: true }, signal);
+    expect([here.place, away.place]).toEqual(['here', 'away']);
+    let third: string | undefined;
+    void turns.take('d', { isUrgent: true }, signal).then((turn) => {
+      third = turn.place;
+    });
+    await clock.advance(10);
+    expect(third).toBeUndefined();
+    here.end();
+    expect((await home).place).toBe('here');
+    away.end();
+    await clock.advance(1);
+    expect(third).toBe('away');
+    (await home).end();
+    expect((await guest).place).toBe('here');
+  });
+
+  it('stay as long as there are no more cameras than places', async () => {
+    const clock = new SimulatedClock();
+    const turns = new Turns(clock);
+    const { signal } = new AbortController();
+    turns.open(1);
+    turns.setAway(4);
+    await turns.take('a', { isUrgent: true }, signal);
+    let second: string | undefined;
+    void turns.take('a', { isUrgent: true }, signal).then((turn) => {
+      second = turn.place;
+    });
+    await clock.advance(10);
+    expect(second).toBeUndefined();
+    void turns.take('b', { isUrgent: true }, signal);
+    await clock.advance(10);
+    expect(second).toBe('away');
+  });
+
+  it('count places that rest as taken, and time others worked as none', async () => {
+    const clock = new SimulatedClock();
+    const turns = new Turns(clock);
+    const { signal } = new AbortController();
+    turns.open(2);
+    turns.setShare(0.5);
+    const turn = await turns.take('a', { isUrgent: true }, signal);
+    const guest = await turns.take('guest', { isUrgent: false, isGuest: true }, signal);
+    await clock.advance(100);
+    turn.end();
+    guest.spendAway(60);
+    guest.end();
+    await clock.advance(50);
+    expect(turns.counts).toMatchObject({ framesMs: 150, frames: 0, looks: 1 });
+    await clock.advance(500);
+    expect(turns.counts).toEqual({ framesMs: 200, looksMs: 140, frames: 1, looks: 1 });
+  });
+
   it('are lost by a camera that stops waiting, not by the next', async () => {
     const clock = new SimulatedClock();
     const turns = new Turns(clock);
     turns.open(1);
-    const first = await turns.take('a', true, new AbortController().signal);
+    const first = await turns.take('a', { isUrgent: true }, new AbortController().signal);
     const gone = new AbortController();
-    const second = turns.take('b', true, gone.signal).catch(() => 'gone');
-    const third = turns.take('c', true, new AbortController().signal);
+    const second = turns.take('b', { isUrgent: true }, gone.signal).catch(() => 'gone');
+    const third = turns.take('c', { isUrgent: true }, new AbortController().signal);
     gone.abort();
     first.end();
     first.end();
     expect(await second).toBe('gone');
     (await third).end();
-    const again = await turns.take('a', true, new AbortController().signal);
+    const again = await turns.take('a', { isUrgent: true }, new AbortController().signal);
     expect(again).toBeDefined();
   });
 });

@@ -31,6 +31,7 @@ function hostOf(onLost: (cause: string) => void): VisionHost {
       cameras: {},
       firstTrackIds: {},
       share: 1,
+      offers: false,
       adjustments: {},
     }),
     onReport: () => {},

@@ -18,6 +18,7 @@ export const RULES: SharerRules = {
 };
 
 const FOREVER = Number.POSITIVE_INFINITY;
+const MANY = { ...OFFER_LIMITS, offersMax: 16 };
 const NEVER = { firstMs: 0, maxMs: 0, factor: 1 };
 
 /** Rules that can be left out, by what they hold up. */
@@ -32,10 +33,11 @@ export const ABLATIONS = {
       homeFramesMax: FOREVER,
     },
   },
-  'own cameras first': { ...RULES, isOwnFirst: false, isBudgeted: false },
+  // What it holds up is seen where much is taken.
+  'own cameras first': { ...RULES, limits: MANY, isOwnFirst: false, isBudgeted: false },
   'budget of the taker': { ...RULES, isBudgeted: false },
   'leaving alone': { ...RULES, limits: { ...OFFER_LIMITS, busy: NEVER, late: NEVER, failuresMax: FOREVER } },
-  'age of a frame': { ...RULES, frameAgeMaxMs: FOREVER },
+  'age of a frame': { ...RULES, limits: MANY, frameAgeMaxMs: FOREVER },
   hysteresis: { ...RULES, bounds: { gain: 1, enterShare: 0.1, enterSamples: 1, leaveShare: 0.1, leaveSamples: 1 } },
 } as const satisfies Record<string, SharerRules>;
 export type Ablation = keyof typeof ABLATIONS;

@@ -11,6 +11,8 @@ export class SimulatedWork {
   readonly #plan: NodePlan;
   readonly #onFree: () => void;
   readonly #sums = { frames: 0, looks: 0, framesMs: 0, looksMs: 0, detectorMs: 0 };
+  readonly #taken = { frames: 0, looks: 0 };
+  #passedAtMs = 0;
   #free: number;
   #detectorIdleAtMs = 0;
   #threadIdleAtMs = 0;
@@ -27,23 +29,34 @@ export class SimulatedWork {
   }
 
   get counts(): WorkCounts {
+    this.#passTime();
     return { ...this.#sums, places: this.#plan.places, detectors: 1 };
+  }
+
+  #passTime(): void {
+    const passedMs = this.#queue.nowMs - this.#passedAtMs;
+    this.#passedAtMs = this.#queue.nowMs;
+    this.#sums.framesMs += this.#taken.frames * passedMs;
+    this.#sums.looksMs += this.#taken.looks * passedMs;
   }
 
   /** Takes a place for a frame or a look; after it, the place rests. */
   run(kind: 'frames' | 'looks', workMs: number, done: () => void): void {
     const startedMs = this.#queue.nowMs;
     this.#free--;
+    this.#passTime();
+    this.#taken[kind]++;
     this.#detectorIdleAtMs = Math.max(this.#detectorIdleAtMs, startedMs) + workMs;
     this.#sums.detectorMs += workMs;
     this.#queue.at(this.#detectorIdleAtMs, () => {
       const workedMs = this.#queue.nowMs - startedMs;
       const restMs = workedMs * (1 / this.#plan.share - 1);
       this.#sums[kind]++;
-      this.#sums[`${kind}Ms`] += workedMs + restMs;
       done();
       this.#queue.after(restMs, () => {
         this.#free++;
+        this.#passTime();
+        this.#taken[kind]--;
         this.#onFree();
       });
     });
