@@ -104,7 +104,7 @@ export class Site {
         if (program.isOver) throw new Error(`the broker ended: ${program.errors.join('\n')}`);
         return program.lines.find((text) => text.includes('listening'));
       },
-      30_000,
+      90_000,
     );
     const ports = Object.entries(field(parseJson(line), 'ports') ?? {}).map(([kind, port]) => [kind, Number(port)]);
     return { program, ports: Object.fromEntries(ports) };
@@ -213,5 +213,5 @@ export function childrenOf(program: Program, text: string): number[] {
 
 /** The vision process of a node. */
 export async function visionOf(edge: Program): Promise<number> {
-  return until('the node has a vision process', () => childrenOf(edge, 'vision-child')[0], 20_000);
+  return until('the node has a vision process', () => childrenOf(edge, 'vision-child')[0], 60_000);
 }
