@@ -11,7 +11,7 @@ import { Site } from './site.js';
 // Cards lie: bytes turn over in files that were written well and closed long ago.
 
 const NODES = ['cam1', 'cam2', 'cam3'];
-const TIMEOUT_MS = 240_000;
+const TIMEOUT_MS = 480_000;
 
 /** Turns one byte over in the middle of a file, where it lies. */
 function flip(path: string): void {
@@ -61,7 +61,7 @@ class RottingFleet {
         await until(
           `${holder} has closed what it holds of ${of}`,
           () => existsSync(this.copyOf(holder, of, 1)),
-          40_000,
+          120_000,
         );
       }
     }
@@ -85,7 +85,7 @@ class RottingFleet {
 
   /** Waits until something holds, and asks all the while: what is answered is the truth, or says what is missing. */
   async neverWrong(node: string, what: string, isIt: () => boolean): Promise<void> {
-    const untilMs = Date.now() + 90_000;
+    const untilMs = Date.now() + 2120_000;
     while (!isIt()) {
       const said = await this.fleet.ask(node, this.cut, 0);
       if (said !== undefined && said.missing === 0) expect(said).toEqual(this.truth);
@@ -98,7 +98,7 @@ class RottingFleet {
   /** `vedette query --count --json` of all replicas. */
   async query(...args: string[]): Promise<{ readonly code: number | null; readonly answer: unknown }> {
     const { code, lines } = await this.site.run(
-      ...['query', '--count', '--json', '--broker', this.site.brokerUrl, '--replicas', 'all', '--timeout', '10'],
+      ...['query', '--count', '--json', '--broker', this.site.brokerUrl, '--replicas', 'all', '--timeout', '60'],
       ...['--user', 'reader2', '--password-file', this.site.path('reader2.password'), ...args],
     );
     return { code, answer: parseJson(lines[0] ?? '') };
@@ -132,7 +132,7 @@ describe('a byte that turned over in a stored segment', () => {
     expect(fleet.state('cam2')?.counters.rot).toBe(1);
     expect(readFileSync(path)).toEqual(readFileSync(rotting.copyOf('cam3', 'cam1', 0)));
     expect(readdirSync(rotting.site.path('cam2', 'replica', 'rot'))).toHaveLength(1);
-    await fleet.converged(NODES, cut, 40_000);
+    await fleet.converged(NODES, cut, 120_000);
   });
 
   it('is noticed by a node that was off meanwhile, in a copy and in its own log', { timeout: TIMEOUT_MS }, async () => {
@@ -142,7 +142,7 @@ describe('a byte that turned over in a stored segment', () => {
     fleet.start('cam3');
     await rotting.neverWrong('cam3', 'cam3 has mended its own log', () => (fleet.state('cam3')?.mended ?? 0) >= 1);
     expect(existsSync(`${own}.rot`)).toBe(true);
-    await fleet.converged(NODES, cut, 40_000);
+    await fleet.converged(NODES, cut, 120_000);
     await fleet.kill('cam3');
     flip(rotting.copyOf('cam3', 'cam2', 1));
     fleet.start('cam3');
@@ -151,7 +151,7 @@ describe('a byte that turned over in a stored segment', () => {
       'cam3 has mended its copy',
       () => (fleet.state('cam3')?.counters.segmentsFetched ?? 0) >= 1,
     );
-    await fleet.converged(NODES, cut, 40_000);
+    await fleet.converged(NODES, cut, 120_000);
   });
 
   it('again and again, takes a replica its vote and its answers, and a question is told so', {
@@ -164,14 +164,13 @@ describe('a byte that turned over in a stored segment', () => {
     expect({ code, complete: field(answer, 'complete') }).toEqual({ code: 0, complete: true });
     expect(field(answer, 'absent')).toContainEqual({ node: 'cam2', why: 'quarantined' });
     // It is mended all the same.
-    await until('it has mended that, too', () => fleet.state('cam2')?.mended === 2, 40_000);
+    await until('it has mended that, too', () => fleet.state('cam2')?.mended === 2, 120_000);
   });
 });
 
 // What polls would find in their own time a person finds out now: they ask each other once in ten minutes here.
 describe('a byte that turned over while its node runs, and a person who wants to be sure', () => {
   let rotting: RottingFleet;
-  let wasFull = false;
 
   beforeAll(async () => {
     rotting = await RottingFleet.open({ pollMs: 600_000 });
@@ -187,13 +186,11 @@ describe('a byte that turned over while its node runs, and a person who wants to
    */
   async function agree(confidence: 'confirmed' | 'verified', ...args: string[]): Promise<string[]> {
     const rotten = new Set<string>();
-    const untilMs = Date.now() + 90_000;
+    const untilMs = Date.now() + 2120_000;
     for (;;) {
       const { code, answer } = await rotting.query(...args);
-      // The heads a question follows may be ten seconds old at first.
-      const isFull = field(answer, 'complete') === true && field(answer, 'count') === 3 * 601;
-      if (field(answer, 'complete') === true && wasFull) expect(field(answer, 'count')).toBe(3 * 601);
-      wasFull ||= isFull;
+      const isFull = field(answer, 'complete') === true;
+      if (isFull) expect(field(answer, 'count')).toBe(3 * 601);
       const checked = field(answer, 'checked');
       for (const one of Array.isArray(checked) ? checked : []) {
         if (field(one, 'rotten') !== 0) rotten.add(String(field(one, 'node')));
@@ -215,7 +212,7 @@ describe('a byte that turned over while its node runs, and a person who wants to
     expect(await agree('confirmed')).toEqual([]);
     expect(await agree('verified', '--verify')).toEqual(['cam2']);
     expect(readFileSync(path)).toEqual(readFileSync(rotting.copyOf('cam3', 'cam1', 0)));
-    await until('cam2 says so', () => rotting.fleet.state('cam2')?.mended === 1, 40_000);
+    await until('cam2 says so', () => rotting.fleet.state('cam2')?.mended === 1, 120_000);
     expect(rotting.fleet.state('cam2')?.counters.rot).toBe(1);
     expect(await agree('verified', '--verify')).toEqual([]);
     expect(await agree('confirmed')).toEqual([]);
@@ -226,13 +223,13 @@ describe('a byte that turned over while its node runs, and a person who wants to
     flip(own);
     expect(await agree('verified', '--verify')).toEqual(['cam1']);
     expect(existsSync(`${own}.rot`)).toBe(true);
-    await until('cam1 says so', () => rotting.fleet.state('cam1')?.mended === 1, 40_000);
-    await rotting.fleet.converged(NODES, rotting.cut, 40_000);
+    await until('cam1 says so', () => rotting.fleet.state('cam1')?.mended === 1, 120_000);
+    await rotting.fleet.converged(NODES, rotting.cut, 120_000);
     // The next life of it closes what this one left open, behind a segment that is not in its log any more.
     await rotting.fleet.kill('cam1');
     rotting.fleet.start('cam1', { pollMs: 600_000 });
     await rotting.neverWrong('cam1', 'cam1 is back', () => rotting.fleet.state('cam1')?.state === 'active');
-    await rotting.fleet.converged(NODES, rotting.cut, 40_000);
+    await rotting.fleet.converged(NODES, rotting.cut, 120_000);
     expect(await agree('verified', '--verify')).toEqual([]);
     for (const node of NODES) expect(rotting.fleet.state(node)?.counters.forks).toBe(0);
   });
