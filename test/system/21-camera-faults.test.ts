@@ -29,17 +29,18 @@ describeWithProgram('mosquitto_sub', 'cameras that fail, on one node', () => {
   const counts = (camera: string) =>
     listener.heard('count', { camera, label: 'person' }).map(({ payload }) => `${payload}`);
   /** Waits for what a camera says after its first `seen` states. */
-  const nextState = (camera: string, what: string, has: (state: unknown) => boolean, seen = 0, timeoutMs = 60_000) =>
+  const nextState = (camera: string, what: string, has: (state: unknown) => boolean, seen = 0, timeoutMs = 150_000) =>
     listener.waitFor(`${camera}: ${what}`, () => states(camera).slice(seen).find(has), timeoutMs);
   const isOk = (state: unknown) => field(state, 'ok') === true;
   const isFailed = (reason: string) => (state: unknown) => field(state, 'reason') === reason;
 
   /** A camera that failed: nobody in view, its track ended; then it is back, with a track of another number. */
   async function expectFailureAndReturn(camera: string, reason: string, detail: RegExp): Promise<void> {
-    const failure = await nextState(camera, reason, isFailed(reason));
+    // On a busy machine a camera may have been late before, for the same reason and in other words.
+    const isIt = (state: unknown) => isFailed(reason)(state) && detail.test(String(field(state, 'detail')));
+    const failure = await nextState(camera, `${reason}, ${detail}`, isIt);
     expect(field(failure, 'ok')).toBe(false);
-    expect(String(field(failure, 'detail'))).toMatch(detail);
-    const at = states(camera).findIndex(isFailed(reason));
+    const at = states(camera).findIndex(isIt);
     expect(states(camera).slice(0, at).some(isOk)).toBe(true);
     const back = await nextState(camera, 'is back', isOk, at);
     expect(Number(field(back, 'atMs')) - Number(field(failure, 'atMs'))).toBeGreaterThan(300);
@@ -76,17 +77,17 @@ describeWithProgram('mosquitto_sub', 'cameras that fail, on one node', () => {
       await nextState(camera, 'gives frames', isOk);
       await listener.waitFor(`${camera}: a person`, () => counts(camera).includes('1'));
     }
-  }, 90_000);
+  }, 300_000);
 
   afterAll(() => site?.close());
 
   it('a pulled cable: unplugged, tried again, back', async () => {
     await expectFailureAndReturn('unplugged', 'unplugged', /camera program ended: exit code/);
-  }, 60_000);
+  }, 180_000);
 
   it('bytes that are no frames: garbage', async () => {
     await expectFailureAndReturn('garbage', 'garbage', /no frame header/);
-  }, 60_000);
+  }, 180_000);
 
   it('a program that neither writes nor ends: frozen, and ended by force', async () => {
     const [stuck] = childrenOf(edge, '\0stuck\0');
@@ -94,7 +95,7 @@ describeWithProgram('mosquitto_sub', 'cameras that fail, on one node', () => {
     process.kill(stuck, 'SIGSTOP');
     await expectFailureAndReturn('stuck', 'frozen', /no answer from the driver for 5000 ms/);
     expect(isAlive(stuck)).toBe(false);
-  }, 60_000);
+  }, 180_000);
 
   it('a file that is taken away: unplugged, until it is there again', async () => {
     rmSync(site.path('shown.jpg'));
@@ -103,11 +104,11 @@ describeWithProgram('mosquitto_sub', 'cameras that fail, on one node', () => {
     await listener.waitFor('removed: nobody in view', () => counts('removed').at(-1) === '0');
     copyFileSync(picture, site.path('shown.jpg'));
     await nextState('removed', 'is back', isOk, seen);
-  }, 60_000);
+  }, 180_000);
 
   it('the same picture for half a minute: frozen', async () => {
     await expectFailureAndReturn('frozen', 'frozen', /the same picture for 3\d s/);
-  }, 60_000);
+  }, 180_000);
 
   it('what one camera suffers is nothing to another one, nor to the node', async () => {
     const steady = states('steady');
@@ -122,19 +123,13 @@ describeWithProgram('mosquitto_sub', 'cameras that fail, on one node', () => {
     expect(listener.payloads('status', { node: 'cam1' }).map((status) => field(status, 'state'))).toEqual(['online']);
     const numbers = listener.records('cam1').map(({ s }) => s);
     expect(numbers).toEqual(numbers.map((_, i) => i + 1));
-    const drops = await listener.waitFor('health counts it', () => {
+    const faults = ['unplugged.fault-unplugged', 'garbage.fault-garbage', 'stuck.fault-frozen', 'frozen.fault-frozen'];
+    const restarts = ['unplugged', 'garbage', 'stuck', 'removed'].map((camera) => `${camera}.restarts`);
+    const drops = await listener.waitFor('health counts all of them', () => {
       const told = field(listener.last('health', { node: 'cam1' }), 'drops');
-      return Number(field(told, 'frozen.fault-frozen')) > 0 && told;
+      const counted = [...faults, 'removed.fault-unplugged', ...restarts];
+      return counted.every((name) => Number(field(told, name)) > 0) && told;
     });
-    for (const [camera, reason] of [
-      ['unplugged', 'unplugged'],
-      ['garbage', 'garbage'],
-      ['stuck', 'frozen'],
-      ['removed', 'unplugged'],
-    ] as const) {
-      expect(Number(field(drops, `${camera}.fault-${reason}`)), camera).toBeGreaterThan(0);
-      expect(Number(field(drops, `${camera}.restarts`)), camera).toBeGreaterThan(0);
-    }
     expect(Number(field(drops, 'steady.restarts'))).toBe(0);
     const beat = listener.last('beat', { node: 'cam1' });
     expect(Number(field(beat, 'cameras', 'steady', 'fps'))).toBeGreaterThan(2);
