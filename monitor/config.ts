@@ -57,7 +57,7 @@ const PlanConfig = z.strictObject({
     'a pipeline whose frames or pulse are older than this stands still; twelve frames of a camera that is slower',
   ),
   wedgedMs: Ms.default(35_000).describe('how long heartbeats may tell of old frames before the board is asked'),
-  doubtTrialMs: Ms.default(900_000).describe(
+  doubtTrialMs: Ms.default(3_600_000).describe(
     'a node that was restarted because others doubt its results, and is still doubted after this, is given up',
   ),
   doubtDisputesMax: z.int().min(1).max(1_000).default(3).describe('or after so many more of its results were disputed'),

@@ -1,4 +1,3 @@
-import { ClaimsHeard } from '../base/claims-heard.js';
 import type { Clock } from '../base/clock.js';
 import type { NodeDoubt } from '../base/doubts.js';
 import { messageOf } from '../base/errors.js';
@@ -7,6 +6,7 @@ import type { Log } from '../base/log.js';
 import type { Presence } from '../base/presence/presence.js';
 import { routes } from '../protocol/routes.js';
 import { type Incident, type Maintenance, type Roster as RosterMessage, SCHEMA_MINOR } from '../protocol/status.js';
+import { DoubtWatch } from './doubt-watch.js';
 import type { InventoryEntry } from './fleet-watch.js';
 import type { FramesSeen, FrameWatch } from './frame-watch.js';
 import type { IncidentNotes } from './incident.js';
@@ -70,8 +70,7 @@ export class Monitor {
   readonly #roster: Roster;
   readonly #incidents: IncidentBoard;
   readonly #holds: MaintenanceHolds;
-  readonly #claims = new ClaimsHeard();
-  #doubtsTold = this.#claims.picture();
+  readonly #doubts: DoubtWatch;
   #isRosterDue = true;
   #rosterSentMonoMs = Number.NEGATIVE_INFINITY;
   #modeSent = '';
@@ -83,6 +82,7 @@ export class Monitor {
     this.#options = options;
     this.#roster = new Roster(inventory, timings, clock.monoMs());
     this.#incidents = incidents;
+    this.#doubts = new DoubtWatch(inventory.map(({ node }) => node));
     this.#holds = new MaintenanceHolds(inventory.map(({ node }) => node));
   }
 
@@ -112,7 +112,7 @@ export class Monitor {
     return {
       mode: this.#roster.mode(this.#options.clock.monoMs()),
       states: new Map([...this.#roster.states().keys()].map((node) => [node, this.stateOf(node)])),
-      doubts: this.#doubts(),
+      doubts: this.#doubts.doubts(),
       openIncidents: this.#incidents.unclosed,
       counters: this.counters(),
     };
@@ -137,14 +137,13 @@ export class Monitor {
       const seen = state === 'stopped' && reason === 'failed' ? 'lost' : state;
       if (seen === 'online' && !retained) frames.onLife(params.node, inv);
       this.#take({ kind: 'status', node: params.node, state: seen, gen, inv, version, retained });
-      // Of listed nodes the roster knows better whether they are there.
-      if (!this.#roster.states().has(params.node)) this.#claims.applyStatus(params.node, state);
+      this.#doubts.hearStatus(params.node, state);
     });
     link.subscribe(
       routes.claims,
       {},
-      ({ params, payload }) => this.#claims.applyClaims(params.node, payload),
-      ({ params }) => this.#claims.applyClaims(params.node, undefined),
+      ({ params, payload }) => this.#doubts.hearClaims(params.node, payload),
+      ({ params }) => this.#doubts.hearClaims(params.node, undefined),
     );
     link.subscribe(routes.cameraState, {}, ({ params, payload }) => {
       frames.onCamera(params.node, params.camera, payload);
@@ -194,6 +193,7 @@ export class Monitor {
   #take(event: RosterEvent, seen?: FramesSeen): void {
     const { clock, supervision } = this.#options;
     const effects = this.#roster.apply(event, clock.monoMs());
+    this.#doubts.hearRoster(effects);
     for (const effect of effects) this.#perform(effect);
     const mode = this.#roster.mode(clock.monoMs());
     for (const next of planEventsOf(event, seen, effects, mode)) supervision.take(next);
@@ -207,7 +207,6 @@ export class Monitor {
         const level = to === 'confirmed' ? 'error' : to === 'suspect' ? 'warn' : 'info';
         log[level]('node changed state', { node, from, to, rule, evidence: this.#latestEvidence(node) });
         this.#isRosterDue = true;
-        this.#claims.applyStatus(node, to === 'up' ? 'online' : 'lost');
         if (to === 'up' || to === 'stopped') this.#incidents.closeInherited(node, to);
         return;
       }
@@ -236,19 +235,11 @@ export class Monitor {
     }
   }
 
-  // Only when something changed: a thousand claims are not folded at every look at the clock.
   #tellDoubts(): void {
-    const picture = this.#claims.picture();
-    if (picture === this.#doubtsTold) return;
-    this.#doubtsTold = picture;
+    const picture = this.#doubts.news();
+    if (picture === undefined) return;
     this.#isRosterDue = true;
     this.#options.supervision.take({ kind: 'doubts', picture });
-  }
-
-  /** Nodes of the inventory whose results are doubted. */
-  #doubts(): ReadonlyMap<string, NodeDoubt> {
-    const listed = this.#roster.states();
-    return new Map([...this.#doubtsTold.doubted].filter(([node]) => listed.has(node)));
   }
 
   #latestEvidence(node: string): string | undefined {
@@ -273,7 +264,7 @@ export class Monitor {
     );
     const atMs = clock.nowMs();
     const maintenance = this.#holds.names(atMs);
-    const doubts = doubtsToTell(this.#doubts());
+    const doubts = doubtsToTell(this.#doubts.doubts());
     const believed = { v: SCHEMA_MINOR, mode, nodes, brokers, acts, maintenance };
     const roster = { ...believed, ...(doubts === undefined ? {} : { doubts }), atMs, counters: this.counters() };
     link.publish(routes.roster, { monitor: name }, roster).catch((error) => {

@@ -50,7 +50,7 @@ export const DAY_MS = 24 * HOUR_MS;
  * Defaults of reference fleets: restarts at 0, 30 s, 2, 5, 15 min; 3 before the next rung; 10 min of health
  * end a series; one reboot per 6 h, 3 a day, a fifth of the fleet per hour; 5 restarts per node and hour, as on the
  * board itself. A doubted node is audited at every result, so that three more disputes show soon that a restart did not
- * help; a quarter of an hour where it sees nothing. Fleet-wide 12 an hour: more is no fault of services, and a person should look.
+ * help; an hour where it sees little. Fleet-wide 12 an hour: more is no fault of services, and a person should look.
  */
 export function derivePlanTimings(options: Partial<PlanTimings> = {}): PlanTimings {
   return {
@@ -60,7 +60,7 @@ export function derivePlanTimings(options: Partial<PlanTimings> = {}): PlanTimin
     retryMs: 10_000,
     staleMs: 35_000,
     doubtDisputesMax: 3,
-    doubtTrialMs: 15 * MINUTE_MS,
+    doubtTrialMs: HOUR_MS,
     wedgedMs: 35_000,
     startMs: 90_000,
     restartDelaysMs: [0, 30_000, 2 * MINUTE_MS, 5 * MINUTE_MS, 15 * MINUTE_MS],

@@ -122,7 +122,7 @@ describe('a node whose results most of the others doubt', () => {
     expect(fleet.phase).toBe('waiting');
     expect(fleet.of('closed')).toEqual([]);
     expect(fleet.plan.counters.get('restartsHelped')).toBe(0);
-    expect(fleet.whats().at(-1)).toMatch(/^D3 verified: invocation bbbbbbbb.* Still doubted after 15 min or 3 more/);
+    expect(fleet.whats().at(-1)).toMatch(/^D3 verified: invocation bbbbbbbb.* Still doubted after 60 min or 3 more/);
   });
 
   it('is given up when so many more of its results are disputed, and no sooner', () => {

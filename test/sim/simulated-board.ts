@@ -6,6 +6,8 @@ import type { SimulatedFleet, SimulatedNode } from '../monitor/simulated-fleet.j
 
 const HOUR_MS = 3_600_000;
 const RESTARTS_PER_HOUR = 5;
+/** How long claims may go on doubting who is right again: ten results of a quiet scene, and outages between them. */
+export const BELIEVED_MS = 900_000;
 const REBOOT_GAP_MS = 6 * HOUR_MS;
 
 /** One executed order and the truth at that moment. */
@@ -16,6 +18,9 @@ export type Execution = {
   readonly endedInv: string;
   readonly wasWell: boolean;
   readonly wasStopped: boolean;
+  /** Its results were wrong, or had been shortly before: claims take a while to say that they are not. */
+  readonly wasWrong: boolean;
+  readonly wrongFromMs: number;
   /** A person had asked for hands off, long enough ago for every monitor to have heard of it. */
   readonly wasHeld: boolean;
 };
@@ -33,6 +38,11 @@ export class SimulatedBoard {
   /** Every start fails until it is mended. */
   isBroken = false;
   hasBadConfig = false;
+  /** It works, and its results are wrong. */
+  wrong: 'until-restart' | 'for-good' | undefined;
+  /** When they were wrong last, and since when without a break. */
+  wrongMs = Number.NEGATIVE_INFINITY;
+  wrongFromMs = Number.NEGATIVE_INFINITY;
   maintenanceUntilMs = Number.NEGATIVE_INFINITY;
   sshCutUntilMs = Number.NEGATIVE_INFINITY;
   sshGarbageUntilMs = Number.NEGATIVE_INFINITY;
@@ -66,6 +76,7 @@ export class SimulatedBoard {
     for (const { run } of due) run();
     // The world around may have started or ended the process: updates, thaws.
     if (!this.isWell()) this.unwellMs = nowMs;
+    if (this.wrong !== undefined) this.wrongMs = nowMs;
     const isStill = this.node.process === 'frozen' || this.node.wedge !== undefined;
     this.#wedgedFromMs = isStill ? (this.#wedgedFromMs ?? nowMs) : undefined;
     this.node.camera.setStill(this.node.wedge === 'stale', nowMs);
@@ -105,6 +116,12 @@ export class SimulatedBoard {
     this.hasBadConfig = true;
     this.#end(1, 78);
     this.active = 'failed';
+  }
+
+  /** Its results are wrong from now on; it knows nothing of that. */
+  goWrong(how: 'until-restart' | 'for-good'): void {
+    if (this.wrong === undefined) this.wrongFromMs = this.#fleet.nowMs;
+    this.wrong = how;
   }
 
   breakDown(): void {
@@ -295,7 +312,9 @@ export class SimulatedBoard {
     const wasStopped = this.active === 'inactive';
     const { hold } = this;
     const wasHeld = hold !== undefined && nowMs > hold.fromMs + 5_000 && nowMs < hold.untilMs;
-    this.executions.push({ atMs: nowMs, node: this.node.node, kind, endedInv: this.inv, wasWell, wasStopped, wasHeld });
+    const wasWrong = nowMs - this.wrongMs < BELIEVED_MS;
+    const was = { wasWell, wasStopped, wasWrong, wrongFromMs: this.wrongFromMs, wasHeld };
+    this.executions.push({ atMs: nowMs, node: this.node.node, kind, endedInv: this.inv, ...was });
   }
 
   #end(code: number, status: number): void {
@@ -317,6 +336,7 @@ export class SimulatedBoard {
         return;
       }
       this.active = 'active';
+      if (this.wrong === 'until-restart') this.wrong = undefined;
       this.#fleet.start(this.node);
       this.node.inv = this.inv;
     });

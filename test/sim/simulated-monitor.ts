@@ -1,4 +1,6 @@
+import type { Claimant } from '../../base/doubts.js';
 import type { Random } from '../../base/random.js';
+import { DoubtWatch } from '../../monitor/doubt-watch.js';
 import { FrameWatch } from '../../monitor/frame-watch.js';
 import { memoryOf, storedOf } from '../../monitor/memory-file.js';
 import type { PlanEntry } from '../../monitor/plan/case.js';
@@ -38,6 +40,7 @@ export class SimulatedMonitor {
   #roster: Roster;
   #plan: Plan;
   #frames: FrameWatch;
+  #doubts: DoubtWatch;
   /** What is on its disk. */
   #stored: ReturnType<typeof storedOf> = { nodes: {} };
   #queue: Order[] = [];
@@ -51,6 +54,7 @@ export class SimulatedMonitor {
     this.#roster = new Roster(options.inventory, options.rosterTimings, 0);
     this.#plan = this.#newPlan();
     this.#frames = this.#newFrames();
+    this.#doubts = this.#newDoubts();
     this.#reconcile = { dueMs: options.rosterTimings.reconcileMs };
   }
 
@@ -91,6 +95,8 @@ export class SimulatedMonitor {
     const due = this.#queue.filter(({ dueMs }) => dueMs <= fleet.nowMs);
     this.#queue = this.#queue.filter(({ dueMs }) => dueMs > fleet.nowMs);
     for (const { run } of due) run();
+    const picture = this.#doubts.news();
+    if (picture !== undefined) this.#plant({ kind: 'doubts', picture });
     this.#tell({ kind: 'check' });
     if (fleet.nowMs >= this.#reconcile.dueMs && !this.#isCut) {
       this.#reconcile.dueMs = fleet.nowMs + this.#options.rosterTimings.reconcileMs;
@@ -123,6 +129,7 @@ export class SimulatedMonitor {
     this.#roster = new Roster(inventory, rosterTimings, fleet.nowMs);
     this.#plan = this.#newPlan();
     this.#frames = this.#newFrames();
+    this.#doubts = this.#newDoubts();
     if (fleet.isMonitorConnected && !this.#isCut) this.#connect();
   }
 
@@ -132,6 +139,16 @@ export class SimulatedMonitor {
       inventory.map(({ node }) => node),
       planTimings.staleMs,
     );
+  }
+
+  #newDoubts(): DoubtWatch {
+    return new DoubtWatch(this.#options.inventory.map(({ node }) => node));
+  }
+
+  /** Claims of a node reach it now, or when it is connected again. */
+  hearClaims(node: string, claims: Claimant['claims']): void {
+    const { fleet } = this.#options;
+    if (!this.isDown && !this.#isCut && fleet.isMonitorConnected) this.#doubts.hearClaims(node, claims);
   }
 
   #newPlan(): Plan {
@@ -184,9 +201,13 @@ export class SimulatedMonitor {
     if (event.kind === 'status' && event.state === 'online' && !event.retained) {
       this.#frames.onLife(event.node, event.inv);
     }
-    if (event.kind === 'link-up') for (const node of this.#options.holds.keys()) this.#tellHold(node);
+    if (event.kind === 'link-up') {
+      for (const node of this.#options.holds.keys()) this.#tellHold(node);
+      for (const [node, claims] of this.#options.claims?.() ?? []) this.#doubts.hearClaims(node, claims);
+    }
     const seen = event.kind === 'beat' ? this.#frames.judge(event.node, event.inv, event.cameras) : undefined;
     const effects = this.#roster.apply(event, nowMs);
+    this.#doubts.hearRoster(effects);
     for (const next of planEventsOf(event, seen, effects, this.#roster.mode(nowMs))) this.#plant(next);
   }
 
@@ -198,6 +219,7 @@ export class SimulatedMonitor {
     const { random, boards } = this.#options;
     switch (step.kind) {
       case 'decision':
+        this.#options.onDecision?.(step);
         if (step.isAlert) this.alerts.push(`${step.node} ${step.rule} ${step.what}`);
         return;
       case 'answered':
@@ -285,4 +307,7 @@ export type SimulatedMonitorOptions = {
   /** Maintenance that people asked for, by node: until when. */
   readonly holds: ReadonlyMap<string, number>;
   readonly later: (delayMs: number, run: () => void) => void;
+  /** Retained claims; nobody audits unless given. */
+  readonly claims?: () => ReadonlyMap<string, Claimant['claims']>;
+  readonly onDecision?: (step: Extract<PlanStep, { kind: 'decision' }>) => void;
 };

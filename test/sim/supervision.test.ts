@@ -4,7 +4,8 @@ import type { PlanEntry } from '../../monitor/plan/case.js';
 import { derivePlanTimings } from '../../monitor/plan/timings.js';
 import { deriveTimings, massHoldMs } from '../../monitor/timings.js';
 import { SimulatedFleet, STEP_MS } from '../monitor/simulated-fleet.js';
-import { SimulatedBoard } from './simulated-board.js';
+import { SimulatedAudits } from './simulated-audits.js';
+import { BELIEVED_MS, SimulatedBoard } from './simulated-board.js';
 import { SimulatedBrokerBoard } from './simulated-broker-board.js';
 import { SimulatedMonitor } from './simulated-monitor.js';
 
@@ -43,13 +44,21 @@ type Tally = {
 /** A probe and an order, each given up after a minute: as long may a restart come after it was asked for. */
 const REQUEST_MS = 125_000;
 
-/** @param areAsked people ask monitors for restarts, too. */
-function runHistory(seed: number, tally: Tally, areAsked = false): string[] {
+type Kind = {
+  /** People ask monitors for restarts, too. */
+  readonly areAsked?: boolean;
+  /** Nodes check each other's results, are wrong, and one of them may lie. */
+  readonly areAudited?: boolean;
+};
+
+function runHistory(seed: number, tally: Tally, { areAsked = false, areAudited = false }: Kind = {}): string[] {
   const random = new Random(`supervision/${seed}`);
-  const fleet = new SimulatedFleet(2 + random.int(7), random.fork('fleet'));
+  const fleet = new SimulatedFleet((areAudited ? 4 : 2) + random.int(areAudited ? 5 : 7), random.fork('fleet'));
   const boards = new Map(
     fleet.nodes.map((node) => [node.node, new SimulatedBoard(fleet, node, random.fork(`board/${node.node}`))]),
   );
+  const audits = new SimulatedAudits(fleet, boards, random.fork('audits'));
+  const wrongly: string[] = [];
   const brokerBoard = new SimulatedBrokerBoard(fleet);
   // Some fleets hang on two switches.
   const sites = new Map(seed % 2 === 1 ? fleet.nodes.map(({ node }, i) => [node, i % 2 === 0 ? 'yard' : 'barn']) : []);
@@ -77,10 +86,16 @@ function runHistory(seed: number, tally: Tally, areAsked = false): string[] {
     };
     const doors = new Map<string, SimulatedBoard | SimulatedBrokerBoard>([...boards, ['broker', brokerBoard]]);
     const timings = { rosterTimings: ROSTER, planTimings: PLAN };
-    return new SimulatedMonitor({ ...options, ...timings, boards: doors, random: random.fork(`monitor/${index}`) });
+    const hearing = { claims: () => audits.claims(), onDecision: judgeDoubt };
+    return new SimulatedMonitor({
+      ...options,
+      ...timings,
+      ...(areAudited ? hearing : {}),
+      boards: doors,
+      random: random.fork(`monitor/${index}`),
+    });
   });
 
-  const wrongly: string[] = [];
   const count = (name: string) => tally.faults.set(name, (tally.faults.get(name) ?? 0) + 1);
   const gapMs = random.range(6_000, 90_000);
   let faultAtMs = random.range(30_000, 120_000);
@@ -93,10 +108,10 @@ function runHistory(seed: number, tally: Tally, areAsked = false): string[] {
     if (fleet.nowMs >= faultAtMs && fleet.nowMs < FAULTS_MS) {
       faultAtMs = fleet.nowMs + gapMs * random.range(0.2, 1.8);
       const board = random.pick([...boards.values()]);
-      const world = { fleet, board, boards, brokerBoard, monitors, random, later, sites, holds };
-      const faults: readonly [Fault, ...Fault[]] = areAsked
-        ? [...faultsOf(world), ...requestsOf(world, requests)]
-        : faultsOf(world);
+      const world = { fleet, board, boards, brokerBoard, monitors, random, later, sites, holds, audits };
+      const [first, ...others] = faultsOf(world);
+      const more = [...(areAsked ? requestsOf(world, requests) : []), ...(areAudited ? wrongsOf(world) : [])];
+      const faults: readonly [Fault, ...Fault[]] = [first, ...others, ...more];
       const fault = random.pick(faults);
       count(fault.name);
       if (fault.disturbs) disturbedMs = fleet.nowMs;
@@ -107,11 +122,24 @@ function runHistory(seed: number, tally: Tally, areAsked = false): string[] {
     for (const { run } of due) run();
     const events = fleet.step();
     for (const board of boards.values()) board.step();
+    if (areAudited) {
+      for (const [node, claims] of audits.step()) for (const monitor of monitors) monitor.hearClaims(node, claims);
+    }
     if (!fleet.isMonitorFrozen) for (const monitor of monitors) monitor.step(events);
     if (!fleet.isMonitorConnected || fleet.isMonitorFrozen) disturbedMs = fleet.nowMs;
     disturbedMs = Math.max(disturbedMs, fleet.disturbedMs);
     if (monitors.some(({ downUntilMs }) => fleet.nowMs < downUntilMs)) disturbedMs = fleet.nowMs;
     for (const board of boards.values()) watch(board);
+  }
+
+  // A word against who is not wrong is a lie that was believed; and where most are doubted, none is believed.
+  function judgeDoubt({ node, rule, what }: { readonly node: string; readonly rule: string; readonly what: string }) {
+    const board = boards.get(node);
+    const isAgainst = rule === 'D1' || what.startsWith('given up, a person is needed: still doubted');
+    if (board === undefined || !(isAgainst || what.includes(': doubted by'))) return;
+    if (fleet.nowMs - board.wrongMs > BELIEVED_MS) wrongly.push(`${node} at ${fleet.nowMs}, which is right: ${what}`);
+    const isMass = audits.massFromMs !== undefined && fleet.nowMs - audits.massFromMs > MASS_KNOWN_MS;
+    if (isMass && rule !== 'D1' && monitors.length === 1) wrongly.push(`${node} at ${fleet.nowMs}, as most: ${what}`);
   }
 
   function watch(board: SimulatedBoard): void {
@@ -143,6 +171,10 @@ function runHistory(seed: number, tally: Tally, areAsked = false): string[] {
     tally.verified += monitor.verified;
     if (monitor.asked !== monitor.answered) wrongly.push(`${monitor.asked} requests, ${monitor.answered} answers`);
   }
+  if (areAudited && fleet.isBrokerUp) {
+    for (const board of boards.values()) wrongly.push(...judgeWrong(board, audits, monitors, fleet.nowMs));
+    for (const board of boards.values()) wrongly.push(...judgeRepeats(board, audits, monitors.length));
+  }
   for (const board of boards.values()) wrongly.push(...judge(board, monitors, requests, fleet.isBrokerUp));
   wrongly.push(...(brokerBoard.wronglyRestarted > 0 ? ['a broker that works was restarted'] : []));
   const wasTold = monitors.some(({ alerts }) => alerts.some((alert) => alert.startsWith('broker L4')));
@@ -151,6 +183,9 @@ function runHistory(seed: number, tally: Tally, areAsked = false): string[] {
   tally.brokerRestarts += brokerBoard.restarts;
   return wrongly;
 }
+
+/** In which a monitor that hears all has heard of it, and that others are gone. */
+const MASS_KNOWN_MS = 60_000;
 
 type Request = { readonly node: string; readonly atMs: number };
 
@@ -167,6 +202,7 @@ type World = {
   readonly later: (delayMs: number, run: () => void) => void;
   readonly sites: ReadonlyMap<string, string>;
   readonly holds: Map<string, number>;
+  readonly audits: SimulatedAudits;
 };
 
 function faultsOf(world: World): readonly [Fault, ...Fault[]] {
@@ -320,6 +356,47 @@ function faultsOf(world: World): readonly [Fault, ...Fault[]] {
   ];
 }
 
+/** As often as a quarter of all the rest. */
+function wrongsOf({ fleet, board, boards, random, later, audits }: World): Fault[] {
+  const { node } = board.node;
+  const all = [...boards.keys()];
+  const goWrong = () => {
+    board.goWrong(random.chance(0.5) ? 'until-restart' : 'for-good');
+    if (!random.chance(0.3)) return;
+    later(random.range(60_000, 900_000), () => {
+      board.wrong = undefined;
+      audits.replaceModel(node);
+    });
+  };
+  const lie = (of: readonly string[]) => {
+    // One at a time: two who agree are a majority of three.
+    if (audits.liars.size > 0) return;
+    audits.liars.set(node, of);
+    later(Math.min(random.range(30_000, 600_000), FAULTS_MS - fleet.nowMs), () => audits.liars.delete(node));
+  };
+  return [
+    { name: 'quietly wrong', run: goWrong },
+    { name: 'quietly wrong', run: goWrong },
+    { name: 'quietly wrong', run: goWrong },
+    {
+      name: 'most are wrong',
+      run: () => {
+        const hit = [...boards.values()].filter((_, i) => i % 4 !== 0);
+        for (const one of hit) one.goWrong('for-good');
+        later(random.range(60_000, 900_000), () => {
+          for (const one of hit) {
+            one.wrong = undefined;
+            audits.replaceModel(one.node.node);
+          }
+        });
+      },
+    },
+    { name: 'lies of one', run: () => lie([random.pick([all[0] ?? node, ...all])].filter((other) => other !== node)) },
+    { name: 'lies of all', run: () => lie(all.filter((other) => other !== node)) },
+    { name: 'lies that nobody is wrong', run: () => lie([]) },
+  ];
+}
+
 /** As often as all the rest of what people do. */
 function requestsOf({ fleet, board, monitors, random, later }: World, requests: Request[]): Fault[] {
   const { node } = board.node;
@@ -336,6 +413,38 @@ function requestsOf({ fleet, board, monitors, random, later }: World, requests: 
   ];
 }
 
+/** At the end of a long quiet time: who is wrong for good is given up, who is right again is free of it. */
+function judgeWrong(
+  board: SimulatedBoard,
+  audits: SimulatedAudits,
+  monitors: readonly SimulatedMonitor[],
+  nowMs: number,
+): string[] {
+  const { node } = board.node;
+  if (!audits.canAudit(board) || audits.canAuditCount < 4 || !board.isWell()) return [];
+  const isRight = nowMs - board.wrongMs > BELIEVED_MS;
+  const isLongWrong = board.wrong !== undefined && nowMs - board.wrongFromMs > QUIET_MS - 5 * 60_000;
+  return monitors.flatMap((monitor) => {
+    const one = monitor.plan.case(node);
+    const isUnderWay = one?.cause === 'doubted' && one.phase !== 'idle';
+    if (isRight && isUnderWay) return [`${node} is right, and is ${one.phase} for a doubt at the end`];
+    if (!isLongWrong || audits.massFromMs !== undefined || one?.phase === 'quarantined') return [];
+    // No restarts left of this hour.
+    if (monitor.alerts.some((alert) => /budget/.test(alert) && alert.startsWith(`${node} `))) return [];
+    return [`${node} is wrong since ${board.wrongFromMs}, and is ${one?.phase} at the end`];
+  });
+}
+
+// Once per monitor at most, where one did not hear of the other's restart. A liar may end a doubt that then comes back.
+function judgeRepeats({ node, executions }: SimulatedBoard, { hasLied }: SimulatedAudits, monitors: number): string[] {
+  const restarts = executions.filter(({ kind, wasWell, wasWrong }) => kind === 'restart' && wasWell && wasWrong);
+  const since = restarts.map(({ wrongFromMs }) => wrongFromMs);
+  return [...new Set(since)].flatMap((fromMs) => {
+    const times = since.filter((other) => other === fromMs).length;
+    return hasLied || times <= monitors ? [] : [`${node.node}: wrong since ${fromMs}, and restarted ${times} times`];
+  });
+}
+
 function judge(
   board: SimulatedBoard,
   monitors: readonly SimulatedMonitor[],
@@ -345,10 +454,10 @@ function judge(
   const { node } = board.node;
   const wrongly: string[] = [];
   const seen = new Set<string>();
-  for (const { atMs, kind, endedInv, wasWell, wasStopped, wasHeld } of board.executions) {
+  for (const { atMs, kind, endedInv, wasWell, wasStopped, wasWrong, wasHeld } of board.executions) {
     if (wasHeld) wrongly.push(`${node}: ${kind} at ${atMs} under maintenance`);
     const isAskedFor = requests.some((one) => one.node === node && atMs >= one.atMs && atMs - one.atMs <= REQUEST_MS);
-    if (wasWell && !(isAskedFor && kind === 'restart'))
+    if (wasWell && !((isAskedFor || wasWrong) && kind === 'restart'))
       wrongly.push(`${node}: ${kind} at ${atMs} of a healthy service`);
     if (wasStopped) wrongly.push(`${node}: ${kind} at ${atMs} of a unit that a person stopped`);
     if (seen.has(endedInv)) wrongly.push(`${node}: ${endedInv} was ended twice`);
@@ -398,9 +507,21 @@ describe(`supervision over ${HISTORIES} seeded histories`, () => {
     const tally: Tally = { faults: new Map(), counters: new Map(), recoveriesMs: [], ...none };
     const histories = Math.ceil(HISTORIES / 4);
     for (let seed = FIRST_SEED; seed < FIRST_SEED + histories; seed++) {
-      expect(runHistory(seed, tally, true), `seed ${seed}`).toEqual([]);
+      expect(runHistory(seed, tally, { areAsked: true }), `seed ${seed}`).toEqual([]);
     }
     expect(tally.counters.get('requests')).toBeGreaterThan(histories / 4);
+  }, 600_000);
+
+  it('restarts who is quietly wrong, and believes neither a liar nor all at once', () => {
+    const none = { executions: 0, verified: 0, brokerRestarts: 0, actionable: 0 };
+    const tally: Tally = { faults: new Map(), counters: new Map(), recoveriesMs: [], ...none };
+    const histories = Math.ceil(HISTORIES / 4);
+    for (let seed = FIRST_SEED; seed < FIRST_SEED + histories; seed++) {
+      expect(runHistory(seed, tally, { areAudited: true }), `seed ${seed}`).toEqual([]);
+    }
+    process.stdout.write(`${JSON.stringify({ audited: histories, plan: Object.fromEntries(tally.counters) })}\n`);
+    expect(tally.counters.get('doubts')).toBeGreaterThan(histories / 4);
+    expect(tally.counters.get('doubtsHeldBack')).toBeGreaterThan(0);
   }, 600_000);
 
   it('brings the dead back, touches nobody who is well, and keeps its budgets', () => {
