@@ -7,6 +7,7 @@ import type { Random } from '../base/random.js';
 import type { LogRecord } from '../protocol/record.js';
 import type { ReplicaState } from '../protocol/replica.js';
 import type { EdgeConfig } from './config.js';
+import type { LogReader } from './query/log-reader.js';
 import { QueryServer } from './query/query-server.js';
 import type { DiskState } from './records/disk-trouble.js';
 import type { OwnCopies } from './records/head.js';
@@ -45,6 +46,7 @@ export class NodeRecords {
   readonly #store: RecordStore;
   #replica: Replica | undefined;
   #queries: QueryServer | undefined;
+  #reader: LogReader | undefined;
 
   constructor(options: NodeRecordsOptions) {
     const { node, stateDir, records, replica, link, bulk, sides, clock, random, log } = options;
@@ -76,6 +78,11 @@ export class NodeRecords {
   /** The epoch being written; undefined before the first append. */
   get epoch(): string | undefined {
     return this.#store.epoch;
+  }
+
+  /** All logs held here; undefined until they are open. */
+  get reader(): LogReader | undefined {
+    return this.#reader;
   }
 
   /** Adds a record to the own log. @throws OperationError record-invalid; nothing is added then. */
@@ -144,6 +151,7 @@ export class NodeRecords {
     const own = this.#store.reader;
     const replica = this.#replica;
     const reader = replica === undefined ? own : new CopyLogReader(replica, node, own);
+    this.#reader = reader;
     this.#queries = new QueryServer({
       ...{ link, node, reader, clock, log },
       state: () => replica?.state().state ?? 'active',

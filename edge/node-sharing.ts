@@ -4,9 +4,13 @@ import type { Link } from '../base/link/link.js';
 import type { RetainedDocuments } from '../base/link/retained-documents.js';
 import type { Log } from '../base/log.js';
 import type { Random } from '../base/random.js';
+import type { LogRecord } from '../protocol/record.js';
 import { routes } from '../protocol/routes.js';
 import type { EdgeConfig } from './config.js';
-import type { LookReport, OfferReport, TickReport, VisionCommand } from './process/vision-message.js';
+import type { CandidateReport, LookReport, OfferReport, TickReport, VisionCommand } from './process/vision-message.js';
+import type { LogReader } from './query/log-reader.js';
+import { AuditDesk } from './sharing/audits/audit-desk.js';
+import type { AuditRecordFields } from './sharing/audits/audit-effects.js';
 import { ClaimsBoard } from './sharing/claims-board.js';
 import { LookCaller } from './sharing/look-caller.js';
 import { OfferWork } from './sharing/offers/offer-work.js';
@@ -22,6 +26,10 @@ export type NodeSharingOptions = {
   readonly tellVision: (command: VisionCommand) => boolean;
   /** Share of the time the detectors may work, 0..1. */
   readonly share: () => number;
+  /** Adds a record to the own log. */
+  readonly append: (fields: AuditRecordFields) => Promise<LogRecord>;
+  /** All logs held here; undefined until they are open. */
+  readonly logs: () => LogReader | undefined;
   readonly clock: Clock;
   readonly random: Random;
   readonly log: Log;
@@ -34,6 +42,7 @@ export class NodeSharing {
   readonly #claims: ClaimsBoard;
   readonly #looks: LookCaller;
   readonly #offers: OfferWork | undefined;
+  readonly #audits: AuditDesk | undefined;
 
   constructor(options: NodeSharingOptions) {
     const { config, site, link, documents, share, clock, random, log, tellVision } = options;
@@ -44,12 +53,16 @@ export class NodeSharing {
     this.#claims = new ClaimsBoard({
       ...{ node: config.node, site, beatMs: config.timing.beatMs, link, documents, clock },
       shares: { sources, offers, audits },
-      onPeers: () => this.#offers?.onPeers(),
+      onPeers: () => {
+        this.#offers?.onPeers();
+        this.#audits?.onPeers();
+      },
     });
     const { node } = config;
     const { otherSites, offersMax } = config.sharing;
     const parts = { node, site, otherSites, offersMax, link, tellVision, share, clock, random, log };
     this.#offers = offers ? new OfferWork({ ...parts, claims: this.#claims, looks: this.#looks }) : undefined;
+    this.#audits = audits ? this.#makeAudits() : undefined;
   }
 
   open(): void {
@@ -58,6 +71,7 @@ export class NodeSharing {
     // What an earlier configuration claimed holds no more.
     else documents.clear(routes.claims, { node: config.node });
     this.#offers?.open();
+    this.#audits?.open();
   }
 
   /** The vision process is ready. */
@@ -65,6 +79,7 @@ export class NodeSharing {
     const { id, sha256 } = model;
     if (this.#isOn) this.#claims.set({ model: { id, sha256 } });
     this.#offers?.onModel(model);
+    this.#audits?.onModel(sha256);
   }
 
   onTick(tick: TickReport): void {
@@ -83,17 +98,39 @@ export class NodeSharing {
     this.#looks.onVisionLost();
     this.#offers?.onVisionLost();
     if (this.#isOn) this.#claims.set({ model: null });
+    this.#audits?.onVisionLost();
+  }
+
+  /** The picture of records that come next. */
+  onCandidate(report: CandidateReport): void {
+    this.#audits?.onCandidate(report);
+  }
+
+  /** A record of a camera or source is in the log. */
+  onRecorded(camera: string, record: LogRecord, epoch: string): void {
+    this.#audits?.onRecorded(camera, record, epoch);
   }
 
   /** What was dropped or refused since the start, by cause. */
   drops(): Record<string, number> {
-    return this.#isOn ? { ...this.#claims.counters(), ...this.#offers?.counters() } : {};
+    return this.#isOn ? { ...this.#claims.counters(), ...this.#offers?.counters(), ...this.#audits?.drops() } : {};
   }
 
   close(): void {
     if (!this.#isOn) return;
     this.#offers?.close();
     this.#claims.set({ state: 'leaving', sources: [] });
+    this.#audits?.close();
     this.#claims.close();
+  }
+
+  #makeAudits(): AuditDesk {
+    const { config, site, link, append, logs, clock, log } = this.#options;
+    return new AuditDesk({
+      ...{ node: config.node, site, otherSites: config.sharing.otherSites, link, looks: this.#looks },
+      ...{ append, logs, clock, log },
+      peers: () => this.#claims.peers(),
+      onClaims: (claims) => this.#claims.set(claims),
+    });
   }
 }

@@ -29,11 +29,12 @@ import { NodeSharing } from './node-sharing.js';
 import { detectorCount } from './process/detector-count.js';
 import { TrackLedger } from './process/track-ledger.js';
 import { VisionHost, visionRepairMs } from './process/vision-host.js';
-import type { StartVision, TickReport, TrackReport, VisionReport } from './process/vision-message.js';
+import type { CandidateReport, StartVision, TickReport, TrackReport, VisionReport } from './process/vision-message.js';
 import { tickMsOf } from './process/vision-watch.js';
 import { DeviceLinks } from './sensing/device-links.js';
 import { SensorDesk } from './sensing/sensor-desk.js';
 import { makeSensorSource } from './sensing/source-factory.js';
+import { digestInRecord } from './sharing/audits/audit-effects.js';
 import { CameraBoard } from './state/camera-board.js';
 import { buildNodeInfo, type NodeModel } from './state/node-info.js';
 
@@ -152,6 +153,8 @@ export class EdgeNode {
       ...{ config, site: options.site, link, documents: this.#documents, clock, random, log },
       tellVision: (command) => this.#host.send(command),
       share: () => this.#cooling.share,
+      append: (fields) => this.#records.append(fields),
+      logs: () => this.#records.reader,
     });
     this.#rules = new NodeRules({
       ...{ config, stateDir, documents: this.#documents, clock, random, log },
@@ -270,6 +273,7 @@ export class EdgeNode {
       firstTrackIds: this.#ledger.firstFreeIds(Object.keys(config.cameras)),
       share: this.#cooling.share,
       offers: config.sharing.offers,
+      audits: config.sharing.audits,
       adjustments: this.#commands.adjustments(),
     };
   }
@@ -287,6 +291,9 @@ export class EdgeNode {
         return;
       case 'track':
         this.#onTrack(report);
+        return;
+      case 'candidate':
+        this.#onCandidate(report);
         return;
       case 'looked':
         this.#sharing.onLooked(report);
@@ -348,13 +355,27 @@ export class EdgeNode {
     }
   }
 
+  #onCandidate(report: CandidateReport): void {
+    const { camera, digest, capturedAtMs } = report;
+    this.#sharing.onCandidate(report);
+    // What has tracks to tell is recorded with these.
+    if (!report.isQuiet) return;
+    this.#records.append({ k: 'look', c: camera, j: digestInRecord(digest) }, capturedAtMs).then(
+      (record) => this.#sharing.onRecorded(camera, record, this.#records.epoch ?? ''),
+      (error) => this.#options.log.error('look not recorded', { cameraId: camera, error: messageOf(error) }),
+    );
+  }
+
   #onTrack(report: TrackReport): void {
     this.#ledger.note(report);
     this.#rules.onTrack(report);
-    const { camera, capturedAtMs, ev, id, l, p, b, z, st } = report;
-    const optional = { ...(z === undefined ? {} : { z }), ...(st === undefined ? {} : { st }) };
+    const { camera, capturedAtMs, ev, id, l, p, b, z, st, j } = report;
+    const placed = { ...(z === undefined ? {} : { z }), ...(st === undefined ? {} : { st }) };
+    const optional = { ...placed, ...(j === undefined ? {} : { j }) };
     this.#records.append({ k: 'track', c: camera, ev, id, l, p, b, ...optional }, capturedAtMs).then(
-      ({ s, t }) => {
+      (record) => {
+        const { s, t } = record;
+        this.#sharing.onRecorded(camera, record, this.#records.epoch ?? '');
         if (this.#options.config.cameraEvents) this.#showEvent(report, s, t);
       },
       (error) => this.#options.log.error('track event not recorded', { cameraId: camera, error: messageOf(error) }),
@@ -475,7 +496,7 @@ export class EdgeNode {
 
 /** Counters that count work, not losses. */
 const WORK: ReadonlySet<string> = new Set([
-  ...['frames', 'looked', 'inferences', 'decodeMs', 'gateMs', 'inferMs', 'visionStarts'],
+  ...['frames', 'looked', 'inferences', 'decodeMs', 'gateMs', 'inferMs', 'visionStarts', 'candidates', 'candidateMs'],
   ...['connects', 'published', 'received', 'births', 'republishes', 'commands', 'commandsRepeated'],
 ]);
 

@@ -6,6 +6,10 @@ const V = z.int().min(0);
 const Seq = z.int().min(1).describe('sequence number in the epoch, from 1 without gaps');
 const TimeMs = z.int().min(0).describe('capture time, wall clock ms, monotone within the epoch');
 const Permille = z.int().min(0).max(1000);
+const Digest16 = z
+  .string()
+  .regex(/^[0-9a-f]{16}$/, 'allowed: 16 of 0-9a-f')
+  .describe('first half of a SHA-256, hex');
 
 /** First record of every epoch: what holds for all that follow. */
 export const OpenRecord = z.looseObject({
@@ -37,6 +41,7 @@ export const TrackRecord = z.looseObject({
   b: z.tuple([Permille, Permille, Permille, Permille]).describe('box x1,y1,x2,y2 in thousandths of the picture'),
   z: z.array(Id).max(16).optional().describe('zones it is in; absent when none'),
   st: z.literal(1).optional().describe('stationary; absent while it moves'),
+  j: Digest16.optional().describe('of the JPEG it was seen in, where that is kept for an audit'),
   u: z.literal(1).optional().describe('the clock was not synchronised'),
 });
 export type TrackRecord = z.infer<typeof TrackRecord>;
@@ -69,6 +74,43 @@ export const AlertRecord = z.looseObject({
 });
 export type AlertRecord = z.infer<typeof AlertRecord>;
 
+/** A frame in which the detector saw nothing new, kept for an audit now and then: who is blind makes no other records. */
+export const LookRecord = z.looseObject({
+  s: Seq,
+  t: TimeMs,
+  k: z.literal('look'),
+  c: Id.describe('camera or source'),
+  j: Digest16.describe('of the picture'),
+  u: z.literal(1).optional().describe('the clock was not synchronised'),
+});
+export type LookRecord = z.infer<typeof LookRecord>;
+
+/** What an auditor found about a record of another node, which stays as it is. Both auditors of a result record it. */
+export const AuditRecord = z.looseObject({
+  s: Seq,
+  t: TimeMs,
+  k: z.literal('audit'),
+  of: z.object({ n: Id, e: Epoch, s: Seq }).describe('the record that was checked'),
+  m: z
+    .string()
+    .regex(/^[0-9a-f]{64}$/)
+    .describe('SHA-256 of the model of all three'),
+  by: z.tuple([Id, Id]).describe('the two auditors, by name'),
+  v: z
+    .enum(['valid', 'disputed', 'inconclusive'])
+    .describe('valid, disputed: two against one at least; inconclusive: three different answers'),
+  why: z
+    .enum(['missing-box', 'other-label', 'other-box', 'other-score', 'stuck'])
+    .optional()
+    .describe('of a dispute: how the worker differs; stuck: the same picture at another time'),
+  odd: Id.optional().describe('the auditor whose answer differed from the two others'),
+  c: Id.describe('camera or source'),
+  j: Digest16.describe('of the picture'),
+  at: TimeMs.describe('capture time of the record that was checked, wall clock ms of its writer'),
+  u: z.literal(1).optional().describe('the clock was not synchronised'),
+});
+export type AuditRecord = z.infer<typeof AuditRecord>;
+
 /** Records that are gone for good: loss is always a record. */
 export const LossRecord = z.looseObject({
   s: Seq,
@@ -88,9 +130,14 @@ export const LogRecord = z.union([
   // The commonest first: alternatives are tried in order, and a track behind `open` cost a broker half as much again.
   TrackRecord,
   AlertRecord,
+  LookRecord,
+  AuditRecord,
   OpenRecord,
   LossRecord,
-  AnyRecord.refine(({ k }) => !['open', 'track', 'loss', 'alert'].includes(k), 'malformed record of a known kind'),
+  AnyRecord.refine(
+    ({ k }) => !['open', 'track', 'loss', 'alert', 'look', 'audit'].includes(k),
+    'malformed record of a known kind',
+  ),
 ]);
 export type LogRecord = z.infer<typeof LogRecord>;
 

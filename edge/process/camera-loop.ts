@@ -11,12 +11,14 @@ import type { Frame, RgbPicture } from '../capture/frame.js';
 import { decodePicture } from '../capture/picture-decoder.js';
 import { makeFrameSource } from '../capture/source-factory.js';
 import type { CameraConfig } from '../config.js';
+import { digestInRecord } from '../sharing/audits/audit-effects.js';
 import type { BoxXyxyPx } from '../vision/box.js';
 import type { Detector } from '../vision/detector.js';
 import type { SnapshotCandidate } from '../vision/event/best-frame.js';
 import { encodeSnapshot } from '../vision/event/snapshot.js';
 import { trackEventToRecordFields } from '../vision/event/track-event.js';
 import { CameraPipeline, type PipelineOutput } from '../vision/pipeline.js';
+import { CandidateMaker } from './candidate-maker.js';
 import type { OfferBox } from './offer-box.js';
 import { OfferingDetector } from './offering-detector.js';
 import { SnapshotDesk, type SnapshotOrder } from './snapshot-desk.js';
@@ -36,6 +38,8 @@ export type CameraLoopOptions = {
   /** First track number that is free in this epoch. */
   readonly firstTrackId: number;
   readonly simCommand: readonly string[];
+  /** Tells pictures of records, for audits. */
+  readonly audits: boolean;
   readonly clock: Clock;
   readonly random: Random;
   readonly log: Log;
@@ -52,6 +56,9 @@ const COUNTERS = [
   'snapshot-failed',
   'looked-away',
   'offer-dropped',
+  'candidates',
+  'candidateMs',
+  'candidate-failed',
 ] as const;
 
 /** One camera in the vision process: takes its newest frame, decodes it, runs the pipeline, reports what came of it. */
@@ -63,6 +70,7 @@ export class CameraLoop {
   readonly #counters = new Counters(COUNTERS);
   readonly #faults: RateLimitedLog;
   readonly #asked: SnapshotDesk;
+  readonly #candidates: CandidateMaker | undefined;
   #size = { widthPx: 1, heightPx: 1 };
   #busySinceMonoMs: number | undefined;
   #isWaiting = false;
@@ -76,6 +84,9 @@ export class CameraLoop {
     this.#options = options;
     this.#faults = new RateLimitedLog(log, clock);
     this.#asked = new SnapshotDesk(clock);
+    const { live: isLive } = sourceTraits(config.source);
+    const candidates = { camera: id, isLive, asItCame: false, scoreMin: modelScoreMin, clock };
+    this.#candidates = options.audits ? new CandidateMaker(candidates) : undefined;
     this.#camera = new Camera({
       id,
       makeSource: (buffers) => makeFrameSource(config.source, { clock, buffers, simCommand }),
@@ -140,6 +151,7 @@ export class CameraLoop {
       counters: {
         ...this.#camera.counters(),
         ...this.#counters.snapshot(),
+        'candidate-too-large': this.#candidates?.tooLarge ?? 0,
         'tracks-refused': tracksRefused,
       },
     };
@@ -194,7 +206,7 @@ export class CameraLoop {
       if (picture === undefined) return;
       this.#size = picture;
       const output = await this.#pipeline.process(picture, frame.capturedAtMs, frame.capturedMonoMs);
-      this.#tell(output);
+      this.#tell(output, await this.#keepForAudit(frame, picture, output));
       for (const candidate of output.snapshots) await this.#snapshot(picture, candidate);
       await this.#serveAsked(picture);
     } catch (error) {
@@ -230,16 +242,41 @@ export class CameraLoop {
     }
   }
 
-  #tell(output: PipelineOutput): void {
+  // A record whose picture could not be kept is as good as any other: it will not be audited.
+  async #keepForAudit(frame: Frame, picture: RgbPicture, output: PipelineOutput): Promise<string | undefined> {
+    const { clock, report, id } = this.#options;
+    const isQuiet = output.events.every(({ ev }) => ev === 'end');
+    if (isQuiet && output.stats.detectorCalls === 0) return undefined;
+    if (this.#candidates?.isDue(isQuiet) !== true) return undefined;
+    const startMs = clock.monoMs();
+    try {
+      const candidate = await this.#candidates.make(frame, picture, isQuiet);
+      if (candidate === undefined) return undefined;
+      report(candidate);
+      this.#counters.add('candidates');
+      return candidate.digest;
+    } catch (error) {
+      this.#counters.add('candidate-failed');
+      this.#faults.warn('no picture for audits', { cameraId: id, error: messageOf(error) });
+      return undefined;
+    } finally {
+      this.#counters.add('candidateMs', clock.monoMs() - startMs);
+    }
+  }
+
+  #tell(output: PipelineOutput, digest: string | undefined): void {
     const { stats } = output;
     this.#counters.add('looked');
     this.#counters.add('inferences', stats.detectorCalls);
     this.#counters.add('gateMs', stats.gateMs);
     this.#counters.add('inferMs', stats.inferMs);
-    this.#reportChanges(output);
+    this.#reportChanges(output, digest);
   }
 
-  #reportChanges({ events, counts, motion }: Pick<PipelineOutput, 'events' | 'counts' | 'motion'>): void {
+  #reportChanges(
+    { events, counts, motion }: Pick<PipelineOutput, 'events' | 'counts' | 'motion'>,
+    digest?: string,
+  ): void {
     const { id, firstTrackId, report } = this.#options;
     for (const event of events) {
       const fields = trackEventToRecordFields(event, this.#size.widthPx, this.#size.heightPx);
@@ -249,6 +286,7 @@ export class CameraLoop {
         camera: id,
         capturedAtMs: event.capturedAtMs,
         id: fields.id + firstTrackId - 1,
+        ...(digest === undefined || event.ev === 'end' ? {} : { j: digestInRecord(digest) }),
       });
     }
     this.#reportCounts(counts);

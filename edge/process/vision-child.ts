@@ -65,6 +65,7 @@ async function run(start: StartVision): Promise<void> {
           modelScoreMin: model.manifest.thresholds.score,
           firstTrackId: start.firstTrackIds[id] ?? 1,
           simCommand: start.simCommand,
+          audits: start.audits,
           clock,
           // Jitter of retries only; two cameras of one node must not retry in step.
           random: new Random(`${start.node}/${id}/${process.pid}`),

@@ -39,6 +39,8 @@ export const StartVision = z.object({
   share: z.number().gt(0).max(1),
   /** Frames may be looked at by other nodes, and theirs here: detectors then run in threads of their own. */
   offers: z.boolean(),
+  /** Pictures of records are told, for audits. */
+  audits: z.boolean(),
   /** By camera; those that are left out are as configured. */
   adjustments: z.record(z.string(), Adjustment),
 });
@@ -140,6 +142,22 @@ const Work = z.object({
   firstLookMs: z.number().min(0),
 });
 export type Work = z.infer<typeof Work>;
+/** The picture that track reports of the same camera with the same digest were seen in; told before them. */
+const CandidateReport = z.object({
+  type: z.literal('candidate'),
+  camera: z.string(),
+  capturedAtMs: z.number(),
+  /** Nothing new was seen in it: no track report belongs to it. */
+  isQuiet: z.boolean(),
+  /** A sensor is behind the camera: no two pictures are the same. */
+  live: z.boolean(),
+  /** The model's own threshold. */
+  scoreMin: z.number().min(0).max(1),
+  /** SHA-256 of the JPEG, hex. */
+  digest: z.string().length(64),
+  jpeg: z.instanceof(Uint8Array),
+});
+export type CandidateReport = z.infer<typeof CandidateReport>;
 
 export const CameraReport = z.object({
   ok: z.boolean(),
@@ -178,7 +196,10 @@ export const VisionReport = z.discriminatedUnion('type', [
     b: z.tuple([Permille, Permille, Permille, Permille]),
     z: z.array(z.string()).max(16).optional(),
     st: z.literal(1).optional(),
+    /** First half of the digest of the candidate it belongs to. */
+    j: z.string().length(16).optional(),
   }),
+  CandidateReport,
   z.object({ type: z.literal('count'), camera: z.string(), label: z.string(), count: z.int().min(0) }),
   z.object({ type: z.literal('motion'), camera: z.string(), on: z.boolean() }),
   z.object({ type: z.literal('snapshot'), camera: z.string(), label: z.string(), jpeg: z.instanceof(Uint8Array) }),

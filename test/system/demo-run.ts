@@ -4,7 +4,7 @@ import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
 import { parseJson } from '../../protocol/codec.js';
 
-const CLI = resolve('dist/cli/vedette.js');
+export const CLI = resolve('dist/cli/vedette.js');
 
 export type Json = { readonly [key: string]: unknown };
 

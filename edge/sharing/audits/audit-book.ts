@@ -87,8 +87,9 @@ export class AuditBook {
       [...models.keys()].map((model) => ({ node, model, standing: this.standingOf(node, model) })),
     );
     return all
-      .flatMap(({ node, model, standing: { sinceMs, disputed, valid, lastDisputed: last } }) =>
-        sinceMs === undefined || last === undefined ? [] : [{ node, model, sinceMs, disputed, valid, last }],
+      .flatMap(
+        ({ node, model, standing: { sinceMs, disputedSince: disputed, validSince: valid, lastDisputed: last } }) =>
+          sinceMs === undefined || last === undefined ? [] : [{ node, model, sinceMs, disputed, valid, last }],
       )
       .sort((a, b) => a.node.localeCompare(b.node) || a.model.localeCompare(b.model));
   }

@@ -30,6 +30,8 @@ export type AuditDraw = {
 };
 
 const DRAW: AuditDraw = { rate: auditRate, isAudited };
+/** Half as long again as growing logs need for a head. */
+const HEAD_WAIT_MS = 15_000;
 const NEVER_AUDITED = { validInRow: 0, isDoubted: false } as const;
 
 /** All decisions of audits at one node, pure: what happens goes in, what is to be done comes out. Monotonic ms. */
@@ -70,6 +72,16 @@ export class AuditCore {
   onHead(writer: string, signature: string, nowMonoMs: number): readonly AuditEffect[] {
     if (writer === this.#options.node) return [];
     return tagged('given', this.#giver.onHead(signature, this.#giverView(nowMonoMs)));
+  }
+
+  /**
+   * A heartbeat of another node. Nodes that record nothing sign no heads: where none has come for a while, what is in a
+   * heartbeat decides instead.
+   */
+  onBeat(writer: string, words: string, nowMonoMs: number): readonly AuditEffect[] {
+    const oldest = this.#giver.oldestMonoMs;
+    if (oldest === undefined || nowMonoMs - oldest < HEAD_WAIT_MS) return [];
+    return this.onHead(writer, words, nowMonoMs);
   }
 
   /** The own detector looked for an audit. @param boxes undefined: it could not. */

@@ -1,6 +1,5 @@
 import type { Answer } from './answer-match.js';
 import type { AuditVerdict, Judgement } from './audit-verdict.js';
-import type { EarlierPicture } from './stuck-watch.js';
 
 /** A result to be recomputed, as the worker asks for it. Its picture travels with it. */
 export type AuditRequest = {
@@ -28,10 +27,10 @@ export type AuditReply = {
   readonly of: AuditRequest['of'];
   readonly ok: boolean;
   /** Why not ok. */
-  readonly code?: AuditRefusal;
+  readonly code?: string;
   readonly boxes?: Answer;
   /** It has seen the same bytes at another time. */
-  readonly stuck?: EarlierPicture;
+  readonly stuck?: true;
 };
 
 /** Why an auditor does not answer: who asks may ask another time, or is not to be answered. */
@@ -57,3 +56,11 @@ export type AuditEffect =
   | { readonly type: 'ask'; readonly to: string; readonly audit: AuditRequest; readonly jpeg: Uint8Array }
   | { readonly type: 'reply'; readonly to: readonly string[]; readonly reply: AuditReply }
   | { readonly type: 'record'; readonly fields: AuditRecordFields };
+
+/** First letters of a SHA-256 that stand in records. */
+const DIGEST_CHARS = 16;
+
+/** What stands in a record for a picture. @param digest SHA-256, hex. */
+export function digestInRecord(digest: string): string {
+  return digest.slice(0, DIGEST_CHARS);
+}

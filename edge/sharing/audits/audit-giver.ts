@@ -116,6 +116,11 @@ export class AuditGiver {
     return { count, bytes, droppedFull: dropped.full, droppedOld: dropped.old };
   }
 
+  /** When the oldest picture that is kept was published; undefined for none. */
+  get oldestMonoMs(): number | undefined {
+    return this.#ring.oldestMonoMs;
+  }
+
   get outstanding(): number {
     return this.#given.size;
   }

@@ -19,6 +19,9 @@ export type AuditStanding = {
   readonly isDoubted: boolean;
   /** Of a doubt: the capture time of the first disputed result it rests on, wall clock ms. */
   readonly sinceMs: number | undefined;
+  /** Of a doubt: what was found since then, that one included. */
+  readonly disputedSince: number;
+  readonly validSince: number;
   /** The newest result disputed. */
   readonly lastDisputed: { readonly e: string; readonly s: number } | undefined;
   /** Which part of its results is to be audited. */
@@ -49,11 +52,15 @@ type Fold = {
   disputes: { readonly at: number; readonly atMs: number }[];
   doubts: number;
   sinceMs: number | undefined;
+  disputedSince: number;
+  validSince: number;
 };
+
+const NO_DOUBT = { sinceMs: undefined, disputedSince: 0, validSince: 0 };
 
 /** The standing that follows from judged results, in the order given. */
 export function standingOf(results: readonly JudgedResult[], rules: DoubtRules = DOUBT_RULES): AuditStanding {
-  const fold: Fold = { validInRow: 0, decided: 0, disputes: [], doubts: 0, sinceMs: undefined };
+  const fold: Fold = { validInRow: 0, decided: 0, disputes: [], doubts: 0, ...NO_DOUBT };
   for (const result of results) apply(fold, result, rules);
   const countOf = (verdict: AuditVerdict) => results.filter((result) => result.verdict === verdict).length;
   const last = results.findLast(({ verdict }) => verdict === 'disputed');
@@ -64,6 +71,8 @@ export function standingOf(results: readonly JudgedResult[], rules: DoubtRules =
     inconclusive: countOf('inconclusive'),
     isDoubted: fold.sinceMs !== undefined,
     sinceMs: fold.sinceMs,
+    disputedSince: fold.disputedSince,
+    validSince: fold.validSince,
     lastDisputed: last === undefined ? undefined : { e: last.epoch, s: last.seq },
     rate: auditRate(fold.validInRow),
   };
@@ -80,15 +89,23 @@ function apply(fold: Fold, { verdict, atMs }: JudgedResult, rules: DoubtRules): 
 
 function applyDispute(fold: Fold, dispute: Fold['disputes'][number], rules: DoubtRules): void {
   fold.disputes.push(dispute);
-  if (fold.sinceMs !== undefined || fold.disputes.length < rules.disputes) return;
+  if (fold.sinceMs !== undefined) {
+    fold.disputedSince++;
+    return;
+  }
+  const [first] = fold.disputes;
+  if (first === undefined || fold.disputes.length < rules.disputes) return;
   fold.doubts++;
-  fold.sinceMs = fold.disputes[0]?.atMs;
+  fold.sinceMs = first.atMs;
+  fold.disputedSince = fold.disputes.length;
+  fold.validSince = fold.decided - first.at - fold.disputes.length;
 }
 
 function applyValid(fold: Fold, rules: DoubtRules): void {
   fold.validInRow++;
+  if (fold.sinceMs !== undefined) fold.validSince++;
   const needed = Math.min(rules.clearedByMax, rules.clearedBy * 2 ** (fold.doubts - 1));
   if (fold.sinceMs === undefined || fold.validInRow < needed) return;
-  fold.sinceMs = undefined;
+  Object.assign(fold, NO_DOUBT);
   fold.disputes = [];
 }

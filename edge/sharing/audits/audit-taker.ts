@@ -2,7 +2,14 @@ import { createHash } from 'node:crypto';
 import { Counters } from '../../../base/counters.js';
 import type { Answer } from './answer-match.js';
 import { AuditAllowance } from './audit-budget.js';
-import type { AuditEffect, AuditRecordFields, AuditRefusal, AuditReply, AuditRequest } from './audit-effects.js';
+import {
+  type AuditEffect,
+  type AuditRecordFields,
+  type AuditRefusal,
+  type AuditReply,
+  type AuditRequest,
+  digestInRecord,
+} from './audit-effects.js';
 import type { AuditLimits } from './audit-limits.js';
 import { type Judgement, judgeAnswers } from './audit-verdict.js';
 import { type EarlierPicture, StuckWatch } from './stuck-watch.js';
@@ -42,8 +49,6 @@ type Taken = {
   other: AuditReply | undefined;
 };
 
-/** First letters of a SHA-256 that stand in records. */
-const DIGEST_CHARS = 16;
 /** Answers of the other auditor that came before the question, kept for it. */
 const EARLY_MAX = 64;
 
@@ -97,7 +102,7 @@ export class AuditTaker {
     }
     taken.mine = boxes;
     const { id, of, other } = taken.audit;
-    const stuck = taken.stuck === undefined ? {} : { stuck: taken.stuck };
+    const stuck = taken.stuck === undefined ? {} : { stuck: true as const };
     const reply: AuditEffect = { type: 'reply', to: [of.n, other], reply: { id, of, ok: true, boxes, ...stuck } };
     return taken.other === undefined ? [reply] : [reply, ...this.#conclude(key, taken)];
   }
@@ -185,7 +190,7 @@ export class AuditTaker {
       ...{ of, m: model, by, v: verdict },
       ...(why === undefined ? {} : { why }),
       ...(odd === undefined ? {} : { odd: odd === 'first' ? this.#node : other }),
-      ...{ c: camera, j: digest.slice(0, DIGEST_CHARS), at: capturedAtMs },
+      ...{ c: camera, j: digestInRecord(digest), at: capturedAtMs },
     };
   }
 

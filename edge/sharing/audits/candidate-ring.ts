@@ -59,6 +59,10 @@ export class CandidateRing {
     }
   }
 
+  get oldestMonoMs(): number | undefined {
+    return this.#kept[0]?.keptMonoMs;
+  }
+
   get count(): number {
     return this.#kept.length;
   }

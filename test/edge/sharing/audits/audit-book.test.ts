@@ -93,7 +93,7 @@ describe('what all auditors found', () => {
       }),
     );
     expect(expected.doubts()).toEqual([
-      { node: 'cam1', model: MODEL, sinceMs: 1_002, disputed: 2, valid: 3, last: { e: 'e1', s: 7 } },
+      { node: 'cam1', model: MODEL, sinceMs: 1_002, disputed: 2, valid: 2, last: { e: 'e1', s: 7 } },
     ]);
   });
 

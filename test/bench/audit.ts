@@ -1,0 +1,126 @@
+import { readdirSync } from 'node:fs';
+import { join, resolve } from 'node:path';
+import { parseArgs } from 'node:util';
+import type { RgbPicture } from '../../edge/capture/frame.js';
+import type { Answer } from '../../edge/sharing/audits/answer-match.js';
+import type { OnnxDetector } from '../../edge/vision/detect/onnx-detector.js';
+import type { Detection } from '../../edge/vision/detection.js';
+import { resolveModel } from '../../edge/vision/model/resolve-model.js';
+import { DECODERS, decodeWith, type JpegDecoder, OTHER_RUNTIMES, openBoard, REFERENCE } from './audit-boards.js';
+import { type FaultyBoard, openFaultyBoards } from './audit-faults.js';
+import { type BenchPicture, readPictures } from './audit-pictures.js';
+import { AnswerTally, RULE_SETS, type Tally } from './audit-tally.js';
+import { buildReport, printReport } from './bench-report.js';
+
+// npm run bench:audit -- [--json] [--every N] [--runtimes-every N] [--model PART]
+// How often two honest boards answer differently to the same JPEG, and how often a wrong one does: every pair of JPEG
+// decoders on every Nth picture, other thread counts and graph optimisations on fewer. Needs the fixtures and ffmpeg.
+
+const { values: args } = parseArgs({
+  options: {
+    json: { type: 'boolean', default: false },
+    every: { type: 'string', default: '1' },
+    'runtimes-every': { type: 'string', default: '8' },
+    model: { type: 'string', default: '' },
+  },
+});
+
+type Bench = {
+  readonly name: string;
+  readonly scoreMin: number;
+  readonly reference: OnnxDetector;
+  readonly runtimes: readonly { readonly name: string; readonly detector: OnnxDetector }[];
+  readonly faulty: readonly FaultyBoard[];
+};
+
+const fixtures = resolve(process.env.VEDETTE_FIXTURES ?? '../shared/fixtures');
+const pictures = readPictures(fixtures, Number(args.every));
+const runtimesEvery = Number(args['runtimes-every']);
+const honest = new AnswerTally();
+const faults = new AnswerTally();
+const benches = await openBenches();
+for (const [i, picture] of pictures.entries()) {
+  await compareDecoders(picture, i % runtimesEvery === 0);
+  if (process.stderr.isTTY) process.stderr.write(`\r${i + 1} of ${pictures.length} pictures`);
+}
+const settings = { pictures: pictures.length, models: benches.length, every: Number(args.every), runtimesEvery };
+if (args.json) {
+  const report = buildReport('audit', settings, ['onnxruntime-node', 'sharp', 'jpeg-js'], []);
+  const sums = { rules: RULE_SETS, honest: [...honest.rows, honest.sum], faults: [...faults.rows, faults.sum] };
+  console.log(JSON.stringify({ ...report, ...sums, examples: honest.examples }));
+} else {
+  for (const [bench, tally] of [
+    ['honest boards that differ', honest],
+    ['wrong boards that are seen', faults],
+  ] as const) {
+    printReport(
+      buildReport(bench, settings, ['onnxruntime-node'], [...tally.rows, tally.sum].flatMap(resultsOf)),
+      false,
+    );
+  }
+  for (const { name, picture, why } of honest.examples) console.log(`${why}: ${name}, ${picture}`);
+}
+// Sessions of the runtime are let go with the process.
+process.exit(0);
+
+async function openBenches(): Promise<Bench[]> {
+  const names = readdirSync(join(fixtures, 'models')).filter((name) => name.endsWith('.onnx'));
+  const opened: Bench[] = [];
+  for (const name of names.filter((one) => one.includes(args.model))) {
+    const model = await resolveModel(join(fixtures, 'models', name));
+    const runtimes = [];
+    for (const kind of OTHER_RUNTIMES) runtimes.push({ name: kind.name, detector: await openBoard(model, kind) });
+    opened.push({
+      ...{ name, scoreMin: model.manifest.thresholds.score, runtimes },
+      reference: await openBoard(model, REFERENCE),
+      faulty: await openFaultyBoards(model),
+    });
+  }
+  return opened;
+}
+
+async function compareDecoders({ name: picture, jpeg }: BenchPicture, withRuntimes: boolean): Promise<void> {
+  const decoded = new Map<JpegDecoder, RgbPicture>();
+  for (const decoder of DECODERS) decoded.set(decoder, await decodeWith(decoder, jpeg));
+  for (const bench of benches) {
+    const answers: { readonly name: JpegDecoder; readonly answer: Answer }[] = [];
+    for (const [name, rgb] of decoded) answers.push({ name, answer: await look(bench.reference, rgb) });
+    answers.forEach((one, i) => {
+      for (const other of answers.slice(i + 1)) {
+        const about = { name: `${one.name} and ${other.name}`, picture: `${bench.name} ${picture}` };
+        honest.add({ ...about, one: one.answer, other: other.answer, scoreMin: bench.scoreMin });
+      }
+    });
+    const [first] = answers;
+    const rgb = decoded.get('libjpeg-turbo');
+    if (withRuntimes && first !== undefined && rgb !== undefined)
+      await compareBoards(bench, picture, first.answer, rgb);
+  }
+}
+
+async function compareBoards(bench: Bench, picture: string, one: Answer, rgb: RgbPicture): Promise<void> {
+  const { scoreMin } = bench;
+  const about = `${bench.name} ${picture}`;
+  for (const { name, detector } of bench.runtimes) {
+    honest.add({ name, picture: about, one, other: await look(detector, rgb), scoreMin });
+  }
+  // Where nobody sees anything a wrong board cannot be told from a right one, and no record is made either.
+  if (one.length === 0) return;
+  for (const { name, detector, spoil, labelOf } of bench.faulty) {
+    const other = await look(detector, spoil(rgb), labelOf);
+    faults.add({ name, picture: about, one, other, scoreMin });
+  }
+}
+
+async function look(detector: OnnxDetector, rgb: RgbPicture, labelOf = (label: string) => label): Promise<Answer> {
+  const found = await detector.detect(rgb, {}).catch((): readonly Detection[] => []);
+  return found.map(({ label, score, box }) => ({ l: labelOf(label), p: score, b: box }));
+}
+
+function resultsOf({ name, compared, different }: Tally) {
+  return RULE_SETS.map(({ iouMin, scoreDiffMax, nearThreshold }, i) => {
+    const share = ((different[i] ?? 0) * 100) / compared;
+    const rules = `IoU ${iouMin}, score ${scoreDiffMax}, near ${nearThreshold}`;
+    return { name: `${name} (${rules})`, unit: '%', median: share, min: share, max: share, runs: compared };
+  });
+}
