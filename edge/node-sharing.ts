@@ -7,13 +7,23 @@ import type { Random } from '../base/random.js';
 import type { LogRecord } from '../protocol/record.js';
 import { routes } from '../protocol/routes.js';
 import type { EdgeConfig } from './config.js';
-import type { CandidateReport, LookReport, OfferReport, TickReport, VisionCommand } from './process/vision-message.js';
+import type {
+  CandidateReport,
+  LookReport,
+  OfferReport,
+  TickReport,
+  VisionCommand,
+  WatchSource,
+} from './process/vision-message.js';
 import type { LogReader } from './query/log-reader.js';
 import { AuditDesk } from './sharing/audits/audit-desk.js';
 import type { AuditRecordFields } from './sharing/audits/audit-effects.js';
 import { ClaimsBoard } from './sharing/claims-board.js';
 import { LookCaller } from './sharing/look-caller.js';
+import { MaintenanceEar } from './sharing/maintenance-ear.js';
 import { OfferWork } from './sharing/offers/offer-work.js';
+import { SourceDesk } from './sharing/sources/source-desk.js';
+import type { CameraBoard } from './state/camera-board.js';
 import type { NodeModel } from './state/node-info.js';
 
 export type NodeSharingOptions = {
@@ -30,6 +40,8 @@ export type NodeSharingOptions = {
   readonly append: (fields: AuditRecordFields) => Promise<LogRecord>;
   /** All logs held here; undefined until they are open. */
   readonly logs: () => LogReader | undefined;
+  /** First track number of a source that is free in this epoch. */
+  readonly firstTrackId: (source: string) => number;
   readonly clock: Clock;
   readonly random: Random;
   readonly log: Log;
@@ -43,9 +55,11 @@ export class NodeSharing {
   readonly #looks: LookCaller;
   readonly #offers: OfferWork | undefined;
   readonly #audits: AuditDesk | undefined;
+  readonly #maintenance: MaintenanceEar;
+  readonly #sources: SourceDesk | undefined;
 
   constructor(options: NodeSharingOptions) {
-    const { config, site, link, documents, share, clock, random, log, tellVision } = options;
+    const { config, site, link, documents, share, clock, random, log, tellVision, firstTrackId } = options;
     const { sources, offers, audits } = config.sharing;
     this.#options = options;
     this.#isOn = sources || offers || audits;
@@ -56,6 +70,7 @@ export class NodeSharing {
       onPeers: () => {
         this.#offers?.onPeers();
         this.#audits?.onPeers();
+        this.#sources?.step();
       },
     });
     const { node } = config;
@@ -63,15 +78,33 @@ export class NodeSharing {
     const parts = { node, site, otherSites, offersMax, link, tellVision, share, clock, random, log };
     this.#offers = offers ? new OfferWork({ ...parts, claims: this.#claims, looks: this.#looks }) : undefined;
     this.#audits = audits ? this.#makeAudits() : undefined;
+    this.#maintenance = new MaintenanceEar({
+      ...{ node, link, clock },
+      onChange: (isHeld) => {
+        this.#claims.setLeaving(isHeld);
+        this.#sources?.step();
+      },
+    });
+    if (sources) {
+      this.#sources = new SourceDesk({
+        ...{ node, config: config.sharing, cameras: Object.keys(config.cameras) },
+        ...{ link, claims: this.#claims, documents, tellVision, firstTrackId, clock, log },
+      });
+    }
   }
 
   open(): void {
     const { config, documents } = this.#options;
-    if (this.#isOn) this.#claims.open();
-    // What an earlier configuration claimed holds no more.
-    else documents.clear(routes.claims, { node: config.node });
+    if (!this.#isOn) {
+      // What an earlier configuration claimed holds no more.
+      documents.clear(routes.claims, { node: config.node });
+      return;
+    }
+    this.#claims.open();
     this.#offers?.open();
     this.#audits?.open();
+    this.#maintenance.open();
+    this.#sources?.open();
   }
 
   /** The vision process is ready. */
@@ -80,6 +113,21 @@ export class NodeSharing {
     if (this.#isOn) this.#claims.set({ model: { id, sha256 } });
     this.#offers?.onModel(model);
     this.#audits?.onModel(sha256);
+    this.#sources?.step();
+  }
+
+  /** Sources this node watches, for a vision process that starts. */
+  watched(): Omit<WatchSource, 'type'>[] {
+    return this.#sources?.watched() ?? [];
+  }
+
+  /** The topics of a source this node watches. */
+  boardOf(source: string): CameraBoard | undefined {
+    return this.#sources?.boardOf(source);
+  }
+
+  onTaken(source: string): void {
+    this.#sources?.onTaken(source);
   }
 
   onTick(tick: TickReport): void {
@@ -94,11 +142,13 @@ export class NodeSharing {
     this.#looks.onLooked(report);
   }
 
-  onVisionLost(): void {
+  onVisionLost(cause: string): void {
     this.#looks.onVisionLost();
     this.#offers?.onVisionLost();
-    if (this.#isOn) this.#claims.set({ model: null });
+    if (!this.#isOn) return;
+    this.#claims.set({ model: null });
     this.#audits?.onVisionLost();
+    this.#sources?.onVisionLost(cause);
   }
 
   /** The picture of records that come next. */
@@ -113,12 +163,16 @@ export class NodeSharing {
 
   /** What was dropped or refused since the start, by cause. */
   drops(): Record<string, number> {
-    return this.#isOn ? { ...this.#claims.counters(), ...this.#offers?.counters(), ...this.#audits?.drops() } : {};
+    if (!this.#isOn) return {};
+    const work = { ...this.#offers?.counters(), ...this.#audits?.drops(), ...this.#sources?.counters() };
+    return { ...this.#claims.counters(), ...work };
   }
 
   close(): void {
     if (!this.#isOn) return;
     this.#offers?.close();
+    this.#maintenance.close();
+    this.#sources?.close();
     this.#claims.set({ state: 'leaving', sources: [] });
     this.#audits?.close();
     this.#claims.close();

@@ -155,6 +155,7 @@ export class EdgeNode {
       share: () => this.#cooling.share,
       append: (fields) => this.#records.append(fields),
       logs: () => this.#records.reader,
+      firstTrackId: (source) => this.#ledger.firstFreeId(source),
     });
     this.#rules = new NodeRules({
       ...{ config, stateDir, documents: this.#documents, clock, random, log },
@@ -275,6 +276,7 @@ export class EdgeNode {
       offers: config.sharing.offers,
       audits: config.sharing.audits,
       adjustments: this.#commands.adjustments(),
+      sources: this.#sharing.watched(),
     };
   }
 
@@ -294,6 +296,9 @@ export class EdgeNode {
         return;
       case 'candidate':
         this.#onCandidate(report);
+        return;
+      case 'taken':
+        this.#sharing.onTaken(report.source);
         return;
       case 'looked':
         this.#sharing.onLooked(report);
@@ -343,7 +348,7 @@ export class EdgeNode {
   }
 
   #onCameraReport(report: Extract<VisionReport, { type: 'camera' | 'count' | 'motion' | 'snapshot' }>): void {
-    const board = this.#boards.get(report.camera);
+    const board = this.#boards.get(report.camera) ?? this.#sharing.boardOf(report.camera);
     if (board === undefined) return;
     const { clock, log } = this.#options;
     if (report.type === 'camera' || report.type === 'motion') this.#rules.onCamera(report);
@@ -370,8 +375,12 @@ export class EdgeNode {
     this.#ledger.note(report);
     this.#rules.onTrack(report);
     const { camera, capturedAtMs, ev, id, l, p, b, z, st, j } = report;
-    const placed = { ...(z === undefined ? {} : { z }), ...(st === undefined ? {} : { st }) };
-    const optional = { ...placed, ...(j === undefined ? {} : { j }) };
+    const optional = {
+      ...(z === undefined ? {} : { z }),
+      ...(st === undefined ? {} : { st }),
+      ...(this.#boards.has(camera) ? {} : { src: 1 }),
+      ...(j === undefined ? {} : { j }),
+    };
     this.#records.append({ k: 'track', c: camera, ev, id, l, p, b, ...optional }, capturedAtMs).then(
       (record) => {
         const { s, t } = record;
@@ -421,7 +430,7 @@ export class EdgeNode {
     this.#tick = undefined;
     // First: what is out of sight has not left.
     this.#rules.onBlind();
-    this.#sharing.onVisionLost();
+    this.#sharing.onVisionLost(cause);
     this.#endOpenTracks();
     for (const board of this.#boards.values()) {
       board.clear('detector', `the vision process ended (${cause})`, clock.nowMs(), clock.monoMs());
@@ -498,6 +507,7 @@ export class EdgeNode {
 const WORK: ReadonlySet<string> = new Set([
   ...['frames', 'looked', 'inferences', 'decodeMs', 'gateMs', 'inferMs', 'visionStarts', 'candidates', 'candidateMs'],
   ...['connects', 'published', 'received', 'births', 'republishes', 'commands', 'commandsRepeated'],
+  ...['source-frames', 'source-given', 'sources-taken'],
 ]);
 
 /** What was dropped, diverted, retried or restarted. */

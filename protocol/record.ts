@@ -41,7 +41,10 @@ export const TrackRecord = z.looseObject({
   b: z.tuple([Permille, Permille, Permille, Permille]).describe('box x1,y1,x2,y2 in thousandths of the picture'),
   z: z.array(Id).max(16).optional().describe('zones it is in; absent when none'),
   st: z.literal(1).optional().describe('stationary; absent while it moves'),
-  j: Digest16.optional().describe('of the JPEG it was seen in, where that is kept for an audit'),
+  src: z.literal(1).optional().describe('`c` is a camera without a detector, watched for the fleet'),
+  j: Digest16.optional().describe(
+    'of the JPEG it was seen in: of a source always, so that what two owners tell of one frame is known to be the same; of a camera where it is kept for an audit',
+  ),
   u: z.literal(1).optional().describe('the clock was not synchronised'),
 });
 export type TrackRecord = z.infer<typeof TrackRecord>;

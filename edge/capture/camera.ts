@@ -81,6 +81,7 @@ export class Camera {
   #state: CameraState = INITIAL_CAMERA_STATE;
   #life = new AbortController();
   #wake = () => {};
+  #endWait = () => {};
   #source: FrameSource | undefined;
   #lastFrameMonoMs: number | undefined;
   #printDueMonoMs = 0;
@@ -124,6 +125,11 @@ export class Camera {
   resume(): void {
     this.#apply({ kind: 'resume' });
     this.#wake();
+  }
+
+  /** A camera that had been silent gives something again: the next attempt is made at once. */
+  hurry(): void {
+    if (this.#state.phase === 'waiting' && this.#state.reason === 'frozen') this.#endWait();
   }
 
   status(): CameraStatus {
@@ -247,7 +253,16 @@ export class Camera {
   async #waitBeforeRetry(signal: AbortSignal): Promise<void> {
     const delayMs = backoffDelayMs(this.#state.failures - 1, BACKOFF, this.#options.random.next());
     this.#counters.add('restarts');
-    await this.#options.clock.sleep(delayMs, signal).catch(() => {});
+    await new Promise<void>((resolve) => {
+      const done = () => {
+        cancel();
+        signal.removeEventListener('abort', done);
+        resolve();
+      };
+      const cancel = this.#options.clock.after(delayMs, done);
+      signal.addEventListener('abort', done, { once: true });
+      this.#endWait = done;
+    });
   }
 
   #within<T>(limitMs: number, work: Promise<T>, op: string, signal: AbortSignal): Promise<T> {

@@ -24,4 +24,6 @@ export type Frame = {
   readonly picture: RgbPicture | EncodedPicture;
   /** What the picture is called in errors, where it has a name of its own (the path of a file). */
   readonly name?: string;
+  /** First 16 hex digits of the SHA-256 of the encoded picture, where records name it. */
+  readonly digest?: string;
 };

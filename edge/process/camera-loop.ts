@@ -6,13 +6,12 @@ import type { Random } from '../../base/random.js';
 import { RateLimitedLog } from '../../base/rate-limited-log.js';
 import { routes } from '../../protocol/routes.js';
 import { Camera } from '../capture/camera.js';
-import { sourceTraits } from '../capture/config.js';
 import type { Frame, RgbPicture } from '../capture/frame.js';
 import { decodePicture } from '../capture/picture-decoder.js';
-import { makeFrameSource } from '../capture/source-factory.js';
-import type { CameraConfig } from '../config.js';
+import type { CameraFeed } from '../capture/source-factory.js';
 import { digestInRecord } from '../sharing/audits/audit-effects.js';
 import type { BoxXyxyPx } from '../vision/box.js';
+import type { VisionSettings } from '../vision/config.js';
 import type { Detector } from '../vision/detector.js';
 import type { SnapshotCandidate } from '../vision/event/best-frame.js';
 import { encodeSnapshot } from '../vision/event/snapshot.js';
@@ -27,7 +26,8 @@ import type { Adjustment, AskSnapshot, TickReport, VisionReport } from './vision
 
 export type CameraLoopOptions = {
   readonly id: string;
-  readonly config: CameraConfig;
+  readonly feed: CameraFeed;
+  readonly settings: VisionSettings;
   readonly detector: Detector;
   /** Of all cameras of the node. */
   readonly turns: Turns;
@@ -37,7 +37,6 @@ export type CameraLoopOptions = {
   readonly modelScoreMin: number;
   /** First track number that is free in this epoch. */
   readonly firstTrackId: number;
-  readonly simCommand: readonly string[];
   /** Tells pictures of records, for audits. */
   readonly audits: boolean;
   readonly clock: Clock;
@@ -76,21 +75,22 @@ export class CameraLoop {
   #isWaiting = false;
   #resumedMonoMs = Number.NEGATIVE_INFINITY;
   #lastCapturedAtMs: number | undefined;
+  /** Of the frame the events are told from; undefined where its records do not name it. */
+  #digest: string | undefined;
   #isOk = false;
   #isEndDue = false;
 
   constructor(options: CameraLoopOptions) {
-    const { id, config, modelScoreMin, simCommand, clock, random, log } = options;
+    const { id, feed, settings, modelScoreMin, clock, random, log } = options;
     this.#options = options;
     this.#faults = new RateLimitedLog(log, clock);
     this.#asked = new SnapshotDesk(clock);
-    const { live: isLive } = sourceTraits(config.source);
-    const candidates = { camera: id, isLive, asItCame: false, scoreMin: modelScoreMin, clock };
+    const { asItCame = false, ...driver } = feed;
+    const candidates = { camera: id, isLive: feed.traits.live, asItCame, scoreMin: modelScoreMin, clock };
     this.#candidates = options.audits ? new CandidateMaker(candidates) : undefined;
     this.#camera = new Camera({
       id,
-      makeSource: (buffers) => makeFrameSource(config.source, { clock, buffers, simCommand }),
-      traits: sourceTraits(config.source),
+      ...driver,
       clock,
       random,
       log,
@@ -104,7 +104,7 @@ export class CameraLoop {
     this.#offering =
       offers === undefined ? undefined : new OfferingDetector({ camera: id, here, offers, turns, clock, onWaiting });
     const detector = this.#offering ?? here;
-    this.#pipeline = new CameraPipeline({ camera: id, detector, settings: config, modelScoreMin, clock });
+    this.#pipeline = new CameraPipeline({ camera: id, detector, settings, modelScoreMin, clock });
   }
 
   /** Runs until the signal aborts or a source that plays once has ended; open tracks are then ended. */
@@ -133,6 +133,11 @@ export class CameraLoop {
   ask(ask: AskSnapshot): void {
     const refused = this.#asked.ask(ask);
     if (refused !== undefined) this.#options.report(refused);
+  }
+
+  /** A picture was pushed to a source that had been silent: it is not to wait for its next attempt. */
+  hurry(): void {
+    this.#camera.hurry();
   }
 
   /** How long the frame now worked on has taken, ms; 0 between frames, and while others have it. */
@@ -201,6 +206,7 @@ export class CameraLoop {
     const { clock, id } = this.#options;
     this.#busySinceMonoMs = clock.monoMs();
     this.#lastCapturedAtMs = frame.capturedAtMs;
+    this.#digest = frame.digest;
     try {
       const picture = await this.#decode(frame);
       if (picture === undefined) return;
@@ -286,7 +292,7 @@ export class CameraLoop {
         camera: id,
         capturedAtMs: event.capturedAtMs,
         id: fields.id + firstTrackId - 1,
-        ...(digest === undefined || event.ev === 'end' ? {} : { j: digestInRecord(digest) }),
+        ...nameOfFrame(event.ev === 'end' ? undefined : digest, this.#digest),
       });
     }
     this.#reportCounts(counts);
@@ -310,7 +316,7 @@ export class CameraLoop {
   async #publishPicture(picture: RgbPicture, label: string, box: BoxXyxyPx | undefined): Promise<number> {
     const { payloadBytesMax } = routes.snapshot;
     const request = { picture, payloadBytesMax, ...(box === undefined ? {} : { box }) };
-    const jpeg = new Uint8Array(await encodeSnapshot(request, this.#options.config.snapshot));
+    const jpeg = new Uint8Array(await encodeSnapshot(request, this.#options.settings.snapshot));
     this.#options.report({ type: 'snapshot', camera: this.#options.id, label, jpeg });
     return jpeg.byteLength;
   }
@@ -347,8 +353,16 @@ export class CameraLoop {
 
   #endTracks(): void {
     this.#isEndDue = false;
+    // They end because nothing is seen any more, not by what a frame shows.
+    this.#digest = undefined;
     // A recording read as fast as it goes ends at its own time, not at that of the reading.
-    const ownTimeMs = sourceTraits(this.#options.config.source).every ? this.#lastCapturedAtMs : undefined;
+    const ownTimeMs = this.#options.feed.traits.every ? this.#lastCapturedAtMs : undefined;
     this.#reportChanges(this.#pipeline.end(ownTimeMs ?? this.#options.clock.nowMs()));
   }
+}
+
+/** What a record names its frame by: a source's by the JPEG as it came, a camera's by the one kept for an audit. */
+function nameOfFrame(kept: string | undefined, asItCame: string | undefined): { readonly j?: string } {
+  if (asItCame !== undefined) return { j: asItCame };
+  return kept === undefined ? {} : { j: digestInRecord(kept) };
 }

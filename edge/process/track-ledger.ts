@@ -18,7 +18,12 @@ export class TrackLedger {
 
   /** First free track number by camera. */
   firstFreeIds(cameras: readonly string[]): Record<string, number> {
-    return Object.fromEntries(cameras.map((camera) => [camera, (this.#lastIds.get(camera) ?? 0) + 1]));
+    return Object.fromEntries(cameras.map((camera) => [camera, this.firstFreeId(camera)]));
+  }
+
+  /** First free track number of one. */
+  firstFreeId(camera: string): number {
+    return (this.#lastIds.get(camera) ?? 0) + 1;
   }
 
   /** Forgets the open tracks and gives their ends: who was being followed has been lost from sight. */

@@ -70,6 +70,14 @@ export class Turns {
     for (let i = 0; i < places; i++) this.#grantNext();
   }
 
+  /** There is more to look at: from now on at least so many frames may be worked on at once. */
+  widen(places: number): void {
+    for (; this.#places < places; this.#places++) {
+      this.#free++;
+      this.#grantNext();
+    }
+  }
+
   /** From now on frames may be worked on for this share of the time, 0..1: after each, its place rests. */
   setShare(share: number): void {
     this.#share = share;

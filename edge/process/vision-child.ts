@@ -3,6 +3,7 @@ import { SystemClock } from '../../base/clock.js';
 import { messageOf, OperationError } from '../../base/errors.js';
 import { openLog } from '../../base/log.js';
 import { Random } from '../../base/random.js';
+import { feedOf } from '../capture/source-factory.js';
 import { CameraConfig } from '../config.js';
 import { loadDetector } from '../vision/detect/load-detector.js';
 import { CameraLoop } from './camera-loop.js';
@@ -12,6 +13,7 @@ import { LookDesk } from './look-desk.js';
 import { OfferBox } from './offer-box.js';
 import { guardAgainstOrphanhood } from './orphan-guard.js';
 import { SerialDetector } from './serial-detector.js';
+import { SourceLoops } from './source-loops.js';
 import { Turns } from './turns.js';
 import {
   type Adjustment,
@@ -42,6 +44,7 @@ function report(message: VisionReport): void {
 
 const offers = new OfferBox({ clock, report });
 stop.signal.addEventListener('abort', () => offers.close(), { once: true });
+const sources = new SourceLoops(report);
 const looks = new LookDesk({ turns, clock, report, signal: stop.signal });
 
 async function run(start: StartVision): Promise<void> {
@@ -52,28 +55,17 @@ async function run(start: StartVision): Promise<void> {
   const pool = instances > 1 || start.offers ? await DetectorPool.open({ modelPath, threads, instances }) : undefined;
   const model = pool ?? (await loadDetector({ modelPath, threads }));
   const detector = pool ?? new SerialDetector(model);
-  const loops = Object.entries(start.cameras).map(
-    ([id, config]) =>
-      [
-        id,
-        new CameraLoop({
-          id,
-          config: CameraConfig.parse(config),
-          detector,
-          turns,
-          ...(start.offers ? { offers } : {}),
-          modelScoreMin: model.manifest.thresholds.score,
-          firstTrackId: start.firstTrackIds[id] ?? 1,
-          simCommand: start.simCommand,
-          audits: start.audits,
-          clock,
-          // Jitter of retries only; two cameras of one node must not retry in step.
-          random: new Random(`${start.node}/${id}/${process.pid}`),
-          log,
-          report,
-        }),
-      ] as const,
-  );
+  const modelScoreMin = model.manifest.thresholds.score;
+  // Jitter of retries only; two cameras of one node must not retry in step.
+  const randomOf = (id: string) => new Random(`${start.node}/${id}/${process.pid}`);
+  const shared = { ...(start.offers ? { offers } : {}), audits: start.audits };
+  const parts = { detector, turns, ...shared, modelScoreMin, clock, log, report };
+  const loops = Object.entries(start.cameras).map(([id, config]) => {
+    const { source, ...settings } = CameraConfig.parse(config);
+    const feed = feedOf(source, { clock, simCommand: start.simCommand });
+    const firstTrackId = start.firstTrackIds[id] ?? 1;
+    return [id, new CameraLoop({ ...parts, id, feed, settings, firstTrackId, random: randomOf(id) })] as const;
+  });
   const firstLookMs = start.offers ? await timeLook(detector, clock) : 0;
   for (const [id, loop] of loops) {
     running.set(id, loop);
@@ -81,7 +73,14 @@ async function run(start: StartVision): Promise<void> {
     if (adjustment !== undefined) loop.adjust(adjustment);
   }
   looks.open(detector, instances);
-  turns.open(Math.min(Math.max(loops.length, 1), instances + DECODING_AHEAD));
+  const placesFor = (cameras: number) => Math.min(Math.max(cameras, 1), instances + DECODING_AHEAD);
+  turns.open(placesFor(loops.length));
+  sources.open({
+    ...{ ...parts, random: randomOf('sources') },
+    onCount: (count) => turns.widen(placesFor(loops.length + count)),
+  });
+  for (const source of start.sources) sources.watch(source);
+  const all = () => [...loops, ...sources.loops];
   report({
     type: 'ready',
     model: { id: model.manifest.id, sha256: model.manifest.sha256 },
@@ -90,7 +89,7 @@ async function run(start: StartVision): Promise<void> {
   const tick = () => {
     report({
       type: 'tick',
-      busyMs: Math.max(0, ...loops.map(([, loop]) => loop.busyMs)),
+      busyMs: Math.max(0, ...all().map(([, loop]) => loop.busyMs)),
       rssMiB: process.memoryUsage.rss() / MIB,
       counters: {
         ...Object.fromEntries(Object.entries(model.drops).map(([cause, count]) => [`candidate-${cause}`, count])),
@@ -101,18 +100,19 @@ async function run(start: StartVision): Promise<void> {
         : {
             work: { ...turns.counts, detectorMs: pool.busyMs, places: turns.places, detectors: instances, firstLookMs },
           }),
-      cameras: Object.fromEntries(loops.map(([id, loop]) => [id, loop.tick()])),
+      cameras: Object.fromEntries(all().map(([id, loop]) => [id, loop.tick()])),
     });
   };
   const cancelTick = clock.every(start.tickMs, tick);
   const cancelStates = clock.every(5000, () => {
-    for (const [, loop] of loops) loop.reportState();
+    for (const [, loop] of all()) loop.reportState();
   });
   for (const [, loop] of loops) loop.reportState();
   await Promise.all(loops.map(([, loop]) => loop.run(stop.signal)));
   // Sources that play once may all have ended: the process stays, so that its cameras' states stay true.
   if (!stop.signal.aborted)
     await new Promise((resolve) => stop.signal.addEventListener('abort', resolve, { once: true }));
+  await sources.close();
   cancelTick();
   cancelStates();
   tick();
@@ -152,6 +152,9 @@ process.on('message', (message) => {
   if (command.type === 'look') return looks.look(command);
   if (command.type === 'away') return turns.setAway(command.places);
   if (command.type === 'offered') return offers.onOffered(command);
+  if (command.type === 'watch') return sources.watch(command);
+  if (command.type === 'unwatch') return void sources.unwatch(command.source).catch(fail);
+  if (command.type === 'frame') return sources.push(command);
   turns.setShare(command.share);
   for (const [camera, adjustment] of Object.entries(command.adjustments)) adjust(camera, adjustment);
   run(command)

@@ -43,6 +43,8 @@ export const StartVision = z.object({
   audits: z.boolean(),
   /** By camera; those that are left out are as configured. */
   adjustments: z.record(z.string(), Adjustment),
+  /** Sources that are watched, as by `watch`. */
+  sources: z.array(z.object({ source: z.string(), settings: z.unknown(), firstTrackId: z.int().min(1) })),
 });
 export type StartVision = z.infer<typeof StartVision>;
 
@@ -90,6 +92,29 @@ export const OfferedVision = z.object({
   boxes: z.array(SharedBox).optional(),
 });
 export type OfferedVision = z.infer<typeof OfferedVision>;
+/** Parent to child: from now on the frames of this source are looked at, as those of a camera. */
+export const WatchSource = z.object({
+  type: z.literal('watch'),
+  source: z.string(),
+  /** `VisionSettings`, checked again by the child. */
+  settings: z.unknown(),
+  firstTrackId: z.int().min(1),
+});
+export type WatchSource = z.infer<typeof WatchSource>;
+
+/** Parent to child: no more. What it followed ends. */
+export const UnwatchSource = z.object({ type: z.literal('unwatch'), source: z.string() });
+
+/** Parent to child: a frame of a source that is watched; answered by `taken`, so that none wait between the two. */
+export const PushFrame = z.object({
+  type: z.literal('frame'),
+  source: z.string(),
+  jpeg: z.instanceof(Uint8Array),
+  capturedAtMs: z.number(),
+  /** First 16 hex digits of its SHA-256. */
+  digest: z.string(),
+});
+export type PushFrame = z.infer<typeof PushFrame>;
 
 export const VisionCommand = z.discriminatedUnion('type', [
   StartVision,
@@ -100,6 +125,9 @@ export const VisionCommand = z.discriminatedUnion('type', [
   LookVision,
   AwayVision,
   OfferedVision,
+  WatchSource,
+  UnwatchSource,
+  PushFrame,
 ]);
 export type VisionCommand = z.infer<typeof VisionCommand>;
 
@@ -196,10 +224,11 @@ export const VisionReport = z.discriminatedUnion('type', [
     b: z.tuple([Permille, Permille, Permille, Permille]),
     z: z.array(z.string()).max(16).optional(),
     st: z.literal(1).optional(),
-    /** First half of the digest of the candidate it belongs to. */
+    /** Of a source, of the frame it was told from; otherwise of the candidate it belongs to. First 16 hex digits of a SHA-256. */
     j: z.string().length(16).optional(),
   }),
   CandidateReport,
+  z.object({ type: z.literal('taken'), source: z.string() }),
   z.object({ type: z.literal('count'), camera: z.string(), label: z.string(), count: z.int().min(0) }),
   z.object({ type: z.literal('motion'), camera: z.string(), on: z.boolean() }),
   z.object({ type: z.literal('snapshot'), camera: z.string(), label: z.string(), jpeg: z.instanceof(Uint8Array) }),

@@ -22,6 +22,8 @@ export type ClaimsBoardOptions = {
   readonly onPeers: () => void;
 };
 
+/** Claims are told again this often although nothing changed: whoever missed them, or their end, would never know. */
+const RETELL_MS = 30_000;
 /** Capacity changes with every frame: it is told no more often than this. */
 const NUMBERS_EVERY_MS = 2_000;
 /** Relative change of a capacity that is worth telling. */
@@ -36,6 +38,9 @@ export class ClaimsBoard {
     ...{ state: 'active', model: null, capacityFps: 0, spareFps: 0 },
     ...{ sources: [], heard: [], doubts: [] },
   };
+  /** As those who measure it say. */
+  #load: OwnClaims['state'] = 'active';
+  #isLeaving = false;
   #told: OwnClaims | undefined;
   #toldMonoMs = Number.NEGATIVE_INFINITY;
   #cancelTell: (() => void) | undefined;
@@ -67,6 +72,7 @@ export class ClaimsBoard {
         if (wasSilent) this.#hear(() => {});
       }),
       link.onUp(() => this.#hear(() => this.#book.reconnected(clock.monoMs()))),
+      clock.every(RETELL_MS, () => this.#tell()),
     );
     this.#tell();
   }
@@ -76,13 +82,19 @@ export class ClaimsBoard {
     return this.#book.peers(this.#options.clock.monoMs());
   }
 
+  /** The own claims as the others know them; undefined before they are told. */
+  get told(): OwnClaims | undefined {
+    return this.#told;
+  }
+
   get own(): OwnClaims {
     return this.#own;
   }
 
   /** Replaces parts of the own claims. Sources, state, model and doubts are told at once, numbers now and then. */
   set(part: Partial<OwnClaims>): void {
-    this.#own = { ...this.#own, ...part };
+    this.#load = part.state ?? this.#load;
+    this.#own = { ...this.#own, ...part, state: this.#isLeaving ? 'leaving' : this.#load };
     if (isToldAtOnce(this.#told, this.#own)) {
       this.#tell();
       return;
@@ -90,6 +102,12 @@ export class ClaimsBoard {
     if (this.#cancelTell !== undefined || !isWorthTelling(this.#told, this.#own)) return;
     const waitMs = Math.max(0, this.#toldMonoMs + NUMBERS_EVERY_MS - this.#options.clock.monoMs());
     this.#cancelTell = this.#options.clock.after(waitMs, () => this.#tell());
+  }
+
+  /** Sent away by an operator, whatever its load; or that is over. */
+  setLeaving(isLeaving: boolean): void {
+    this.#isLeaving = isLeaving;
+    this.set({});
   }
 
   counters(): Record<string, number> {

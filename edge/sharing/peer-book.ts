@@ -5,6 +5,8 @@ import type { Beat, Status } from '../../protocol/status.js';
 const PEERS_MAX = 1_024;
 /** Heartbeats that may be missing before a peer counts as silent. */
 const BEATS_MISSED_MAX = 3;
+/** A heartbeat this much later than a will was sent after it, whatever the links: its node lives, and its birth was lost. */
+const BEAT_AFTER_WILL_MS = 5_000;
 
 /** Another node that shares work, as it can be seen from here. */
 export type Peer = {
@@ -17,6 +19,10 @@ export type Peer = {
 type Entry = {
   claims: Claims | undefined;
   state: Status['state'] | undefined;
+  /** Generation that was online last. */
+  gen: number;
+  /** When the state was heard, monotonic ms. */
+  stateMonoMs: number;
   /** Monotonic ms of the last sign of life that was not retained. */
   heardMonoMs: number;
 };
@@ -44,17 +50,27 @@ export class PeerBook {
     if (entry !== undefined) entry.claims = claims;
   }
 
-  /** A birth, stop or will. A will says that it is gone whatever was heard before. */
-  applyStatus(node: string, { state }: Pick<Status, 'state'>, nowMonoMs: number): void {
+  /**
+   * A birth, stop or will. A will says that it is gone whatever was heard before, except that it was born again; what it
+   * watched is nobody's from then on, until it says anew what it watches.
+   */
+  applyStatus(node: string, { state, gen }: Pick<Status, 'state' | 'gen'>, nowMonoMs: number): void {
     const entry = this.#entry(node, nowMonoMs);
-    if (entry === undefined) return;
+    if (entry === undefined || (state !== 'online' && gen < entry.gen)) return;
     entry.state = state;
+    entry.gen = gen;
+    entry.stateMonoMs = nowMonoMs;
     if (state === 'online') entry.heardMonoMs = nowMonoMs;
+    else if (entry.claims !== undefined) entry.claims = { ...entry.claims, sources: [] };
   }
 
-  applyBeat(node: string, _beat: Pick<Beat, 'seq'>, nowMonoMs: number): void {
+  applyBeat(node: string, { gen }: Pick<Beat, 'gen'>, nowMonoMs: number): void {
     const entry = this.#peers.get(node);
-    if (entry !== undefined) entry.heardMonoMs = nowMonoMs;
+    if (entry === undefined) return;
+    entry.heardMonoMs = nowMonoMs;
+    if (entry.state === 'online' || nowMonoMs - entry.stateMonoMs < BEAT_AFTER_WILL_MS) return;
+    entry.state = 'online';
+    entry.gen = gen;
   }
 
   /** A person made the fleet forget it. */
@@ -93,7 +109,10 @@ export class PeerBook {
       this.#refused++;
       return undefined;
     }
-    const entry: Entry = { claims: undefined, state: undefined, heardMonoMs: nowMonoMs };
+    const entry: Entry = {
+      ...{ claims: undefined, state: undefined, gen: 0 },
+      ...{ stateMonoMs: nowMonoMs, heardMonoMs: nowMonoMs },
+    };
     this.#peers.set(node, entry);
     return entry;
   }

@@ -16,6 +16,7 @@ export class CameraBoard {
   readonly #node: string;
   readonly #camera: string;
   readonly #counts = new Map<string, number>();
+  readonly #snapshots = new Set<string>();
   #isOk = false;
   #last: { readonly key: string; readonly fps: number; readonly atMonoMs: number } | undefined;
 
@@ -63,8 +64,20 @@ export class CameraBoard {
   /** @returns false if the picture is larger than the route allows; it is then not shown. */
   showSnapshot(label: string, jpeg: Uint8Array): boolean {
     if (jpeg.byteLength > routes.snapshot.payloadBytesMax) return false;
+    this.#snapshots.add(label);
     this.#documents.set(routes.snapshot, { ...this.#params(), label: labelSlug(label) }, jpeg);
     return true;
+  }
+
+  /** It is not this node's any more: its topics are emptied. */
+  withdraw(): void {
+    for (const route of [routes.cameraState, routes.motion]) this.#documents.clear(route, this.#params());
+    for (const label of this.#counts.keys()) {
+      this.#documents.clear(routes.count, { ...this.#params(), label: labelSlug(label) });
+    }
+    for (const label of this.#snapshots) {
+      this.#documents.clear(routes.snapshot, { ...this.#params(), label: labelSlug(label) });
+    }
   }
 
   /** Nobody is watching this camera any more: nothing is in view, nothing moves. */

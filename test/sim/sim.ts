@@ -10,11 +10,15 @@ import { recordScenario } from './records/record-scenario.js';
 import { ABLATIONS } from './records/reference-replica.js';
 import { CORE_KIND, referenceKind } from './records/replica-kinds.js';
 import { describeFault, summaryLine, writeReport } from './report.js';
+import type { Scenario } from './scenario.js';
+import { SOURCE_RULES } from './sources/source-rules.js';
+import { sourceScenario } from './sources/source-scenario.js';
 
-// npm run sim -- [--program replicas|offers] [--seeds N] [--seed S] [--steps N] [--nodes N] [--faults 3,7] [--reference] [--without RULE] [--json]
+// npm run sim -- [--program replicas|sources|offers] [--seeds N] [--seed S] [--steps N] [--nodes N] [--faults 3,7] [--reference] [--without RULE] [--json]
 // Simulated histories of replicas under faults. --steps: virtual seconds with faults. --seed: the first seed, and the only
 // one unless --seeds says how many. --faults: inflict only these of the plan. --reference: the reference replica instead of
 // the real core, of which --without leaves out a rule.
+// --program sources: histories of nodes that share sources, whole or --without a rule.
 // --program offers: histories of nodes that take looks off each other, with sharing and without; with --nodes fleets of up
 // to so many nodes, to see how that scales.
 
@@ -41,17 +45,13 @@ const firstSeed = args.seed === undefined ? 1 : whole('--seed', args.seed, 0);
 const seeds = args.seeds === undefined ? (args.seed === undefined ? 100 : 1) : whole('--seeds', args.seeds, 1);
 const steps = whole('--steps', args.steps, 1);
 const nodes = args.nodes === undefined ? undefined : whole('--nodes', args.nodes, 1);
-if (args.program !== 'replicas') process.exit(runOther(args.program));
+if (args.program !== 'replicas' && args.program !== 'sources') process.exit(runOther(args.program));
 const only = args.faults === undefined ? undefined : faultIds(args.faults);
-const without = ABLATIONS.find((rule) => rule === args.without);
-if (args.without !== undefined && without === undefined) {
-  stop(`--without: no rule "${args.without}"; there are: ${ABLATIONS.join(', ')}`);
-}
-const isReference = args.reference || without !== undefined;
-const scenario = recordScenario(isReference ? referenceKind(without) : CORE_KIND);
+const scenario = args.program === 'sources' ? sources() : replicas();
 const more = [
+  ...(args.program === 'sources' ? ['--program', 'sources'] : []),
   ...(args.reference ? ['--reference'] : []),
-  ...(without === undefined ? [] : ['--without', JSON.stringify(without)]),
+  ...(args.without === undefined ? [] : ['--without', JSON.stringify(args.without)]),
 ];
 
 const progress = new ProgressBar(terminal, clock, 'histories', 'count');
@@ -110,7 +110,25 @@ function writeJson(): void {
 function runOther(program: string): number {
   const { without, json } = args;
   if (program === 'offers') return runOffersProgram({ firstSeed, seeds, steps, without, nodes, json, terminal, clock });
-  stop(`--program: no program "${program}"; there are: replicas, offers`);
+  stop(`--program: no program "${program}"; there are: replicas, sources, offers`);
+}
+
+function sources(): Scenario {
+  const rule = ruleOf(SOURCE_RULES);
+  return sourceScenario(rule === undefined ? {} : { without: [rule] });
+}
+
+function replicas(): Scenario {
+  const rule = ruleOf(ABLATIONS);
+  return recordScenario(args.reference || rule !== undefined ? referenceKind(rule) : CORE_KIND);
+}
+
+function ruleOf<Rule extends string>(rules: readonly Rule[]): Rule | undefined {
+  const rule = rules.find((each) => each === args.without);
+  if (args.without !== undefined && rule === undefined) {
+    stop(`--without: no rule "${args.without}"; there are: ${rules.join(', ')}`);
+  }
+  return rule;
 }
 
 function whole(option: string, text: string, min: number): number {

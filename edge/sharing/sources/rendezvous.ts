@@ -5,17 +5,18 @@ export type Candidate = { readonly node: string; readonly weight: number };
 
 /** Hashes kept at a time. They are all made anew when there are more, which takes a microsecond each. */
 const HASHES_MAX = 65_536;
-/** Steps in which spare capacity counts, so that the order does not change with every frame: factors of two. */
-const WEIGHT_STEPS_MAX = 10;
+/** Steps in which spare capacity counts: coarse, so that the order does not change with every frame. */
+const WEIGHT_STEP = 4;
+const WEIGHT_MAX = 256;
 
 /**
- * Weight of a node by what it could do beyond what it does: 0 for nothing at all, otherwise the power of two below, from
- * 1/4 to 256. Its shape is coarse on purpose: two nodes that differ by less count the same.
+ * Weight of a node by what it could do beyond what it does: 0 for nothing at all, otherwise the power of four below, from
+ * 1/4 to 256.
  * @param spareFps frames per second.
  */
 export function weightOf(spareFps: number): number {
-  if (!(spareFps >= 0.25)) return 0;
-  return 2 ** Math.min(WEIGHT_STEPS_MAX - 2, Math.floor(Math.log2(spareFps)));
+  if (!(spareFps >= 1 / WEIGHT_STEP)) return 0;
+  return Math.min(WEIGHT_MAX, WEIGHT_STEP ** Math.floor(Math.log(spareFps) / Math.log(WEIGHT_STEP)));
 }
 
 /**

@@ -36,6 +36,8 @@ export type SourceOwnershipOptions = {
   readonly ownedMax: number;
   /** Sources known at a time. */
   readonly knownMax: number;
+  /** Names that mean something else on this node: sources called so are left to others. */
+  readonly except?: readonly string[];
   readonly times?: Partial<SourceTimes>;
 };
 
@@ -52,6 +54,7 @@ const DISCOVERY_WORD = 'discovery';
 export class SourceOwnership {
   readonly #node: string;
   readonly #ownedMax: number;
+  readonly #except: readonly string[];
   readonly #times: SourceTimes;
   readonly #known: KnownSources;
   readonly #rendezvous = new Rendezvous();
@@ -68,9 +71,10 @@ export class SourceOwnership {
   #taken = 0;
   #yielded = 0;
 
-  constructor({ node, ownedMax, knownMax, times }: SourceOwnershipOptions) {
+  constructor({ node, ownedMax, knownMax, except = [], times }: SourceOwnershipOptions) {
     this.#node = node;
     this.#ownedMax = ownedMax;
+    this.#except = except;
     this.#times = { ...SOURCE_TIMES, ...times };
     this.#known = new KnownSources(knownMax, this.#times.forgetMs);
   }
@@ -163,10 +167,14 @@ export class SourceOwnership {
     if (this.#self.state === 'overloaded') this.#regrets.set(source, nowMs);
   }
 
+  // Whatever they could do: two that know different numbers of each other might both give way.
   #best(source: string, others: readonly Watcher[]): string | undefined {
     const all = [...others, this.#me()];
     const good = all.filter(isGood);
-    return this.#order(source, good.length > 0 ? good : all)[0];
+    return this.#order(
+      source,
+      (good.length > 0 ? good : all).map(({ node }) => asCandidate(node)),
+    )[0];
   }
 
   /** Nobody watches it who should, it is this node's turn, and has been for long enough. */
@@ -258,6 +266,7 @@ export class SourceOwnership {
     for (const [source, { isLost, sinceMs }] of this.#unclaimed) {
       if (isLost && nowMs - sinceMs < this.#times.forgetMs) known.add(source);
     }
+    for (const name of this.#except) known.delete(name);
     return known;
   }
 

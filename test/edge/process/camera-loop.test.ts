@@ -4,6 +4,7 @@ import { SystemClock } from '../../../base/clock.js';
 import { openLog } from '../../../base/log.js';
 import { Random } from '../../../base/random.js';
 import type { RgbPicture } from '../../../edge/capture/frame.js';
+import { feedOf } from '../../../edge/capture/source-factory.js';
 import { CameraConfig } from '../../../edge/config.js';
 import { CameraLoop } from '../../../edge/process/camera-loop.js';
 import { Turns } from '../../../edge/process/turns.js';
@@ -34,6 +35,11 @@ class SlowDetector implements Detector {
   async close() {}
 }
 
+function settingsOf(config: Readonly<Record<string, unknown>>) {
+  const { source, ...settings } = CameraConfig.parse(config);
+  return { settings, feed: feedOf(source, { clock: new SystemClock(), simCommand: [] }) };
+}
+
 function freeTurns(): Turns {
   const turns = new Turns(new SystemClock());
   turns.open(1);
@@ -52,7 +58,7 @@ describe('the loop of one camera', () => {
     const stop = new AbortController();
     const loop = new CameraLoop({
       id: 'front',
-      config: CameraConfig.parse({
+      ...settingsOf({
         // One frame, then its program ends.
         source: {
           driver: 'sim',
@@ -65,7 +71,6 @@ describe('the loop of one camera', () => {
       turns: freeTurns(),
       modelScoreMin: 0.3,
       firstTrackId: 7,
-      simCommand: [],
       audits: false,
       clock: new SystemClock(),
       random: new Random('test'),
@@ -98,7 +103,7 @@ describe('the loop of one camera', () => {
     const stop = new AbortController();
     const loop = new CameraLoop({
       id: 'front',
-      config: CameraConfig.parse({
+      ...settingsOf({
         source: {
           driver: 'sim',
           seed: '1',
@@ -111,7 +116,6 @@ describe('the loop of one camera', () => {
       turns: freeTurns(),
       modelScoreMin: 0.3,
       firstTrackId: 1,
-      simCommand: [],
       audits: false,
       clock: new SystemClock(),
       random: new Random('test'),

@@ -34,6 +34,7 @@ function hostOf(onLost: (cause: string) => void): VisionHost {
       offers: false,
       audits: false,
       adjustments: {},
+      sources: [],
     }),
     onReport: () => {},
     onLost,

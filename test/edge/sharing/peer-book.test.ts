@@ -11,7 +11,7 @@ const CLAIMS = Claims.parse({
 function bookWith(...nodes: string[]): PeerBook {
   const book = new PeerBook('me');
   for (const node of nodes) {
-    book.applyStatus(node, { state: 'online' }, 0);
+    book.applyStatus(node, { state: 'online', gen: 1 }, 0);
     book.applyClaims(node, CLAIMS, 0);
   }
   return book;
@@ -30,22 +30,52 @@ describe('what is known of peers', () => {
 
   it('ends with a will at once, whatever was heard before and after', () => {
     const book = bookWith('a');
-    book.applyBeat('a', { seq: 1 }, 50);
-    book.applyStatus('a', { state: 'lost' }, 60);
-    book.applyBeat('a', { seq: 2 }, 70);
+    book.applyBeat('a', { gen: 1 }, 50);
+    book.applyStatus('a', { state: 'lost', gen: 1 }, 60);
+    book.applyBeat('a', { gen: 1 }, 70);
     expect(activeOf(book, 80)).toEqual([]);
-    book.applyStatus('a', { state: 'online' }, 90);
+    book.applyStatus('a', { state: 'online', gen: 1 }, 90);
     expect(activeOf(book, 100)).toEqual(['a']);
+  });
+
+  it('does not end with a will of before its birth', () => {
+    const book = bookWith('a');
+    book.applyStatus('a', { state: 'online', gen: 3 }, 60);
+    book.applyStatus('a', { state: 'lost', gen: 2 }, 70);
+    expect(activeOf(book, 80)).toEqual(['a']);
+    book.applyStatus('a', { state: 'lost', gen: 3 }, 90);
+    expect(activeOf(book, 100)).toEqual([]);
+  });
+
+  it('counts who beats long after its will: its birth was lost', () => {
+    const book = bookWith('a');
+    book.applyStatus('a', { state: 'lost', gen: 1 }, 0);
+    book.applyBeat('a', { gen: 2 }, 4_999);
+    expect(activeOf(book, 5_000)).toEqual([]);
+    book.applyBeat('a', { gen: 2 }, 5_000);
+    expect(activeOf(book, 5_001)).toEqual(['a']);
+  });
+
+  it('holds nothing that was claimed before a will against those who take over', () => {
+    const book = new PeerBook('me');
+    const claims = { ...CLAIMS, sources: [{ source: 'yard', as: 'owner' as const }] };
+    book.applyStatus('a', { state: 'online', gen: 1 }, 0);
+    book.applyClaims('a', claims, 0);
+    book.applyStatus('a', { state: 'lost', gen: 1 }, 10);
+    book.applyStatus('a', { state: 'online', gen: 2 }, 20);
+    expect(book.peers(30)[0]?.claims.sources).toEqual([]);
+    book.applyClaims('a', claims, 40);
+    expect(book.peers(50)[0]?.claims.sources).toEqual(claims.sources);
   });
 
   it('ends when three heartbeats are missing, and begins again with the next', () => {
     const book = bookWith('a');
-    book.applyBeat('a', { seq: 1 }, 1_000);
+    book.applyBeat('a', { gen: 1 }, 1_000);
     expect(book.nextSilenceMonoMs(1_000)).toBe(4_000);
     expect(activeOf(book, 3_999)).toEqual(['a']);
     expect(activeOf(book, 4_000)).toEqual([]);
     expect(book.nextSilenceMonoMs(4_000)).toBe(Number.POSITIVE_INFINITY);
-    book.applyBeat('a', { seq: 5 }, 5_000);
+    book.applyBeat('a', { gen: 1 }, 5_000);
     expect(activeOf(book, 5_001)).toEqual(['a']);
   });
 
@@ -57,7 +87,7 @@ describe('what is known of peers', () => {
 
   it('knows nothing of itself, of those without claims and of those forgotten', () => {
     const book = bookWith('a', 'me');
-    book.applyStatus('old', { state: 'online' }, 0);
+    book.applyStatus('old', { state: 'online', gen: 1 }, 0);
     expect(book.peers(1).map(({ node }) => node)).toEqual(['a']);
     book.forget('a');
     expect(book.peers(1)).toEqual([]);
@@ -71,7 +101,7 @@ describe('what is known of peers', () => {
 
   it('is the same in whatever order statuses and claims came', () => {
     const events = ['a', 'b', 'c'].flatMap((node) => [
-      (book: PeerBook) => book.applyStatus(node, { state: 'online' }, 0),
+      (book: PeerBook) => book.applyStatus(node, { state: 'online', gen: 1 }, 0),
       (book: PeerBook) => book.applyClaims(node, CLAIMS, 0),
     ]);
     fc.assert(

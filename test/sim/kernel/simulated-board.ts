@@ -13,6 +13,8 @@ export type ProgramEnv = {
   readonly node: string;
   /** Wall clock of the board, monotonic clock since the start of the process. */
   readonly clock: Clock;
+  /** Which life of the board's process this is, from 1: what a file on its card could count. */
+  readonly lives: number;
   /** Different in every life of every board. */
   readonly random: Random;
   readonly disk: SimulatedDisk;
@@ -95,6 +97,7 @@ export class SimulatedBoard<State> {
     life.enter(() => {
       this.#state = program({
         node: this.node,
+        lives: this.#lives,
         clock: new BoardClock(network.queue, life, this.wall),
         random: lifeRandom.fork('program'),
         disk: this.disk,

@@ -77,6 +77,16 @@ export class SimulatedNetwork {
     for (const take of backlog) take();
   }
 
+  /** Whether it takes its packets one by one now, or has some that wait. */
+  isSlow(endpoint: string): boolean {
+    return this.#serviceMs.has(endpoint) || this.#backlogs.has(endpoint);
+  }
+
+  /** Whether some pairs have a latency of their own now. */
+  get isUneven(): boolean {
+    return this.#latencies.size > 0;
+  }
+
   /** Hands a packet to a receiver that may be slow. */
   receive(endpoint: string, take: () => void): void {
     const serviceMs = this.#serviceMs.get(endpoint);

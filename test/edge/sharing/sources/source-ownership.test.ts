@@ -67,6 +67,15 @@ describe('a node alone', () => {
     expect(planAt(ownership, 0, CALM_MS)).toMatchObject({ owned: ['a', 'b'], left: ['c'] });
   });
 
+  it('leaves alone a source that is called as one of its cameras, whoever tells of it', () => {
+    const ownership = new SourceOwnership({ node: 'cam1', ownedMax: 4, knownMax: 256, except: ['front'] });
+    ownership.setSelf(IDLE);
+    ownership.linkUp(0);
+    ownership.announced('front');
+    ownership.setPeers([peer('cam2', { heard: ['front'] })]);
+    expect(planAt(ownership, 0, CALM_MS).owned).toEqual([]);
+  });
+
   it('goes on watching when it is to leave, as nobody else does', () => {
     const ownership = owner('cam1');
     ownership.announced('yard');
