@@ -2,7 +2,7 @@ import { type DoubtPicture, type NodeDoubt, standingOf } from '../../base/doubts
 import { judgeLast, type NodeCase, seriesOf } from './case.js';
 import type { CaseBook } from './case-book.js';
 import { quarantine } from './case-probe.js';
-import { closeCase, wait } from './case-time.js';
+import { closeCase, isDoubted, tellDoubt, wait } from './case-time.js';
 import { DOUBTED, doubtWords, isMassDoubt, trialEnd, trialUnder } from './doubt.js';
 
 /** Whom the others doubt now. Where too few are left to tell, what they said before stands. */
@@ -72,7 +72,8 @@ function onTrusted(book: CaseBook, one: NodeCase, now: number): void {
 }
 
 /** Gives up who is still doubted after its restart. The case as it stands then. */
-export function checkDoubt(book: CaseBook, one: NodeCase, now: number): NodeCase {
+export function checkDoubt(book: CaseBook, given: NodeCase, now: number): NodeCase {
+  const one = fromUnseeing(book, given, now);
   if (one.cause !== 'doubted' || one.phase !== 'waiting' || one.doubt === undefined || !book.canSee) return one;
   if (one.hold !== undefined || one.request !== undefined || isMassDoubt(book.doubts)) return one;
   const end = trialEnd(one, now, book.timings);
@@ -85,6 +86,14 @@ export function checkDoubt(book: CaseBook, one: NodeCase, now: number): NodeCase
   quarantine(book, judged, 'L4', `still doubted ${end}. ${doubtWords(one.doubt)}`);
   book.push({ kind: 'remember' });
   return book.case(one.entry.node) ?? judged;
+}
+
+// A camera that does not deliver keeps a case open for long, in which nothing is done: a doubt takes it over.
+function fromUnseeing(book: CaseBook, one: NodeCase, now: number): NodeCase {
+  const isKeptOpen = one.cause === 'wedged' && one.phase === 'waiting' && one.told.includes('unseeing');
+  if (!isKeptOpen || !book.canSee || !isDoubted(book, one, now)) return one;
+  tellDoubt(book, one);
+  return book.change(one.entry.node, { cause: 'doubted', untilMonoMs: now }) ?? one;
 }
 
 /** A restart was verified: the end of a case, or where results are doubted, the beginning of their trial. */

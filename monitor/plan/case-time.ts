@@ -61,8 +61,8 @@ function lookForTrouble(book: CaseBook, one: NodeCase, now: number): void {
   else if (isDoubted(book, one, now)) openCase(book, one, 'doubted', now);
 }
 
-// A life on trial is left alone until that is over.
-function isDoubted(book: CaseBook, one: NodeCase, now: number): boolean {
+/** True for who is to be taken for faulty now; a life on trial is left alone until that is over. */
+export function isDoubted(book: CaseBook, one: NodeCase, now: number): boolean {
   const { timings } = book;
   if (!one.isUp || one.doubt === undefined || one.doubtFromMonoMs === undefined) return false;
   const graceMs = timings.graceMs * (isLastOfGroup(one, book.all()) ? 2 : 1);
@@ -131,16 +131,18 @@ export function openCase(
     gracedInv: undefined,
     aliveFromMonoMs: undefined,
   });
-  if (cause === 'doubted') book.counters.add('doubts');
-  const rule = { silent: 'M9', wedged: '2.2', doubted: 'D1' }[cause];
-  // A person should know of records that may be wrong, whatever comes of the node.
-  const isAlert = cause === 'doubted' && !isMassDoubt(book.doubts);
-  const isOnTrial = cause === 'doubted' && one.trial !== undefined;
-  const next = isOnTrial ? 'it was restarted since' : 'the board is asked before anything is done';
-  book.decide(one, rule, `${causeWords(one, cause)}: ${next}`, isAlert);
+  if (cause === 'doubted') tellDoubt(book, one);
+  else book.decide(one, cause === 'silent' ? 'M9' : '2.2', `${cause}: the board is asked before anything is done`);
   const waitMs = book.before * book.timings.rankMs;
   const why = waitMs === 0 ? 'ask the board' : `${book.before} monitors go first`;
   wait(book, one.entry.node, why, now + waitMs, now);
+}
+
+/** A person should know of records that may be wrong, whatever comes of the node. */
+export function tellDoubt(book: CaseBook, one: NodeCase): void {
+  book.counters.add('doubts');
+  const next = one.trial === undefined ? 'the board is asked before anything is done' : 'it was restarted since';
+  book.decide(one, 'D1', `${causeWords(one, 'doubted')}: ${next}`, !isMassDoubt(book.doubts));
 }
 
 function causeWords({ doubt }: NodeCase, cause: NodeCase['cause']): string {

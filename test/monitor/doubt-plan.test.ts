@@ -321,6 +321,24 @@ describe('a node whose results most of the others doubt', () => {
     expect(fleet.of('restart')).toEqual([]);
   });
 
+  it('is restarted, too, where a camera that never comes keeps a case open', () => {
+    const fleet = new DoubtedFleet();
+    const health = { ...FRESH, frameAgeMs: null, mqttConnected: true };
+    fleet.probe = { kind: 'probe', probe: probeAnswer({ active: 'active', health }) };
+    const passAwaiting = (ms: number) => {
+      for (let passedMs = 0; passedMs < ms; passedMs += 5_000) {
+        fleet.beat(OLD, 'awaited');
+        fleet.pass(5_000);
+      }
+    };
+    passAwaiting(300_000);
+    expect(fleet.plan.case('cam1')).toMatchObject({ phase: 'waiting', cause: 'wedged' });
+    fleet.claim('cam2', 'cam3');
+    passAwaiting(GRACE_MS + 10_000);
+    expect(fleet.of('restart')).toHaveLength(1);
+    expect(fleet.alerts().filter((what) => what.startsWith('doubted by'))).toHaveLength(1);
+  });
+
   it('is left to its supervisor when that has just restarted it', () => {
     const fleet = new DoubtedFleet();
     fleet.claim('cam2', 'cam3');
