@@ -1,4 +1,4 @@
-import type { Claimant } from '../../base/doubts.js';
+import { type Claimant, type DoubtPicture, NO_DOUBTS } from '../../base/doubts.js';
 import type { Random } from '../../base/random.js';
 import { DoubtWatch } from '../../monitor/doubt-watch.js';
 import { FrameWatch } from '../../monitor/frame-watch.js';
@@ -41,6 +41,7 @@ export class SimulatedMonitor {
   #plan: Plan;
   #frames: FrameWatch;
   #doubts: DoubtWatch;
+  #picture = NO_DOUBTS;
   /** What is on its disk. */
   #stored: ReturnType<typeof storedOf> = { nodes: {} };
   #queue: Order[] = [];
@@ -96,7 +97,10 @@ export class SimulatedMonitor {
     this.#queue = this.#queue.filter(({ dueMs }) => dueMs > fleet.nowMs);
     for (const { run } of due) run();
     const picture = this.#doubts.news();
-    if (picture !== undefined) this.#plant({ kind: 'doubts', picture });
+    if (picture !== undefined) {
+      this.#picture = picture;
+      this.#plant({ kind: 'doubts', picture });
+    }
     this.#tell({ kind: 'check' });
     if (fleet.nowMs >= this.#reconcile.dueMs && !this.#isCut) {
       this.#reconcile.dueMs = fleet.nowMs + this.#options.rosterTimings.reconcileMs;
@@ -130,6 +134,7 @@ export class SimulatedMonitor {
     this.#plan = this.#newPlan();
     this.#frames = this.#newFrames();
     this.#doubts = this.#newDoubts();
+    this.#picture = NO_DOUBTS;
     if (fleet.isMonitorConnected && !this.#isCut) this.#connect();
   }
 
@@ -219,7 +224,7 @@ export class SimulatedMonitor {
     const { random, boards } = this.#options;
     switch (step.kind) {
       case 'decision':
-        this.#options.onDecision?.(step);
+        this.#options.onDecision?.(step, this.#picture);
         if (step.isAlert) this.alerts.push(`${step.node} ${step.rule} ${step.what}`);
         return;
       case 'answered':
@@ -309,5 +314,6 @@ export type SimulatedMonitorOptions = {
   readonly later: (delayMs: number, run: () => void) => void;
   /** Retained claims; nobody audits unless given. */
   readonly claims?: () => ReadonlyMap<string, Claimant['claims']>;
-  readonly onDecision?: (step: Extract<PlanStep, { kind: 'decision' }>) => void;
+  /** @param picture whom it has heard to be doubted. */
+  readonly onDecision?: (step: Extract<PlanStep, { kind: 'decision' }>, picture: DoubtPicture) => void;
 };

@@ -1,4 +1,5 @@
 import { describe, expect, it } from 'vitest';
+import type { DoubtPicture } from '../../base/doubts.js';
 import { Random } from '../../base/random.js';
 import type { PlanEntry } from '../../monitor/plan/case.js';
 import { derivePlanTimings } from '../../monitor/plan/timings.js';
@@ -133,13 +134,13 @@ function runHistory(seed: number, tally: Tally, { areAsked = false, areAudited =
   }
 
   // A word against who is not wrong is a lie that was believed; and where most are doubted, none is believed.
-  function judgeDoubt({ node, rule, what }: { readonly node: string; readonly rule: string; readonly what: string }) {
+  function judgeDoubt({ node, rule, what }: Told, { auditing, doubted }: DoubtPicture) {
     const board = boards.get(node);
     const isAgainst = rule === 'D1' || what.startsWith('given up, a person is needed: still doubted');
     if (board === undefined || !(isAgainst || what.includes(': doubted by'))) return;
     if (fleet.nowMs - board.wrongMs > BELIEVED_MS) wrongly.push(`${node} at ${fleet.nowMs}, which is right: ${what}`);
-    const isMass = audits.massFromMs !== undefined && fleet.nowMs - audits.massFromMs > MASS_KNOWN_MS;
-    if (isMass && rule !== 'D1' && monitors.length === 1) wrongly.push(`${node} at ${fleet.nowMs}, as most: ${what}`);
+    const isMass = doubted.size > new Set([...auditing, ...doubted.keys()]).size / 2;
+    if (isMass && rule !== 'D1') wrongly.push(`${node} at ${fleet.nowMs}, as most: ${what}`);
   }
 
   function watch(board: SimulatedBoard): void {
@@ -184,8 +185,7 @@ function runHistory(seed: number, tally: Tally, { areAsked = false, areAudited =
   return wrongly;
 }
 
-/** In which a monitor that hears all has heard of it, and that others are gone. */
-const MASS_KNOWN_MS = 60_000;
+type Told = { readonly node: string; readonly rule: string; readonly what: string };
 
 type Request = { readonly node: string; readonly atMs: number };
 
