@@ -59,7 +59,7 @@ export async function decodeWith(decoder: JpegDecoder, bytes: Uint8Array): Promi
   const data = execFileSync('ffmpeg', [...input, ...output], {
     input: bytes,
     maxBuffer: 64 * 1024 * 1024,
-    timeout: 30_000,
+    timeout: 120_000,
   });
   return { kind: 'rgb', widthPx, heightPx, data: new Uint8Array(data.subarray(0, widthPx * heightPx * 3)) };
 }

@@ -62,7 +62,7 @@ export class AuditBook {
     const result = this.#resultOf(finding);
     if (result === undefined) return this.#count('findings-dropped', false);
     if (result.verdicts.has(author)) return this.#count('findings-repeated', false);
-    this.#standings.clear();
+    this.#standings.delete(`${of.n}/${finding.model}`);
     result.verdicts.set(author, { verdict: finding.verdict, recordedMs: finding.recordedMs });
     return this.#count('findings', true);
   }
