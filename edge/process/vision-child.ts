@@ -11,7 +11,6 @@ import { DetectorPool } from './detector-pool.js';
 import { timeLook } from './first-look.js';
 import { LookDesk } from './look-desk.js';
 import { OfferBox } from './offer-box.js';
-import { guardAgainstOrphanhood } from './orphan-guard.js';
 import { SerialDetector } from './serial-detector.js';
 import { SourceLoops } from './source-loops.js';
 import { Turns } from './turns.js';
@@ -142,7 +141,6 @@ function fail(error: unknown): void {
   process.exitCode = 1;
 }
 
-guardAgainstOrphanhood();
 process.on('message', (message) => {
   const command = VisionCommand.parse(message);
   if (command.type === 'stop') return stop.abort();

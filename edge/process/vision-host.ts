@@ -7,6 +7,7 @@ import type { Log } from '../../base/log.js';
 import type { Random } from '../../base/random.js';
 import { describeIssues } from '../../protocol/codec.js';
 import { letGoFirstWithoutMemory } from './oom-choice.js';
+import { guardAgainstOrphanhood } from './orphan-guard.js';
 import { type StartVision, type VisionCommand, VisionReport } from './vision-message.js';
 import { judgeVision, lookMsOf, type VisionLimits, type VisionWatch } from './vision-watch.js';
 
@@ -38,6 +39,7 @@ export function visionRepairMs(limits: Pick<VisionLimits, 'frameDeadlineMs' | 's
 const HEAP_FLAGS = ['--max-old-space-size=128', '--max-semi-space-size=2', '--v8-pool-size=1'];
 /** The detectors tell the collector when (`vision/detect/output-garbage.ts`). */
 const CHILD_FLAGS = [...HEAP_FLAGS, '--expose-gc'];
+const CHILD_NAME = 'vision-child';
 const STOP_DEADLINE_MS = 3000;
 /** A life that lasted this long was a good one: the next failure starts the backoff anew. */
 const GOOD_LIFE_MS = 60_000;
@@ -126,16 +128,19 @@ export class VisionHost {
     const nowMonoMs = clock.monoMs();
     this.#watch = { startedMonoMs: nowMonoMs, lastTickMonoMs: nowMonoMs, busyMs: 0, rssMiB: 0, ready: false };
     this.counters.add('visionStarts');
-    const child = fork(new URL('./vision-child.js', import.meta.url), {
+    const child = fork(new URL(`./${CHILD_NAME}.js`, import.meta.url), {
       serialization: 'advanced',
       stdio: ['ignore', 'ignore', 'inherit', 'ipc'],
       execArgv: [...CHILD_FLAGS],
     });
-    if (child.pid !== undefined) letGoFirstWithoutMemory(child.pid);
+    const callOff = child.pid === undefined ? () => {} : watchOver(child.pid, log);
     this.#child = child;
     const ended = new Promise<string>((resolve) => {
       child.on('error', (error) => resolve(`could not start: ${error.message}`));
-      child.once('exit', (code, signalName) => resolve(signalName ?? `exit code ${code}`));
+      child.once('exit', (code, signalName) => {
+        callOff();
+        resolve(signalName ?? `exit code ${code}`);
+      });
     });
     child.send(this.#options.buildStart(), (error) => {
       if (error !== null) log.debug('vision process did not take its start', { error: error.message });
@@ -179,4 +184,9 @@ export class VisionHost {
     await life.ended;
     cancel();
   }
+}
+
+function watchOver(pid: number, log: Log): () => void {
+  letGoFirstWithoutMemory(pid);
+  return guardAgainstOrphanhood({ pid, name: CHILD_NAME }, log);
 }
