@@ -1,5 +1,5 @@
 import { readFile, stat } from 'node:fs/promises';
-import { join, resolve } from 'node:path';
+import { resolve } from 'node:path';
 import { z } from 'zod';
 import { Id } from '../protocol/ids.js';
 import { DEFAULT_ROOT } from '../protocol/routes.js';
@@ -8,7 +8,7 @@ import { issuesBehindKeys } from './config-keys.js';
 import { type ConfigOverride, overridesFromEnv, withOverride } from './config-override.js';
 import { type ConfigProblem, describeFaults } from './config-problem.js';
 import { schemaTree } from './config-schema.js';
-import { messageOf, OperationError, systemCodeOf } from './errors.js';
+import { OperationError, plainFileError } from './errors.js';
 
 /** The environment of a process. Given to `loadConfig` and its kin; nothing else reads it. */
 export type Environment = Readonly<Record<string, string | undefined>>;
@@ -184,25 +184,12 @@ async function readConfigText(path: string): Promise<string> {
     bytes = await readFile(path);
   } catch (error) {
     if (error instanceof OperationError) throw error;
-    throw fail(plainSystemError(error), error);
+    throw fail(plainFileError(error), error);
   }
   try {
     return new TextDecoder('utf-8', { fatal: true }).decode(bytes);
   } catch (error) {
     throw fail('not UTF-8 text', error);
-  }
-}
-
-function plainSystemError(error: unknown): string {
-  switch (systemCodeOf(error)) {
-    case 'ENOENT':
-      return 'no such file';
-    case 'EACCES':
-      return 'no permission to read it';
-    case 'EISDIR':
-      return 'it is a folder';
-    default:
-      return messageOf(error);
   }
 }
 
@@ -214,41 +201,6 @@ export function freezeDeep(value: unknown): unknown {
     for (const child of Object.values(value)) freezeDeep(child);
   }
   return value;
-}
-
-/** Longest secret taken, bytes: a PEM key with its chain is under 16 KiB. */
-const SECRET_BYTES_MAX = 64 * 1024;
-
-/**
- * The secret a file holds, without one line end at its end. A bare name (no `/`) is looked up in systemd's
- * `$CREDENTIALS_DIRECTORY` where there is one (`LoadCredential=`).
- * @throws OperationError `credentials-invalid` if the file is missing, empty, too large, or readable by everyone.
- */
-export async function readSecretFile(path: string, env: Environment = process.env): Promise<string> {
-  const credentials = env.CREDENTIALS_DIRECTORY;
-  const file = credentials !== undefined && credentials !== '' && !path.includes('/') ? join(credentials, path) : path;
-  const fail = (message: string, hint?: string, cause?: unknown) =>
-    new OperationError({
-      code: 'credentials-invalid',
-      op: 'read',
-      subject: `secret file ${file}`,
-      message,
-      cause,
-      ...(hint === undefined ? {} : { hint }),
-    });
-  let text: string;
-  try {
-    const { mode, size } = await stat(file);
-    if ((mode & 0o004) !== 0) throw fail('everyone on this machine can read it', `chmod 600 ${file}`);
-    if (size > SECRET_BYTES_MAX) throw fail(`${size} bytes, allowed ${SECRET_BYTES_MAX}`);
-    text = await readFile(file, 'utf8');
-  } catch (error) {
-    if (error instanceof OperationError) throw error;
-    throw fail(plainSystemError(error), undefined, error);
-  }
-  const secret = text.replace(/\r?\n$/, '');
-  if (secret === '') throw fail('it is empty');
-  return secret;
 }
 
 /**

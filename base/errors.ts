@@ -106,3 +106,17 @@ export function systemCodeOf(error: unknown): string | undefined {
   if (typeof error !== 'object' || error === null || !('code' in error)) return undefined;
   return typeof error.code === 'string' ? error.code : undefined;
 }
+
+/** Why a file could not be read, in words for whoever named it. */
+export function plainFileError(error: unknown): string {
+  switch (systemCodeOf(error)) {
+    case 'ENOENT':
+      return 'no such file';
+    case 'EACCES':
+      return 'no permission to read it';
+    case 'EISDIR':
+      return 'it is a folder';
+    default:
+      return messageOf(error);
+  }
+}

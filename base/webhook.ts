@@ -1,6 +1,7 @@
 import { z } from 'zod';
-import { type DeepReadonly, readSecretFile } from './config.js';
+import type { DeepReadonly } from './config.js';
 import { OperationError, systemCodeOf } from './errors.js';
+import { readSecretFile } from './secret-file.js';
 
 /** Where a service posts what people should know. */
 export const WebhookConfig = z

@@ -2,20 +2,12 @@ import { z } from 'zod';
 import { serviceSchema } from '../base/config.js';
 import { atMostKeys } from '../base/config-keys.js';
 import { Id } from '../protocol/ids.js';
-import { SourceConfig } from './capture/config.js';
+import { CameraConfig } from './camera-config.js';
 import { HomeAssistantConfig } from './home-assistant/config.js';
 import { AlertsConfig } from './rules/alert-outlets.js';
 import { RULES_MAX, RuleConfig, TimeZone } from './rules/config.js';
 import { SensorConfig } from './sensing/config.js';
 import { SharingConfig } from './sharing/config.js';
-import { VisionSettings } from './vision/config.js';
-
-/** One camera of a node: where its frames come from, and what is done with them. */
-export const CameraConfig = z.strictObject({
-  source: SourceConfig,
-  ...VisionSettings.shape,
-});
-export type CameraConfig = z.infer<typeof CameraConfig>;
 
 const ModelConfig = z.strictObject({
   path: z

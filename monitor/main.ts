@@ -1,13 +1,14 @@
 import { join } from 'node:path';
 import type { Clock } from '../base/clock.js';
 import { CommandServer } from '../base/command/command-server.js';
-import { type DeepReadonly, readSecretFile } from '../base/config.js';
+import type { DeepReadonly } from '../base/config.js';
 import { messageOf } from '../base/errors.js';
 import { Link } from '../base/link/link.js';
 import { bulkClientId, siteLinkOptions } from '../base/link/site-link.js';
 import type { Log } from '../base/log.js';
 import { Presence } from '../base/presence/presence.js';
 import type { Random } from '../base/random.js';
+import { readSecretFile } from '../base/secret-file.js';
 import type { ServiceNotify } from '../base/service-notify.js';
 import { readWebhookUrl } from '../base/webhook.js';
 import type { MonitorFile } from './config.js';

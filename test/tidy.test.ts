@@ -97,9 +97,9 @@ describe('the house', () => {
     expect(sources.filter((path) => !allowed.includes(path) && /JSON\.parse\(/.test(codeOf(path)))).toEqual([]);
   });
 
-  it('reads the environment in config.ts and in the command line only', () => {
+  it('reads the environment in environment.ts and in the command line only', () => {
     const wrong = sources.filter(
-      (path) => path !== 'base/config.ts' && !path.startsWith('cli/') && /process\.env\b/.test(codeOf(path)),
+      (path) => path !== 'base/environment.ts' && !path.startsWith('cli/') && /process\.env\b/.test(codeOf(path)),
     );
     expect(wrong).toEqual([]);
   });

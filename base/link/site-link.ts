@@ -1,9 +1,10 @@
 import { readFile } from 'node:fs/promises';
 import type { Clock } from '../clock.js';
-import { type DeepReadonly, readSecretFile, type SiteConfig } from '../config.js';
+import type { DeepReadonly, SiteConfig } from '../config.js';
 import { messageOf, OperationError } from '../errors.js';
 import type { Log } from '../log.js';
 import type { Random } from '../random.js';
+import { readSecretFile } from '../secret-file.js';
 import type { LinkOptions } from './link.js';
 
 /** Where an identity keeps what proves it. Paths; absent parts are not used. */

@@ -1,9 +1,10 @@
 import { existsSync } from 'node:fs';
 import { access, constants } from 'node:fs/promises';
 import { dirname, resolve } from 'node:path';
-import { type Environment, readSecretFile } from '../../base/config.js';
+import type { Environment } from '../../base/config.js';
 import type { ConfigPath } from '../../base/config-document.js';
 import { messageOf } from '../../base/errors.js';
+import { readSecretFile } from '../../base/secret-file.js';
 
 /**
  * Something outside the file that does not fit it. A `fault` would end the service at its start, or switch a rule off; a `warning` may be right

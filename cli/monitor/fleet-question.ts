@@ -1,9 +1,10 @@
 import { randomBytes } from 'node:crypto';
-import { loadConfig, readSecretFile } from '../../base/config.js';
+import { loadConfig } from '../../base/config.js';
 import { OperationError } from '../../base/errors.js';
 import { Link } from '../../base/link/link.js';
 import { silentLog } from '../../base/log.js';
 import { Random } from '../../base/random.js';
+import { readSecretFile } from '../../base/secret-file.js';
 import { MonitorFile } from '../../monitor/config.js';
 import { DEFAULT_ROOT } from '../../protocol/routes.js';
 import type { CommandContext } from '../command-context.js';

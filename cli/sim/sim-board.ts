@@ -1,8 +1,8 @@
 import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { readSecretFile } from '../../base/config.js';
 import { messageOf, OperationError } from '../../base/errors.js';
 import { openLog } from '../../base/log.js';
+import { readSecretFile } from '../../base/secret-file.js';
 import { runBoard } from '../../firmware-sim/board/board.js';
 import { ID_PATTERN } from '../../protocol/ids.js';
 import { type CommandContext, usageError } from '../command-context.js';

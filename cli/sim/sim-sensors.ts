@@ -1,8 +1,8 @@
 import { randomBytes } from 'node:crypto';
-import { readSecretFile } from '../../base/config.js';
 import { OperationError } from '../../base/errors.js';
 import { openLog } from '../../base/log.js';
 import { Random } from '../../base/random.js';
+import { readSecretFile } from '../../base/secret-file.js';
 import { softwareVersion } from '../../base/software-version.js';
 import { runSensorBoard } from '../../firmware-sim/sensor/sensor-board.js';
 import type { SensorKind } from '../../firmware-sim/sensor/sensor-kind.js';

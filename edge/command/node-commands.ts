@@ -3,7 +3,7 @@ import type { CommandAnswer } from '../../base/command/command-desk.js';
 import type { DeepReadonly } from '../../base/config.js';
 import type { Log } from '../../base/log.js';
 import { labelSlug } from '../../protocol/ids.js';
-import type { CameraConfig } from '../config.js';
+import type { CameraConfig } from '../camera-config.js';
 import { SNAPSHOT_WAIT_MS } from '../process/snapshot-desk.js';
 import type { Adjustment, AnswerReport, VisionCommand } from '../process/vision-message.js';
 import { labelsTracked } from '../vision/config.js';

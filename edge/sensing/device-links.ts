@@ -1,8 +1,8 @@
 import type { Clock } from '../../base/clock.js';
-import { readSecretFile } from '../../base/config.js';
 import { readPublicFile } from '../../base/link/site-link.js';
 import type { Log } from '../../base/log.js';
 import type { Random } from '../../base/random.js';
+import { readSecretFile } from '../../base/secret-file.js';
 import type { MqttSensor } from './config.js';
 import { DeviceLink } from './device-link.js';
 

@@ -10,11 +10,11 @@ import {
   type Environment,
   loadConfig,
   parseConfig,
-  readSecretFile,
   serviceSchema,
   stateDirFor,
 } from '../../base/config.js';
 import { OperationError } from '../../base/errors.js';
+import { readSecretFile } from '../../base/secret-file.js';
 import { Id } from '../../protocol/ids.js';
 
 const Camera = z.strictObject({

@@ -1,6 +1,6 @@
 import type { Clock } from '../../../base/clock.js';
-import { readSecretFile } from '../../../base/config.js';
 import { type ErrorCode, OperationError } from '../../../base/errors.js';
+import { readSecretFile } from '../../../base/secret-file.js';
 import { CaptureProcess, describeEnd } from '../capture-process.js';
 import type { Frame } from '../frame.js';
 import type { FrameBuffers } from '../frame-buffers.js';
