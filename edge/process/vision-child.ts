@@ -71,8 +71,10 @@ async function run(start: StartVision): Promise<void> {
     const adjustment = adjustments.get(id);
     if (adjustment !== undefined) loop.adjust(adjustment);
   }
-  looks.open(detector, instances);
-  const placesFor = (cameras: number) => Math.min(Math.max(cameras, 1), instances + DECODING_AHEAD);
+  const places = instances + DECODING_AHEAD;
+  // Looks for others are decoded ahead, too.
+  looks.open(detector, start.offers ? places : instances);
+  const placesFor = (cameras: number) => (start.offers ? places : Math.min(Math.max(cameras, 1), places));
   turns.open(placesFor(loops.length));
   sources.open({
     ...{ ...parts, random: randomOf('sources') },
