@@ -131,6 +131,7 @@ export class SharingNode {
       ...{ type: 'start', node: name, modelPath: MODEL, threads: 1, instances: 1, share },
       offers: isSharing || isWorker,
       ...{ frameDeadlineMs: LIMITS.frameDeadlineMs, simCommand: [], tickMs: 250, logLevel: 'silent', adjustments: {} },
+      ...{ audits: false, sources: [] },
       cameras: { ...cameras },
       firstTrackIds: {},
     };
