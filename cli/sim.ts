@@ -16,12 +16,19 @@ export function registerSim(program: Command, context: CommandContext): void {
 function registerCamera(sim: Command, context: CommandContext): void {
   sim
     .command('camera')
-    .description('run a simulated camera: into a file, over HTTP, or as a pipe of raw frames')
+    .description('run a simulated camera: into a file, over HTTP, as a pipe of raw frames, or to a broker')
     .option('--out <file>', 'write a clip: JPEG pictures one after the other (.mjpeg)')
     .option('--truth <file>', 'with --out: what is to be seen in every frame, JSON')
     .option('--frames <n>', 'with --out: length of the clip', wholeNumber(1, 1_000_000), 100)
     .option('--serve <port>', 'serve MJPEG over HTTP; 0 takes any free port', wholeNumber(0, 65_535))
     .option('--host <address>', 'with --serve: where to listen; the stream has no login', '127.0.0.1')
+    .option(
+      '--publish <url...>',
+      'publish JPEGs to a broker, or the first of several that is there, for nodes that share',
+    )
+    .option('--source <name>', 'with --publish: name of the source, its user name and client id')
+    .option('--password-file <file>', 'with --publish: file with its MQTT password')
+    .option('--root <root>', 'with --publish: first level of every topic', 'vedette')
     .option('--pipe', 'write raw frames to standard output, as a node reads them')
     .option('--fault <KIND@S>', 'with --pipe: unplug, freeze or garbage after so many seconds, e.g. freeze@10')
     .option('--seed <seed>', 'what the scene is made from; same seed, same pictures', '1')
@@ -40,6 +47,7 @@ function registerCamera(sim: Command, context: CommandContext): void {
 Examples:
   vedette sim camera --seed 7 --frames 300 --out /tmp/x.mjpeg --truth /tmp/x.json
   vedette sim camera --serve 8090
+  vedette sim camera --publish mqtt://192.168.1.5 --source yard --password-file yard.password --fps 2
   vedette sim camera --pipe --fault unplug@20 | wc -c`,
     )
     .action(async (options: import('./sim/sim-camera.js').SimCameraOptions) => {

@@ -37,7 +37,7 @@ export const DEFAULT_LINK_LIMITS: LinkLimits = {
   pubackTimeoutMs: 10_000,
   pubackSilenceMs: 5_000,
   unsentBytesMax: 1_048_576,
-  // Twice the largest route (256 KiB snapshots). MQTT.js itself would take what is announced: 624 MB were measured.
-  incomingBytesMax: 524_288,
+  // Twice the largest route (512 KiB frames of sources). MQTT.js itself would take what is announced: 624 MB were measured.
+  incomingBytesMax: 1_048_576,
   endTimeoutMs: 2_000,
 };

@@ -1,12 +1,20 @@
+import { randomBytes } from 'node:crypto';
 import { fstatSync } from 'node:fs';
 import { Socket } from 'node:net';
+
 import { EXIT_CODE_BY_ERROR_CODE } from '../../base/errors.js';
+import { openLog } from '../../base/log.js';
+import { Random } from '../../base/random.js';
+import { readSecretFile } from '../../base/secret-file.js';
 import { ProgressBar } from '../../base/terminal/progress-bar.js';
 import { writeClip } from '../../firmware-sim/camera/clip.js';
 import { parseCameraFault } from '../../firmware-sim/camera/fault.js';
 import { serveMjpeg } from '../../firmware-sim/camera/mjpeg-server.js';
 import { runCameraPipe } from '../../firmware-sim/camera/pipe.js';
+import { runSourceDevice } from '../../firmware-sim/camera/source-device.js';
 import { SCENE_FAMILIES } from '../../firmware-sim/scene/backdrops/stage.js';
+import { describeIssues } from '../../protocol/codec.js';
+import { Id } from '../../protocol/ids.js';
 import { type CommandContext, usageError } from '../command-context.js';
 
 export type SimCameraOptions = {
@@ -20,20 +28,26 @@ export type SimCameraOptions = {
   readonly frames: number;
   readonly serve?: number;
   readonly host: string;
+  readonly publish?: readonly string[];
+  readonly source?: string;
+  readonly passwordFile?: string;
+  readonly root: string;
   readonly pipe?: boolean;
   readonly fault?: string;
   readonly json?: boolean;
 };
 
-/** Runs a simulated camera in one of its three forms: a clip in a file, an HTTP server, or a pipe of raw frames. */
+/** Runs a simulated camera in one of its forms: a clip in a file, an HTTP server, a pipe of raw frames, or a device that publishes. */
 export async function runSimCamera(options: SimCameraOptions, context: CommandContext): Promise<void> {
-  const forms = [options.out !== undefined, options.serve !== undefined, options.pipe === true].filter(Boolean).length;
-  if (forms !== 1) throw usageError('sim camera', 'give one of --out FILE, --serve PORT, --pipe');
+  const { out, serve: port, publish: brokers } = options;
+  const forms = [out, port, brokers, options.pipe].filter((form) => form !== undefined).length;
+  if (forms !== 1) throw usageError('sim camera', 'give one of --out FILE, --serve PORT, --publish BROKER, --pipe');
   if (options.truth !== undefined && options.out === undefined)
     throw usageError('sim camera', '--truth goes with --out');
   if (options.fault !== undefined && options.pipe !== true) throw usageError('sim camera', '--fault goes with --pipe');
-  if (options.out !== undefined) await write(options.out, options, context);
-  else if (options.serve !== undefined) await serve(options.serve, options, context);
+  if (out !== undefined) await write(out, options, context);
+  else if (port !== undefined) await serve(port, options, context);
+  else if (brokers !== undefined) await publish(brokers, options, context);
   else await pipe(options, context);
 }
 
@@ -76,6 +90,22 @@ async function serve(port: number, options: SimCameraOptions, context: CommandCo
   else context.err.writeLine(`camera at ${server.url}stream.mjpeg, ${server.url}snapshot.jpg, ${server.url}truth.json`);
   if (!signal.aborted) await new Promise((resolve) => signal.addEventListener('abort', resolve, { once: true }));
   await server.close();
+}
+
+async function publish(brokers: readonly string[], options: SimCameraOptions, context: CommandContext): Promise<void> {
+  const { source, passwordFile, root, quality } = options;
+  const { clock, env, err, signal } = context;
+  const id = Id.safeParse(source);
+  if (!id.success) throw usageError('sim camera', `--source: ${describeIssues(id.error)}`);
+  const password = passwordFile === undefined ? {} : { password: await readSecretFile(passwordFile, env) };
+  const { sent, dropped } = await runSourceDevice(
+    {
+      ...{ ...sceneOf(options), brokers, source: id.data, ...password, root, quality, clock },
+      ...{ random: new Random(randomBytes(16).toString('hex')), log: openLog(id.data, 'info') },
+    },
+    signal,
+  );
+  err.writeLine(`${sent} frames sent, ${dropped} dropped`);
 }
 
 async function pipe(options: SimCameraOptions, context: CommandContext): Promise<void> {

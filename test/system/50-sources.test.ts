@@ -1,0 +1,189 @@
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { Claims } from '../../protocol/sharing.js';
+import { field, type Program } from './demo-run.js';
+import type { Listener } from './listener.js';
+import { endProgram, Site } from './site.js';
+import {
+  BEAT_MS,
+  badPictures,
+  claimOf,
+  drops,
+  framesSeen,
+  killHard,
+  oneOwner,
+  ownersOf,
+  SHARING,
+  send,
+} from './source-fleet.js';
+
+// A camera without a detector publishes JPEGs; three nodes share the work of watching it, whatever becomes of them.
+
+const NODES = ['cam1', 'cam2', 'cam3'];
+const running = new Map<string, Program>();
+let site: Site;
+let listener: Listener;
+
+beforeAll(async () => {
+  site = await Site.open(...NODES);
+  for (const source of ['yard', 'garden', 'noisy']) await site.addUser(source, 'source');
+  await site.addUser('operator', 'operator');
+  listener = site.listen();
+  for (const node of NODES) startNode(node);
+  startDevice('yard', '7');
+  await oneOwner(listener, 'yard', NODES, 120_000);
+}, 240_000);
+
+afterAll(() => site.close(), 60_000);
+
+function startNode(node: string): void {
+  running.set(node, site.edge(node, {}, SHARING));
+}
+
+function startDevice(source: string, seed: string): Program {
+  const login = ['--publish', site.brokerUrl, '--source', source, '--password-file', site.path(`${source}.password`)];
+  return site.start(
+    source,
+    ...['sim', 'camera', ...login, '--seed', seed, '--size', '320x240', '--fps', '3', '--family', 'street'],
+  );
+}
+
+function programOf(node: string): Program {
+  const program = running.get(node);
+  if (program === undefined) throw new Error(`${node} was not started`);
+  return program;
+}
+
+/** Nodes that were started and not ended. */
+function alive(): string[] {
+  return [...running].filter(([, program]) => !program.isOver).map(([node]) => node);
+}
+
+describe('a source that publishes frames', () => {
+  it('is watched by one node, and another one is the next', async () => {
+    const owner = await oneOwner(listener, 'yard', NODES);
+    await framesSeen(listener, owner, 'yard');
+    await listener.waitFor('a standby', () => NODES.some((node) => claimOf(listener, node, 'yard') === 'standby'));
+    expect(ownersOf(listener, 'yard', NODES)).toEqual([owner]);
+    expect(Claims.safeParse(listener.last('claims', { node: owner })).success).toBe(true);
+  }, 120_000);
+
+  it('has records in the log of its owner, with the digest of their frames', async () => {
+    const owner = await oneOwner(listener, 'yard', NODES);
+    const record = await listener.waitFor(
+      'a track of the source',
+      () => listener.tracks(owner, 'yard').find(({ ev }) => ev === 'new'),
+      120_000,
+    );
+    expect(record).toMatchObject({ c: 'yard', src: 1, j: expect.stringMatching(/^[0-9a-f]{16}$/) });
+  }, 150_000);
+
+  it('is watched again a moment after its owner was killed', async () => {
+    const owner = await oneOwner(listener, 'yard', NODES);
+    await killHard(programOf(owner));
+    await listener.waitFor('its will', () => field(listener.last('status', { node: owner }), 'state') === 'lost');
+    // A second by the clock of the nodes; the rest is for a machine with other work.
+    const next = await oneOwner(listener, 'yard', alive(), 10_000);
+    await framesSeen(listener, next, 'yard');
+    startNode(owner);
+    await listener.waitFor('it is back', () => field(listener.last('status', { node: owner }), 'state') === 'online');
+    await listener.waitFor(
+      'its model is loaded',
+      () => field(listener.last('claims', { node: owner }), 'model') !== null,
+    );
+    // Who comes back takes nothing from who watches.
+    expect(await oneOwner(listener, 'yard', NODES)).toBe(next);
+  }, 150_000);
+
+  it('is watched again when its owner is frozen, and once only when it thaws', async () => {
+    const owner = await oneOwner(listener, 'yard', NODES);
+    programOf(owner).child.kill('SIGSTOP');
+    const others = NODES.filter((node) => node !== owner);
+    // Three heartbeats, or the keep alive of its connection: fifteen seconds.
+    const next = await oneOwner(listener, 'yard', others, 3 * BEAT_MS + 30_000);
+    programOf(owner).child.kill('SIGCONT');
+    await listener.waitFor('it is back', () => claimOf(listener, owner, 'yard') !== 'owner', 60_000);
+    expect(await oneOwner(listener, 'yard', NODES)).toBe(next);
+  }, 150_000);
+
+  it('is handed over when an operator takes its owner away', async () => {
+    const owner = await oneOwner(listener, 'yard', NODES);
+    const maintain = (...what: string[]) =>
+      site.run(
+        ...['monitor', 'maintenance', owner, ...what, '--broker', site.brokerUrl],
+        ...['--user', 'operator', '--password-file', site.path('operator.password')],
+      );
+    const { code, errors } = await maintain('on', '--for', '10m', '--reason', 'a new lens');
+    expect(errors.join('\n')).toBe('');
+    expect(code).toBe(0);
+    const next = await listener.waitFor('another one watches', () => {
+      const [now, ...more] = ownersOf(listener, 'yard', NODES);
+      return more.length === 0 && now !== owner ? now : undefined;
+    });
+    expect(field(listener.last('claims', { node: owner }), 'state')).toBe('leaving');
+    await framesSeen(listener, next, 'yard');
+    await maintain('off');
+    await listener.waitFor(
+      'it is no more held',
+      () => field(listener.last('claims', { node: owner }), 'state') === 'active',
+    );
+    expect(await oneOwner(listener, 'yard', NODES)).toBe(next);
+  }, 150_000);
+
+  it('is watched again when the broker was killed and is back', async () => {
+    const { broker } = site;
+    if (broker === undefined) throw new Error('no broker');
+    await killHard(broker);
+    await site.startBroker();
+    listener = site.listen();
+    const owner = await oneOwner(listener, 'yard', NODES, 120_000);
+    await framesSeen(listener, owner, 'yard');
+  }, 200_000);
+});
+
+describe('a source that sends what is no frame', () => {
+  it('is told and counted, and the others are watched on', async () => {
+    const pictures = await badPictures(site.dir);
+    const device = { port: site.port, source: 'garden', passwordPath: site.path('garden.password') };
+    const topic = 'vedette/1/source/garden/frame';
+    // It has said nothing of itself: the node on duty hears of it when it listens, some seconds of every twenty.
+    const again = setInterval(() => send(device, topic, pictures.text), 2_000);
+    const owner = await oneOwner(listener, 'garden', NODES, 120_000).finally(() => clearInterval(again));
+    const count = (name: string) => drops(listener, owner, name);
+    for (let i = 0; i < 3; i++) {
+      send(device, topic, pictures.text);
+      send(device, topic, pictures.garbage);
+      send(device, topic, pictures.bomb);
+    }
+    await listener.waitFor('what is no JPEG is counted', () => count('source-not-jpeg') > 0);
+    await listener.waitFor('what does not decode is counted', () => count('garden.bad-pictures') >= 4);
+    // Larger than a route allows, and a name outside the grammar: the broker takes neither.
+    send(device, topic, pictures.large);
+    send(device, 'vedette/1/source/garden/Frame Nr. 1', pictures.text);
+    const watcher = await oneOwner(listener, 'yard', NODES);
+    await framesSeen(listener, watcher, 'yard');
+    expect(alive()).toEqual(NODES);
+    expect(site.said()).toContain('frame not taken');
+  }, 200_000);
+
+  it('floods, and the newest of its frames are taken at a bearable rate', async () => {
+    const login = ['--publish', site.brokerUrl, '--source', 'noisy', '--password-file', site.path('noisy.password')];
+    const device = site.start('noisy', 'sim', 'camera', ...login, '--size', '64x64', '--fps', '60');
+    const owner = await oneOwner(listener, 'noisy', NODES, 60_000);
+    await listener.waitFor('frames are replaced', () => drops(listener, owner, 'source-replaced') > 20);
+    await framesSeen(listener, owner, 'noisy');
+    await endProgram(device);
+    await oneOwner(listener, 'yard', NODES);
+  }, 150_000);
+});
+
+describe('one node that is left', () => {
+  it('watches everything', async () => {
+    const [last = '', ...others] = NODES;
+    for (const node of others) await endProgram(programOf(node));
+    startDevice('garden', '8');
+    for (const source of ['yard', 'garden']) {
+      expect(await oneOwner(listener, source, [last], 60_000)).toBe(last);
+      await framesSeen(listener, last, source);
+    }
+  }, 150_000);
+});
