@@ -5,7 +5,7 @@ import { strictMajority } from './holders.js';
 export type Claimant = {
   readonly node: string;
   readonly isOnline: boolean;
-  readonly claims: Pick<Claims, 'state' | 'doubts'> & { readonly shares: Pick<Claims['shares'], 'audits'> };
+  readonly claims: Pick<Claims, 'state' | 'model' | 'doubts'> & { readonly shares: Pick<Claims['shares'], 'audits'> };
 };
 
 /** A node that most of the others doubt, with what speaks against it. */
@@ -28,9 +28,11 @@ export type DoubtPicture = {
   /** Active nodes that share audits, in the order of their names. */
   readonly auditing: readonly string[];
   readonly doubted: ReadonlyMap<string, NodeDoubt>;
+  /** Doubts about models that their nodes have replaced, by node: of what they recorded then, not of what they do now. */
+  readonly past: readonly NodeDoubt[];
 };
 
-export const NO_DOUBTS: DoubtPicture = { auditing: [], doubted: new Map() };
+export const NO_DOUBTS: DoubtPicture = { auditing: [], doubted: new Map(), past: [] };
 
 /** One word alone is no evidence, however few there are to speak. */
 export const DOUBTERS_MIN = 2;
@@ -39,9 +41,14 @@ export const DOUBTERS_MIN = 2;
  * Who is doubted: whom a strict majority of the others doubts for the same model, and two at least. Counted are nodes
  * that are online, share audits and do not leave; nobody's own claim counts for or against itself. Pure, and the same
  * whatever the order of the claims.
+ *
+ * Claims go on doubting a model that its node has replaced: what it recorded with it stays what it is. A node that does not
+ * say what it runs, because it is just starting or keeps silent, gets the benefit of none.
  */
 export function foldDoubts(claimants: Iterable<Claimant>): DoubtPicture {
-  const voters = [...claimants]
+  const all = [...claimants];
+  const models = new Map(all.map(({ node, claims }) => [node, claims.model?.sha256]));
+  const voters = all
     .filter(({ isOnline, claims }) => isOnline && claims.shares.audits && claims.state !== 'leaving')
     .sort((a, b) => (a.node < b.node ? -1 : 1));
   const auditing = voters.map(({ node }) => node);
@@ -57,13 +64,19 @@ export function foldDoubts(claimants: Iterable<Claimant>): DoubtPicture {
     }
   }
   const doubted = new Map<string, NodeDoubt>();
+  const past: NodeDoubt[] = [];
   for (const votes of cases.values()) {
     const doubt = decided(votes, auditing);
     if (doubt === undefined) continue;
+    if ((models.get(doubt.node) ?? doubt.model) !== doubt.model) {
+      past.push(doubt);
+      continue;
+    }
     const other = doubted.get(doubt.node);
     if (other === undefined || isGraver(doubt, other)) doubted.set(doubt.node, doubt);
   }
-  return { auditing, doubted };
+  past.sort((a, b) => (a.node === b.node ? a.sinceMs - b.sinceMs : a.node < b.node ? -1 : 1));
+  return { auditing, doubted, past };
 }
 
 /** `unknown`: fewer than two others are there to tell, so that nothing follows from their silence. */

@@ -11,14 +11,23 @@ function doubt(node: string, more: Partial<Doubt> = {}): Doubt {
   return { node, model: MODEL, sinceMs: 1_000, disputed: 3, valid: 1, last: { e: 'e1', s: 7 }, ...more };
 }
 
-type Manners = { isOnline?: boolean; state?: Claims['state']; audits?: boolean };
+type Manners = {
+  model?: string | undefined;
+  isOnline?: boolean;
+  state?: Claims['state'];
+  audits?: boolean;
+};
 
 function claimant(
   node: string,
   doubts: Doubt[] = [],
-  { isOnline = true, state = 'active', audits = true }: Manners = {},
+  { isOnline = true, state = 'active', audits = true, model = undefined }: Manners = {},
 ): Claimant {
-  return { node, isOnline, claims: { state, shares: { audits }, doubts } };
+  return {
+    node,
+    isOnline,
+    claims: { state, shares: { audits }, model: model === undefined ? null : { id: 'm', sha256: model }, doubts },
+  };
 }
 
 const doubters = (names: readonly string[], node: string) => names.map((name) => claimant(name, [doubt(node)]));
@@ -72,6 +81,18 @@ describe('foldDoubts', () => {
   it('does not add up doubts of different models', () => {
     const mixed = [claimant('a', [doubt('bad')]), claimant('b', [doubt('bad', { model: OTHER })])];
     expect(foldDoubts(mixed).doubted.size).toBe(0);
+  });
+
+  it.each([
+    ['the model it runs', MODEL, true],
+    ['another one', OTHER, false],
+    ['one it does not name', undefined, true],
+  ])('doubts a node for %s', (_what, model, isDoubted) => {
+    const said = [...doubters(['a', 'b'], 'bad'), claimant('bad', [], { model, isOnline: false, audits: false })];
+    const picture = foldDoubts(said);
+    expect(picture.doubted.has('bad')).toBe(isDoubted);
+    expect(picture.past.map(({ node }) => node)).toEqual(isDoubted ? [] : ['bad']);
+    expect(standingOf(picture, 'bad')).toBe(isDoubted ? 'doubted' : 'trusted');
   });
 
   it('takes the earliest time that enough of them bear out', () => {

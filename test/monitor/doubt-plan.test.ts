@@ -44,7 +44,7 @@ class DoubtedFleet extends PlanDriver {
     const claimants = this.voters.map(({ name, doubts }): Claimant => {
       const more = { model: MODEL, sinceMs: 1_000, disputed: this.disputed, valid: 2, last: { e: 'e1', s: 9 } };
       const said = { shares: { audits: true }, doubts: doubts.map((node) => ({ node, ...more })) };
-      return { node: name, isOnline: true, claims: { state: 'active', ...said } };
+      return { node: name, isOnline: true, claims: { state: 'active', model: null, ...said } };
     });
     this.tell({ kind: 'doubts', picture: foldDoubts(claimants) });
   }

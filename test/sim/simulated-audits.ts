@@ -13,7 +13,6 @@ const RESULT_MS = [5_000, 20_000] as const;
 /** As `edge/sharing/audits` has them. */
 const DISPUTES = 2;
 const CLEARED_BY = 10;
-const MODEL = 'd'.repeat(64);
 
 /**
  * What the nodes of a simulated fleet find of each other's results, and what they claim of it: the honest all the same, as
@@ -24,6 +23,8 @@ export class SimulatedAudits {
   readonly #fleet: SimulatedFleet;
   readonly #boards: ReadonlyMap<string, SimulatedBoard>;
   readonly #random: Random;
+  readonly #models = new Map<string, number>();
+  readonly #past: Doubt[] = [];
   readonly #standings = new Map<string, Standing>();
   /** Who claims what is not so: of one node, of all, or of nobody. */
   readonly liars = new Map<string, readonly string[]>();
@@ -60,9 +61,24 @@ export class SimulatedAudits {
     return this.#claims;
   }
 
-  /** A person gave it another model: what was said of the last one is over. */
+  /** A person gave it another model: what was said of the last one stays, and is not about it any more. */
   replaceModel(node: string): void {
+    this.#past.push(...this.#doubtsOf(node));
     this.#standings.delete(node);
+    this.#models.set(node, (this.#models.get(node) ?? 0) + 1);
+  }
+
+  #modelOf(node: string): string {
+    return String(this.#models.get(node) ?? 0).padStart(64, 'd');
+  }
+
+  #doubtsOf(node: string): Doubt[] {
+    const { sinceMs, disputed = 0, valid = 0 } = this.#standings.get(node) ?? {};
+    return sinceMs === undefined ? [] : [this.#doubt(node, sinceMs, disputed, valid)];
+  }
+
+  #doubt(node: string, sinceMs: number, disputed: number, valid: number): Doubt {
+    return { node, model: this.#modelOf(node), sinceMs, disputed, valid, last: { e: 'aaaaaaaaaaaa', s: disputed } };
   }
 
   /** Moves on; the claims that changed. */
@@ -115,11 +131,11 @@ export class SimulatedAudits {
     const lies = this.liars.get(node);
     const doubts: Doubt[] =
       lies === undefined
-        ? [...this.#standings].flatMap(([other, { sinceMs, disputed, valid }]) =>
-            sinceMs === undefined || other === node ? [] : [doubtOf(other, sinceMs, disputed, valid)],
-          )
-        : lies.map((other) => doubtOf(other, 0, 5 + Math.floor(this.#fleet.nowMs / 1_000), 0));
-    return { state: 'active', shares: { audits: true }, doubts };
+        ? [...this.#standings.keys()].flatMap((other) => this.#doubtsOf(other))
+        : lies.map((other) => this.#doubt(other, 0, 5 + Math.floor(this.#fleet.nowMs / 1_000), 0));
+    const said = [...doubts, ...this.#past].filter((doubt) => doubt.node !== node);
+    const model = { id: 'sim', sha256: this.#modelOf(node) };
+    return { state: 'active', shares: { audits: true }, model, doubts: said };
   }
 }
 
@@ -127,8 +143,4 @@ const NEW: Standing = { disputes: 0, disputed: 0, valid: 0, inRow: 0, sinceMs: u
 
 function canAudit({ node }: SimulatedBoard): boolean {
   return node.process === 'running' && node.isConnected && !node.isCut && node.wedge === undefined;
-}
-
-function doubtOf(node: string, sinceMs: number, disputed: number, valid: number): Doubt {
-  return { node, model: MODEL, sinceMs, disputed, valid, last: { e: 'aaaaaaaaaaaa', s: disputed } };
 }

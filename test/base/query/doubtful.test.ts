@@ -18,7 +18,7 @@ describe('doubtedIn', () => {
   it('names the doubted nodes of a cut once, and nobody else', () => {
     const doubted = new Map(['cam2', 'cam9'].map((node) => [node, doubt(node)]));
     const cut = [log('cam2'), log('cam1'), log('cam2', 'bbbbbbbbbbbb')];
-    expect(doubtedIn({ cut }, { auditing: [], doubted }).map(({ node }) => node)).toEqual(['cam2']);
+    expect(doubtedIn({ cut }, { auditing: [], doubted, past: [] }).map(({ node }) => node)).toEqual(['cam2']);
   });
 });
 
