@@ -6,7 +6,7 @@ import { messageOf } from '../errors.js';
 import type { Link } from '../link/link.js';
 import type { Log } from '../log.js';
 import type { Random } from '../random.js';
-import { doubtedIn, doubtfulOf, doubtQuestions } from './doubtful.js';
+import { doubtfulOf, doubtQuestions, doubtsIn, modelQuestions, spansOf } from './doubtful.js';
 import { FleetKnowledge } from './fleet-knowledge.js';
 import { QueryCoordinator, type QueryResult, type QueryToSend } from './query-coordinator.js';
 import { type AskLimits, DEFAULT_ASK_LIMITS } from './query-limits.js';
@@ -129,14 +129,15 @@ export class QueryClient {
    */
   async ask(request: QueryRequest, signal: AbortSignal): Promise<QueryResult> {
     const result = await this.#askOnce(request, signal);
-    const nodes = doubtedIn(result, this.#knowledge.doubts());
+    const nodes = doubtsIn(result, this.#knowledge.doubts());
     if (nodes.length === 0) return result;
     // Over the very cut of the answer: a part of it is never more than the whole.
     const { onProgress: _, verify: __, ...same } = request;
-    const questions = doubtQuestions(request.spec, nodes).map((spec) => {
-      return this.#askOnce({ ...same, spec, mode: 'fast', token: result.token }, signal);
-    });
-    return { ...result, doubtful: doubtfulOf(result, nodes, await Promise.all(questions)) };
+    const askAll = (specs: readonly QuerySpec[]) =>
+      Promise.all(specs.map((spec) => this.#askOnce({ ...same, spec, mode: 'fast', token: result.token }, signal)));
+    const lives = await askAll(modelQuestions(nodes));
+    const parts = await askAll(doubtQuestions(request.spec, spansOf(nodes, lives)));
+    return { ...result, doubtful: doubtfulOf(result, nodes, lives, parts) };
   }
 
   async #askOnce(request: QueryRequest, signal: AbortSignal): Promise<QueryResult> {

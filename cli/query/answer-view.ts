@@ -29,10 +29,10 @@ export function renderAnswer(out: Terminal, result: QueryResult, spec: QuerySpec
 // Where nothing is doubtful nobody has to read about it.
 function columnsOf({ doubtful }: QueryResult): readonly Column<QueryRow>[] {
   if (doubtful === undefined || doubtful.count === 0) return COLUMNS;
-  const { nodes } = doubtful;
+  const { spans } = doubtful;
   const mark: Column<QueryRow> = {
     title: 'doubt',
-    cell: (row) => (isRowDoubtful(row, nodes) ? 'doubtful' : '-'),
+    cell: (row) => (isRowDoubtful(row, spans) ? 'doubtful' : '-'),
   };
   return [...COLUMNS.slice(0, 2), mark, ...COLUMNS.slice(2)];
 }
@@ -122,22 +122,29 @@ export function renderTrust(result: QueryResult, nowMs: number, tookMs: number):
   return `${lines.map(printable).join('\n')}\n`;
 }
 
-function doubtLines({ shape, rows, count: counted }: QueryResult, { nodes, count, isExact }: Doubtful): string[] {
+function doubtLines({ shape, rows, count: counted }: QueryResult, doubtful: Doubtful): string[] {
+  const { nodes, count, isExact } = doubtful;
   const of = shape === 'list' ? `${rows.length} listed` : `${counted} counted`;
   const known = isExact ? `${count}` : `at least ${count}`;
   const more = nodes.length - DOUBT_LINES_MAX;
   return [
     `  DOUBTFUL: ${known} of the ${of}${shape === 'histogram' && count > 0 ? ', drawn as ?' : ''}`,
-    ...nodes.slice(0, DOUBT_LINES_MAX).map(doubtText),
+    ...nodes.slice(0, DOUBT_LINES_MAX).map((doubt) => doubtText(doubt, doubtful.spans)),
     ...(more > 0 ? [`    and ${more} more nodes, see --json`] : []),
   ];
 }
 
-function doubtText({ node, by, of, sinceMs, disputed, valid, last, model }: NodeDoubt): string {
+function doubtText(
+  { node, by, of, sinceMs, disputed, valid, last, model }: NodeDoubt,
+  spans: Doubtful['spans'],
+): string {
+  const endMs = spans.findLast((span) => span.node === node)?.toMs ?? Number.POSITIVE_INFINITY;
+  // Then it was given another model.
+  const until = Number.isFinite(endMs) ? ` until ${timeText(endMs)}` : '';
   const names =
     by.length > NAMES_MAX ? `${by.slice(0, NAMES_MAX).join(', ')} and ${by.length - NAMES_MAX} more` : by.join(', ');
   const results = `${disputed} results disputed and ${valid} valid, the last one ${last.e} ${last.s}`;
-  return `    ${node} since ${timeText(sinceMs)}: doubted by ${names} (${by.length} of ${of} that could), ${results}, model ${model.slice(0, 12)}`;
+  return `    ${node} since ${timeText(sinceMs)}${until}: doubted by ${names} (${by.length} of ${of} that could), ${results}, model ${model.slice(0, 12)}`;
 }
 
 function sureness({ confidence, replicas }: QueryResult): string {
@@ -168,9 +175,9 @@ function lackText(lack: QueryResult['missing'][number]): string {
 /** The same for a program. */
 export function answerForPrograms(result: QueryResult, spec: QuerySpec, nowMs: number, tookMs: number): object {
   const { shape, count, rows, bars, confidence, complete, missing, replicas, absent, digests, lost, findings } = result;
-  const { nodes, ...doubtful } = result.doubtful ?? { nodes: [], count: 0, bars: [], isExact: true };
+  const doubtful = result.doubtful ?? { nodes: [], spans: [], count: 0, bars: [], isExact: true };
   const doubts = new Map(doubtful.bars);
-  const markOf = (row: QueryRow) => (isRowDoubtful(row, nodes) ? { doubtful: true } : {});
+  const markOf = (row: QueryRow) => (isRowDoubtful(row, doubtful.spans) ? { doubtful: true } : {});
   return {
     shape,
     filter: spec.filter,
@@ -194,7 +201,7 @@ export function answerForPrograms(result: QueryResult, spec: QuerySpec, nowMs: n
     digests,
     lost,
     checked: findings,
-    doubtful: { count: doubtful.count, exact: doubtful.isExact, nodes },
+    doubtful: { count: doubtful.count, exact: doubtful.isExact, nodes: doubtful.nodes, spans: doubtful.spans },
     asOf: result.asOf.map(({ node, headAtMs }) => ({ node, headAgeMs: Math.max(0, nowMs - headAtMs) })),
     cut: result.cut,
     token: result.token.encode(),

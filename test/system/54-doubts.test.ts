@@ -18,7 +18,6 @@ import { Site } from './site.js';
 // processes; the two that audit are stand-ins that publish claims.
 
 const clock = new SystemClock();
-const MODEL = 'd'.repeat(64);
 const QUICK_MS = 120_000;
 /** Far above what a loaded machine makes of a heartbeat every half second. */
 const TIMING = { beatMs: 500, leaseMs: 15_000, settleMs: 15_000, graceMs: 5_000 };
@@ -72,6 +71,8 @@ let auditors: readonly [Auditor, Auditor];
 /** Wall clock of the first disputed record. */
 let sinceMs = 0;
 let epoch = '';
+/** SHA-256 of the model that cam1 runs. */
+let model = '';
 
 beforeAll(async () => {
   site = await Site.open('cam1', 'cam2', 'cam3');
@@ -83,6 +84,8 @@ beforeAll(async () => {
   await startBoard();
   await listener.waitFor('cam1 records', () => heads().some((log) => Number(field(log, 'seq')) > 0));
   epoch = String(field(heads()[0], 'e'));
+  await listener.waitFor('its model', () => modelOfNode() !== undefined);
+  model = String(modelOfNode());
 }, 2 * QUICK_MS);
 
 afterAll(async () => {
@@ -122,13 +125,14 @@ async function startBoard(): Promise<void> {
 }
 
 function doubtOf(disputed: number): Doubt {
-  return { node: 'cam1', model: MODEL, sinceMs, disputed, valid: 1, last: { e: epoch, s: 1 } };
+  return { node: 'cam1', model, sinceMs, disputed, valid: 1, last: { e: epoch, s: 1 } };
 }
 
 const heads = (): unknown[] => {
   const logs = field(listener.payloads('head', { node: 'cam1' }).at(-1), 'logs');
   return Array.isArray(logs) ? logs : [];
 };
+const modelOfNode = () => field(listener.payloads('info', { node: 'cam1' }).at(-1), 'model', 'sha256');
 const roster = () => listener.payloads('roster', { monitor: 'mon1' }).at(-1);
 const state = () => field(roster(), 'nodes', 'cam1');
 const restarts = () => field(roster(), 'counters', 'restarts');

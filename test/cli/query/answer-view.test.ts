@@ -75,7 +75,8 @@ describe('an answer with doubtful records', () => {
     ...{ node: 'cam2', model: 'a'.repeat(64), by: ['cam1', 'cam3'], of: 2, sinceMs: 60_000, disputed: 5, valid: 1 },
     last: { e: 'abcdefghijkl', s: 9 },
   };
-  const doubtful = { nodes: [doubt], count: 1, bars: [], isExact: true };
+  const spans = [{ node: 'cam2', fromMs: 60_000, toMs: Number.POSITIVE_INFINITY }];
+  const doubtful = { nodes: [doubt], spans, count: 1, bars: [], isExact: true };
   const row = (n: string, t: number) => ({ n, e: 'abcdefghijkl', r: { s: 3, t, k: 'track', l: 'person' } });
   const listed = resultOf({
     shape: 'list',
@@ -127,6 +128,11 @@ describe('an answer with doubtful records', () => {
   it('says that there may be more where a part is not known', () => {
     const result = resultOf({ doubtful: { ...doubtful, isExact: false } });
     expect(renderTrust(result, 0, 80)).toContain('DOUBTFUL: at least 1 of the 7 counted');
+  });
+
+  it('says until when, where the node was given another model since', () => {
+    const past = { ...doubtful, spans: [{ node: 'cam2', fromMs: 60_000, toMs: 120_000 }] };
+    expect(renderTrust(resultOf({ doubtful: past }), 0, 80)).toMatch(/cam2 since \S+ \S+ until \S+ \S+: doubted by/);
   });
 
   it('has not a word of it where nobody is doubted', () => {
