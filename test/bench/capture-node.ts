@@ -1,21 +1,28 @@
 import { parseJson } from '../../protocol/codec.js';
 import { field, Program, until } from '../system/demo-run.js';
-import { Site, visionOf } from '../system/site.js';
+import { childrenOf, Site, visionOf } from '../system/site.js';
 import { cpuMs, rssMiB } from './process-cost.js';
 
 const SETTLE_MS = 5_000;
+const START_MS = 60_000;
 
 export type NodeRun = {
   readonly camera: Readonly<Record<string, unknown>>;
+  /** So many of it; default 1. */
+  readonly cameras?: number;
   readonly modelPath?: string;
+  readonly threads?: number;
+  readonly instances?: number;
   readonly measureMs: number;
+  /** How long it runs before it is watched; default 5 s. */
+  readonly settleMs?: number;
   /** As shipped: a heartbeat every 10 s, health once a minute. Frames, lag and latency are then not told. */
   readonly isAsShipped?: boolean;
 };
 
 /** What a real node did in its time: two processes, its broker and a real `mosquitto_sub` beside it. */
 export type NodeCost = {
-  /** Frames looked at per second, by its heartbeats. */
+  /** Frames looked at per second, all cameras together, by its heartbeats. */
   readonly fps: number;
   /** Share of one core, without the capture program, 0..1 and more. */
   readonly cpu: number;
@@ -23,37 +30,44 @@ export type NodeCost = {
   readonly cpuMsPerFrame: number;
   /** Longest lag of its main process between two heartbeats (500 ms), one value each. */
   readonly lagsMs: readonly number[];
-  /** Resident memory of both processes at the end; what they share is counted twice. */
+  /** Resident memory of both processes and the guard at the end; what they share is counted twice. */
   readonly rssMiB: number;
   /** From the capture of a frame to the line of `mosquitto_sub`, one value per record. */
   readonly latenciesMs: readonly number[];
 };
 
-/** Starts a site with one node and one camera, lets it settle, and watches it. */
-export async function watchNode({ camera, modelPath, measureMs, isAsShipped }: NodeRun): Promise<NodeCost> {
+/** Starts a site with one node, lets it settle, and watches it. */
+export async function watchNode(run: NodeRun): Promise<NodeCost> {
+  const { camera, measureMs, isAsShipped } = run;
   const site = await Site.open('cam1');
   try {
+    const { modelPath: path, threads, instances } = run;
+    const model = Object.fromEntries(Object.entries({ path, threads, instances }).filter(([, value]) => value));
+    const ids = Array.from({ length: run.cameras ?? 1 }, (_, i) => `camera${i + 1}`);
     const more = {
-      ...(modelPath === undefined ? {} : { model: { path: modelPath } }),
+      model,
       ...(isAsShipped === true ? { timing: {} } : {}),
     };
     const listener = site.listen();
     const stamped = new Stamped(site);
-    const edge = site.edge('cam1', { front: camera }, more);
+    const edge = site.edge('cam1', Object.fromEntries(ids.map((id) => [id, camera])), more);
     const vision = await visionOf(edge);
     await until(
-      () => `the camera is watched; the node said: ${edge.errors.slice(-5).join('\n')}`,
-      () => field(listener.last('cameraState', { node: 'cam1' }), 'ok') === true,
+      () => `the cameras are watched; the node said: ${edge.errors.slice(-5).join('\n')}`,
+      () => ids.every((camera) => field(listener.last('cameraState', { node: 'cam1', camera }), 'ok') === true),
+      START_MS,
     );
-    await sleep(SETTLE_MS);
+    await sleep(run.settleMs ?? SETTLE_MS);
     const before = { beats: listener.payloads('beat').length, cpuMs: both(edge, vision), records: stamped.count };
     const startedMs = performance.now();
     await sleep(measureMs);
     const elapsedMs = performance.now() - startedMs;
-    const residentMiB = rssMiB(edge.child.pid ?? 0) + rssMiB(vision);
+    const processes = [edge.child.pid ?? 0, vision, ...childrenOf(edge, 'vedette-guard')];
+    const residentMiB = processes.reduce((sum, pid) => sum + rssMiB(pid), 0);
     const usedMs = both(edge, vision) - before.cpuMs;
     const beats = listener.payloads('beat').slice(before.beats);
-    const fps = mean(beats.map((beat) => Number(field(beat, 'cameras', 'front', 'fps') ?? 0)));
+    const fpsOf = (beat: unknown, id: string) => Number(field(beat, 'cameras', id, 'fps') ?? 0);
+    const fps = mean(beats.map((beat) => ids.reduce((sum, id) => sum + fpsOf(beat, id), 0)));
     return {
       fps,
       cpu: usedMs / elapsedMs,

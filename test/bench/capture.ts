@@ -9,14 +9,19 @@ import { resolveModel } from '../../edge/vision/model/resolve-model.js';
 import { type BenchResult, buildReport, printReport, summarise, withRatio } from './bench-report.js';
 import { readFrames } from './capture-drivers.js';
 import { watchNode } from './capture-node.js';
+import { compareDetectors, type SweepParts, sweepCameras, sweepSizes } from './capture-sweeps.js';
 
-// npm run bench:capture -- [--json] [--only drivers,full,still,live] [--model FILE] [--seconds S] [--runs N]
+// npm run bench:capture -- [--json] [--only PART,PART] [--model FILE] [--seconds S] [--runs N] [--plots FOLDER]
 // drivers: frames/s and processor time per frame of each way a picture gets in.
 // full:    a real node on a video as fast as it goes, every frame through the model, against bare `session.run`.
 // still:   a real node on a picture in which nothing happens, at 5 frames/s.
 // live:    a real node on the simulated camera: capture to `mosquitto_sub`, lag, memory.
+// Only where they are named:
+// detectors: two of one thread against one of two.
+// cameras, sizes: how the cost of a node grows with its cameras and the size of its picture; one run.
 
 const PARTS = ['drivers', 'full', 'still', 'live'];
+const MORE_PARTS = ['detectors', 'cameras', 'sizes'];
 
 const { values: args } = parseArgs({
   options: {
@@ -25,6 +30,7 @@ const { values: args } = parseArgs({
     model: { type: 'string' },
     seconds: { type: 'string', default: '20' },
     runs: { type: 'string', default: '3' },
+    plots: { type: 'string' },
   },
 });
 
@@ -39,8 +45,11 @@ const parts = args.only.split(',');
 const simCommand = [process.execPath, resolve('dist/cli/vedette.js'), 'sim', 'camera'];
 const folder = mkdtempSync(join(tmpdir(), 'vedette-bench-'));
 const results: BenchResult[] = [];
-const unknown = parts.filter((part) => !PARTS.includes(part));
-if (unknown.length > 0) throw new Error(`--only ${unknown.join(',')}: any of ${PARTS.join(',')}`);
+/** What runs five times a second is compiled by then; a node runs for months. */
+const STILL_SETTLE_MS = 30_000;
+const allParts = [...PARTS, ...MORE_PARTS];
+const unknown = parts.filter((part) => !allParts.includes(part));
+if (unknown.length > 0) throw new Error(`--only ${unknown.join(',')}: any of ${allParts.join(',')}`);
 
 async function repeat<T>(measure: () => Promise<T>): Promise<T[]> {
   const values: T[] = [];
@@ -138,17 +147,39 @@ async function measureFull(): Promise<void> {
   );
 }
 
-async function measureStill(): Promise<void> {
-  const still = join(folder, 'still.mp4');
+/** Nothing but noise changes in it, for longer than a run takes: a video that begins anew is no still scene. */
+function stillVideo(widthPx: number, heightPx: number): string {
+  const file = join(folder, `still-${widthPx}.mp4`);
+  if (existsSync(file)) return file;
   const picture = hasFixtures
     ? ['-loop', '1', '-i', `${fixtures}/images/people-room.jpg`]
     : ['-f', 'lavfi', '-i', 'smptebars'];
+  const filters = `scale=${widthPx}:${heightPx},noise=alls=4:allf=t`;
+  const lengthS = String(60 + Math.ceil(measureMs / 1000));
   execFileSync('ffmpeg', [
-    ...['-v', 'error', '-nostdin', ...picture, '-t', '60', '-r', '5', '-vf', 'scale=640:480,noise=alls=4:allf=t'],
-    ...['-pix_fmt', 'yuv420p', '-y', still],
+    ...['-v', 'error', '-nostdin', ...picture, '-t', lengthS, '-r', '5', '-vf', filters],
+    ...['-preset', 'ultrafast', '-pix_fmt', 'yuv420p', '-y', file],
   ]);
-  const camera = { source: { driver: 'file', path: still } };
-  const costs = await repeat(() => watchNode({ camera, modelPath, measureMs, isAsShipped: true }));
+  return file;
+}
+
+const sweep: SweepParts = {
+  measureMs,
+  modelPath,
+  stillVideo,
+  plots: args.plots,
+  progress: () => process.stderr.write('.'),
+};
+
+async function measureDetectors(): Promise<void> {
+  if (!hasFixtures) return void process.stderr.write('detectors: skipped, the fixtures are not there\n');
+  results.push(...(await compareDetectors(sweep, video, runs)));
+}
+
+async function measureStill(): Promise<void> {
+  const camera = { source: { driver: 'file', path: stillVideo(640, 480) } };
+  const settleMs = STILL_SETTLE_MS;
+  const costs = await repeat(() => watchNode({ camera, modelPath, measureMs, settleMs, isAsShipped: true }));
   results.push(
     summarise(
       'still scene, 5 frames/s: node without its capture program',
@@ -211,6 +242,9 @@ try {
   if (parts.includes('full')) await measureFull();
   if (parts.includes('still')) await measureStill();
   if (parts.includes('live')) await measureLive();
+  if (parts.includes('detectors')) await measureDetectors();
+  if (parts.includes('cameras')) results.push(...(await sweepCameras(sweep)));
+  if (parts.includes('sizes')) results.push(...(await sweepSizes(sweep)));
   process.stderr.write('\n');
   const settings = {
     model: modelPath.split('/').at(-1) ?? modelPath,
