@@ -29,6 +29,8 @@ export const DEMO_NODES_MAX = 16;
 export const MONITOR = 'monitor';
 export const SENSORS = 'sensors';
 export const OPERATOR = 'operator';
+/** A camera without a detector, which the nodes watch for each other. */
+export const SOURCE = 'porch';
 /** Where the names of cameras come from; the fourth and later ones are numbered. */
 const PLACES = ['front', 'yard', 'street'];
 
@@ -90,7 +92,7 @@ const RESTARTS_PER_HOUR = 200;
 /** One process of the demo. */
 export type DemoService = {
   readonly name: string;
-  readonly kind: 'broker' | 'monitor' | 'node' | 'sensors';
+  readonly kind: 'broker' | 'monitor' | 'node' | 'sensors' | 'source';
   /** Arguments of `vedette`. */
   readonly args: readonly string[];
 };
@@ -108,6 +110,8 @@ export type DemoPlan = {
   readonly usersFile: string | undefined;
   /** Camera nodes and the name of their camera. */
   readonly cameras: ReadonlyMap<string, string>;
+  /** Cameras without a detector. A broker that is not ours may not know them: there is none then. */
+  readonly sources: readonly string[];
   readonly folders: readonly string[];
   readonly logsDir: string;
 };
@@ -152,6 +156,7 @@ export function planDemo(options: DemoOptions, port: number, doors?: DemoDoors):
       cameras: { [camera]: { source: options.camera ?? `sim:${options.seed}-${index + 1}` } },
       rules: RULES,
       timing: TIMING,
+      sharing: { sources: true },
     },
   });
 
@@ -169,10 +174,15 @@ export function planDemo(options: DemoOptions, port: number, doors?: DemoDoors):
     ];
   };
   const ownBroker = options.brokerUrl === undefined;
+  const sourceArgs = [
+    ...['sim', 'camera', '--publish', brokerUrl, '--source', SOURCE, '--password-file', secret(SOURCE)],
+    ...['--seed', `${options.seed}-${SOURCE}`, '--size', '320x240', '--fps', '2'],
+  ];
   return {
     brokerUrl,
     usersFile,
     cameras,
+    sources: ownBroker ? [SOURCE] : [],
     logsDir: at('logs'),
     folders: ['', 'config', 'credentials', 'logs', 'state'].map((name) => at(name)),
     files: [
@@ -192,10 +202,12 @@ export function planDemo(options: DemoOptions, port: number, doors?: DemoDoors):
           ...['--password-file', secret(SENSORS), '--state', at('state')],
         ],
       },
+      ...(ownBroker ? [{ name: SOURCE, kind: 'source' as const, args: sourceArgs }] : []),
     ],
     identities: [
       ...nodes.map((name) => ({ name, role: 'node' as const, passwordFile: secret(name) })),
       { name: SENSORS, role: 'node', passwordFile: secret(SENSORS) },
+      ...(ownBroker ? [{ name: SOURCE, role: 'source' as const, passwordFile: secret(SOURCE) }] : []),
       { name: MONITOR, role: 'monitor', passwordFile: secret(MONITOR) },
       { name: OPERATOR, role: 'operator', passwordFile: secret(OPERATOR) },
     ],

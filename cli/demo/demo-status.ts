@@ -57,6 +57,16 @@ export type SensorStatus = {
   readonly reason: string | null;
 };
 
+/** A camera without a detector, and who looks at its pictures. */
+export type SourceStatus = {
+  readonly source: string;
+  /** Node that watches it, and the one that will when that is gone; null: nobody yet. */
+  readonly owner: string | null;
+  readonly standby: string | null;
+  readonly fps: number | null;
+  readonly objects: Readonly<Record<string, number>>;
+};
+
 /** The whole demo at one moment: what `--json` prints every second and the table shows. */
 export type DemoStatus = {
   readonly elapsedS: number;
@@ -77,6 +87,7 @@ export type DemoStatus = {
     readonly restarts: number;
   };
   readonly sensors: readonly SensorStatus[];
+  readonly sources: readonly SourceStatus[];
   readonly messages: number;
   readonly records: number;
   readonly latencyMs: { readonly p50: number; readonly p99: number; readonly count: number } | null;
@@ -134,10 +145,26 @@ export function buildDemoStatus(
       restarts: restarts(sensorNode),
     },
     sensors: sensors.toSorted((a, b) => a.sensor.localeCompare(b.sensor)),
+    sources: plan.sources.map((source) => sourceStatus(source, view)),
     messages: view.messages,
     records: [...view.nodes.values()].reduce((sum, node) => sum + node.log.records, 0),
     latencyMs: view.latencyMs() ?? null,
   };
+}
+
+function sourceStatus(source: string, { nodes }: FleetView): SourceStatus {
+  const holderAs = (as: 'owner' | 'standby') =>
+    [...nodes].find(
+      ([, { status, claims }]) =>
+        status?.state === 'online' && claims?.sources.some((held) => held.source === source && held.as === as),
+    )?.[0] ?? null;
+  const owner = holderAs('owner');
+  const camera = owner === null ? undefined : nodes.get(owner)?.cameras.get(source);
+  return { source, owner, standby: holderAs('standby'), fps: camera?.fps ?? null, objects: inView(camera) };
+}
+
+function inView(camera: CameraView | undefined): Readonly<Record<string, number>> {
+  return Object.fromEntries([...(camera?.counts ?? [])].filter(([, count]) => count > 0));
 }
 
 // A process that is not there cannot have said so yet; its will is on the way.
@@ -167,7 +194,7 @@ function cameraStatus(node: NodeView | undefined, name: string, nowMs: number): 
     cameraOk: camera?.state?.ok ?? null,
     reason: camera?.state?.reason ?? null,
     fps: camera?.fps ?? null,
-    objects: Object.fromEntries([...(camera?.counts ?? [])].filter(([, count]) => count > 0)),
+    objects: inView(camera),
     motion: camera?.motion === undefined ? null : camera.motion === 'ON',
     lastEvent: lastEventOf(camera, nowMs),
     lastAlert: lastAlertOf(node, nowMs),

@@ -150,7 +150,7 @@ class Demo {
     await this.#connected(end);
     await this.#startMonitor(end);
     for (const child of this.#children.values()) {
-      if (['node', 'sensors'].includes(child.service.kind) && !end.aborted) child.start();
+      if (['node', 'sensors', 'source'].includes(child.service.kind) && !end.aborted) child.start();
     }
     if (!this.#options.json && !end.aborted && !this.#io.out.isTty) {
       this.#io.out.writeLine(`vedette demo: try  ${mosquittoLine(this.#plan.brokerUrl)}`);
@@ -252,7 +252,7 @@ class Demo {
   }
 
   async #stop(): Promise<void> {
-    const tiers: DemoService['kind'][][] = [['sensors', 'node'], ['monitor'], ['broker']];
+    const tiers: DemoService['kind'][][] = [['source', 'sensors', 'node'], ['monitor'], ['broker']];
     for (const tier of tiers) {
       const children = [...this.#children.values()].filter(({ service }) => tier.includes(service.kind));
       await Promise.all(children.map((child) => child.stop()));

@@ -25,6 +25,10 @@ export function listenToFleet(link: Link, view: FleetView, clock: Clock): void {
     count();
     view.onReplica(params.node, payload);
   });
+  link.subscribe(routes.claims, {}, ({ params, payload }) => {
+    count();
+    view.onClaims(params.node, payload);
+  });
   link.subscribe(routes.live, {}, ({ params, payload }) => {
     count();
     view.onLive(params.node, payload, clock.nowMs());

@@ -1,5 +1,6 @@
 import type { Live } from '../../protocol/record.js';
 import type { ReplicaState } from '../../protocol/replica.js';
+import type { Claims } from '../../protocol/sharing.js';
 import type {
   Alert,
   Beat,
@@ -48,6 +49,7 @@ export type NodeView = {
   incident: Incident | undefined;
   health: Health | undefined;
   replica: ReplicaState | undefined;
+  claims: Claims | undefined;
   readonly cameras: Map<string, CameraView>;
   readonly sensors: Map<string, SensorReading>;
   /** Open alerts by rule, as they are retained. */
@@ -95,6 +97,11 @@ export class FleetView {
   onReplica(node: string, replica: ReplicaState): void {
     const view = this.#node(node);
     if (view !== undefined) view.replica = replica;
+  }
+
+  onClaims(node: string, claims: Claims): void {
+    const view = this.#node(node);
+    if (view !== undefined) view.claims = claims;
   }
 
   onCameraState(node: string, camera: string, state: CameraState): void {
@@ -167,6 +174,7 @@ export class FleetView {
       incident: undefined,
       health: undefined,
       replica: undefined,
+      claims: undefined,
       cameras: new Map(),
       sensors: new Map(),
       alerts: new Map(),

@@ -1,7 +1,7 @@
 import { type Column, renderTable } from '../../base/terminal/table.js';
 import type { Colour, Terminal } from '../../base/terminal/terminal.js';
 import { printable } from '../../base/terminal/terminal.js';
-import type { CameraStatus, DemoStatus, SensorStatus } from './demo-status.js';
+import type { CameraStatus, DemoStatus, SensorStatus, SourceStatus } from './demo-status.js';
 import { tryLines } from './try-lines.js';
 
 const COLUMNS: readonly Column<CameraStatus>[] = [
@@ -41,6 +41,7 @@ export function renderDemo(terminal: Terminal, status: DemoStatus, notice: strin
     renderTable(terminal, COLUMNS, status.nodes).trimEnd(),
     '',
     `${sensorBoard.node}  ${sensorBoard.state}, monitor says ${sensorBoard.monitor}: ${sensorsLine(terminal, status.sensors)}`,
+    ...status.sources.map((source) => sourceLine(terminal, source)),
     '',
     ...alertLines(terminal, status.nodes),
     ...incidentLines(terminal, status.nodes),
@@ -158,6 +159,14 @@ function sensorsLine(terminal: Terminal, sensors: readonly SensorStatus[]): stri
         : terminal.paint('yellow', `${sensor} ${printable(reason ?? 'no reading')}`),
     )
     .join('  ');
+}
+
+function sourceLine(terminal: Terminal, { source, owner, standby, fps, objects }: SourceStatus): string {
+  if (owner === null)
+    return `${source}  a camera without a detector: ${terminal.paint('yellow', 'nobody watches it yet')}`;
+  const next = standby === null ? '' : `, ${standby} is next`;
+  const rate = fps === null ? '' : `, ${fps.toFixed(1)} frames/s`;
+  return `${source}  a camera without a detector: ${terminal.paint('green', `watched by ${owner}`)}${next}${rate}: ${objectsCell(objects)}`;
 }
 
 function rounded(value: number): string {

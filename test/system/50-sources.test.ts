@@ -94,15 +94,19 @@ describe('a source that publishes frames', () => {
     expect(await oneOwner(listener, 'yard', NODES)).toBe(next);
   }, 150_000);
 
-  it('is watched again when its owner is frozen, and once only when it thaws', async () => {
+  it('is watched again when its owner is frozen, and by one only when that thaws', async () => {
     const owner = await oneOwner(listener, 'yard', NODES);
     programOf(owner).child.kill('SIGSTOP');
     const others = NODES.filter((node) => node !== owner);
     // Three heartbeats, or the keep alive of its connection: fifteen seconds.
     const next = await oneOwner(listener, 'yard', others, 3 * BEAT_MS + 30_000);
+    await framesSeen(listener, next, 'yard');
     programOf(owner).child.kill('SIGCONT');
-    await listener.waitFor('it is back', () => claimOf(listener, owner, 'yard') !== 'owner', 60_000);
-    expect(await oneOwner(listener, 'yard', NODES)).toBe(next);
+    const seenBefore = listener.payloads('beat', { node: owner }).length;
+    await listener.waitFor('it is back', () => listener.payloads('beat', { node: owner }).length > seenBefore);
+    // Which of the two that met: the first of them in the order.
+    const last = await oneOwner(listener, 'yard', NODES);
+    expect([owner, next]).toContain(last);
   }, 150_000);
 
   it('is handed over when an operator takes its owner away', async () => {
@@ -112,7 +116,7 @@ describe('a source that publishes frames', () => {
         ...['monitor', 'maintenance', owner, ...what, '--broker', site.brokerUrl],
         ...['--user', 'operator', '--password-file', site.path('operator.password')],
       );
-    const { code, errors } = await maintain('on', '--for', '10m', '--reason', 'a new lens');
+    const { code, errors } = await maintain('on', '--for', '600', '--reason', 'a new lens');
     expect(errors.join('\n')).toBe('');
     expect(code).toBe(0);
     const next = await listener.waitFor('another one watches', () => {

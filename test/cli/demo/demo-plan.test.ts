@@ -16,14 +16,16 @@ function fileOf(plan: ReturnType<typeof planDemo>, name: string): string {
 describe('the plan of the demo', () => {
   const plan = planDemo(OPTIONS, 1883);
 
-  it('starts the broker first, then the monitor, the nodes and the sensor board', () => {
-    expect(plan.services.map(({ name }) => name)).toEqual(['broker', 'monitor', 'cam1', 'cam2', 'cam3', 'sensors']);
+  it('starts the broker first, then the monitor, the nodes, the sensor board and a camera without a detector', () => {
+    const names = plan.services.map(({ name }) => name);
+    expect(names).toEqual(['broker', 'monitor', 'cam1', 'cam2', 'cam3', 'sensors', 'porch']);
   });
 
   it('writes configurations that the services accept', () => {
     const read = { path: 'demo', env: {} };
     const edge = parseConfig(fileOf(plan, 'cam2'), { ...read, schema: EdgeFile }).edge;
     expect(edge.cameras.yard?.source).toMatchObject({ driver: 'sim', seed: '7-2' });
+    expect(edge.sharing.sources).toBe(true);
     const monitor = parseConfig(fileOf(plan, 'monitor'), { ...read, schema: MonitorFile }).monitor;
     expect(Object.keys(monitor.nodes)).toEqual(['cam1', 'cam2', 'cam3', 'sensors']);
     const broker = parseConfig(fileOf(plan, 'broker'), {
@@ -37,7 +39,8 @@ describe('the plan of the demo', () => {
   it('gives every identity a password file of its own', () => {
     const files = plan.identities.map(({ passwordFile }) => passwordFile);
     expect(new Set(files).size).toBe(files.length);
-    expect(plan.identities.map(({ role }) => role)).toEqual(['node', 'node', 'node', 'node', 'monitor', 'operator']);
+    const roles = plan.identities.map(({ role }) => role);
+    expect(roles).toEqual(['node', 'node', 'node', 'node', 'source', 'monitor', 'operator']);
   });
 
   it('shows one real camera and another model to every node when asked', () => {
@@ -51,6 +54,7 @@ describe('the plan of the demo', () => {
     const foreign = planDemo({ ...OPTIONS, brokerUrl: 'mqtt://10.0.0.5', credentialsDir: '/etc/secrets' }, 0);
     expect(foreign.services.map(({ kind }) => kind)).not.toContain('broker');
     expect(foreign.usersFile).toBeUndefined();
+    expect(foreign.sources).toEqual([]);
     expect(foreign.brokerUrl).toBe('mqtt://10.0.0.5');
     expect(foreign.identities[0]?.passwordFile).toBe('/etc/secrets/cam1.password');
   });

@@ -7,6 +7,7 @@ import { lastLine } from '../../../cli/demo/last-line.js';
 import { InPlace, renderDemo } from '../../../cli/demo/live-table.js';
 import { LogTally } from '../../../cli/demo/log-tally.js';
 import { mosquittoLine } from '../../../cli/demo/try-lines.js';
+import { Claims } from '../../../protocol/sharing.js';
 
 const OPTIONS: DemoOptions = { nodes: 1, json: false, port: 1883, stateDir: '/tmp/demo', seed: '1' };
 const EPOCH = 'abcdefghijkl';
@@ -109,6 +110,27 @@ describe('the table of the demo', () => {
     view.onLive('cam1', { v: 1, e: EPOCH, r: [record(5, 'clear', 1_500), track(6, 'new', 1_000)] }, NOW_MS);
     expect(draw()).toContain('new person #3, 1 s ago');
     expect(draw()).not.toContain('alerts');
+  });
+
+  it('shows who watches the camera without a detector, and who is next', () => {
+    const view = heard();
+    const claims = (as: 'owner' | 'standby') =>
+      Claims.parse({
+        ...{ v: 1, site: 'demo', state: 'active', beatMs: 2_000, model: null, capacityFps: 0, spareFps: 0 },
+        ...{ shares: { sources: true, offers: false, audits: false }, heard: [], doubts: [] },
+        sources: [{ source: 'porch', as }],
+      });
+    const sources = () => buildDemoStatus(plan, view, new Map(), moment).sources;
+    expect(sources()).toEqual([{ source: 'porch', owner: null, standby: null, fps: null, objects: {} }]);
+    view.onClaims('cam1', claims('owner'));
+    view.onClaims('sensors', claims('standby'));
+    view.onCameraState('cam1', 'porch', { v: 1, ok: true, fps: 2, frameAgeMs: 3, atMs: NOW_MS });
+    view.onCount('cam1', 'porch', 'person', 1);
+    expect(sources()[0]).toMatchObject({ owner: 'cam1', fps: 2, objects: { person: 1 } });
+    const terminal = new Terminal({ write: () => true }, {});
+    const text = renderDemo(terminal, buildDemoStatus(plan, view, new Map(), moment), '');
+    expect(text).toContain('porch  a camera without a detector: watched by cam1');
+    expect(text).toContain('2.0 frames/s: 1 person');
   });
 
   it('takes the age of an end for no latency', () => {
