@@ -1,4 +1,5 @@
 import { z } from 'zod';
+import type { DeepReadonly } from '../../base/config.js';
 import { atMostKeys } from '../../base/config-keys.js';
 import { Id } from '../../protocol/ids.js';
 import { SOURCES_MAX } from '../../protocol/sharing.js';
@@ -36,3 +37,11 @@ export const SharingConfig = z.strictObject({
   otherSites: z.boolean().default(false).describe('also send pictures to nodes whose `site.name` is another one'),
 });
 export type SharingConfig = z.infer<typeof SharingConfig>;
+
+/** What is done with the frames of a source. Its name is the device's: it may be one that every object has. */
+export function settingsOf(
+  { bySource, sourceSettings }: Pick<DeepReadonly<SharingConfig>, 'bySource' | 'sourceSettings'>,
+  source: string,
+): DeepReadonly<VisionSettings> {
+  return (Object.hasOwn(bySource, source) ? bySource[source] : undefined) ?? sourceSettings;
+}

@@ -30,9 +30,34 @@ export class Rendezvous {
   /** The candidates, first the one to do it. The same everywhere, in whatever order they were given. */
   order(what: string, candidates: readonly Candidate[]): string[] {
     return candidates
-      .map(({ node, weight }) => ({ node, weight, hash: this.#hash(what, node) }))
-      .sort((a, b) => scoreOf(b) - scoreOf(a) || b.hash - a.hash || (a.node < b.node ? -1 : 1))
+      .map((candidate) => this.#hashed(what, candidate))
+      .sort(compare)
       .map(({ node }) => node);
+  }
+
+  /**
+   * How many of the others come before a candidate, `max` for more. Of a thousand nodes few are looked at: an order of all
+   * of them for each source would be most of what a node does.
+   * @param without others that do not count.
+   */
+  placeOf(
+    what: string,
+    me: Candidate,
+    others: readonly Candidate[],
+    max: number,
+    without: readonly string[] = [],
+  ): number {
+    const mine = this.#hashed(what, me);
+    let place = 0;
+    for (const other of others) {
+      if (place >= max) break;
+      if (!without.includes(other.node) && compare(this.#hashed(what, other), mine) < 0) place++;
+    }
+    return place;
+  }
+
+  #hashed(what: string, { node, weight }: Candidate): Hashed {
+    return { node, weight, hash: this.#hash(what, node) };
   }
 
   #hash(what: string, node: string): number {
@@ -52,6 +77,12 @@ export function unitHash(text: string): number {
   return (bits + 0.5) / 2 ** 48;
 }
 
-function scoreOf({ weight, hash }: { readonly weight: number; readonly hash: number }): number {
+type Hashed = Candidate & { readonly hash: number };
+
+function compare(a: Hashed, b: Hashed): number {
+  return scoreOf(b) - scoreOf(a) || b.hash - a.hash || (a.node < b.node ? -1 : 1);
+}
+
+function scoreOf({ weight, hash }: Hashed): number {
   return weight === 0 ? 0 : -weight / Math.log(hash);
 }

@@ -12,7 +12,7 @@ import type { PushedPicture } from '../../capture/pushed/pushed-source.js';
 import type { VisionCommand, WatchSource } from '../../process/vision-message.js';
 import { CameraBoard } from '../../state/camera-board.js';
 import type { ClaimsBoard } from '../claims-board.js';
-import type { SharingConfig } from '../config.js';
+import { type SharingConfig, settingsOf } from '../config.js';
 import { DiscoveryDuty } from './discovery-duty.js';
 import { FrameGate } from './frame-gate.js';
 import { SourceOwnership, type WatchPlan } from './source-ownership.js';
@@ -204,8 +204,7 @@ export class SourceDesk {
 
   #watchOf(source: string): Omit<WatchSource, 'type'> {
     const { config, firstTrackId } = this.#options;
-    const settings = config.bySource[source] ?? config.sourceSettings;
-    return { source, settings, firstTrackId: firstTrackId(source) };
+    return { source, settings: settingsOf(config, source), firstTrackId: firstTrackId(source) };
   }
 
   #listen(isListening: boolean): void {

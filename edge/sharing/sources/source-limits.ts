@@ -31,6 +31,9 @@ export const SOURCE_TIMES: SourceTimes = {
   regretMs: 600_000,
 };
 
+/** Sources thought about at a time: own ones first, then those with an owner, then those others have heard of. */
+export const HEEDED_MAX = 1_024;
+
 /** The node on duty hears all sources at least this long of every `everyMs`, and for as long as it hears nothing. */
 export const DISCOVERY = { listenMs: 5_000, everyMs: 20_000 } as const;
 

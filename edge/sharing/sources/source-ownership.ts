@@ -1,6 +1,7 @@
+import { SOURCES_MAX } from '../../../protocol/sharing.js';
 import { KnownSources } from './known-sources.js';
-import { Rendezvous, weightOf } from './rendezvous.js';
-import { SOURCE_TIMES, type SourceTimes } from './source-limits.js';
+import { type Candidate, Rendezvous, weightOf } from './rendezvous.js';
+import { HEEDED_MAX, SOURCE_TIMES, type SourceTimes } from './source-limits.js';
 
 /** What a node says of itself, and what the others think of it. */
 export type WatcherState = {
@@ -42,8 +43,11 @@ export type SourceOwnershipOptions = {
 };
 
 type Unclaimed = { readonly sinceMs: number; readonly isLost: boolean };
+/** Who may take a source, this node apart. */
+type Takers = { readonly hasMe: boolean; readonly others: readonly Candidate[] };
 type Steady = { readonly what: string; readonly sinceMs: number };
 
+const NOBODY: Takers = { hasMe: false, others: [] };
 const DISCOVERY_WORD = 'discovery';
 
 /**
@@ -65,11 +69,14 @@ export class SourceOwnership {
   readonly #steady = new Map<string, Steady>();
   #ownersBefore = new Map<string, readonly string[]>();
   #peers: readonly Watcher[] = [];
+  /** Of sources somebody has, and of those nobody has. */
+  #takers: Record<'owned' | 'free', Takers> = { owned: NOBODY, free: NOBODY };
   #self: WatcherState = { state: 'active', spareFps: 0, isDoubted: false };
   /** When the link came up; undefined while it is down. */
   #upSinceMs: number | undefined;
   #taken = 0;
   #yielded = 0;
+  #unheeded = 0;
 
   constructor({ node, ownedMax, knownMax, except = [], times }: SourceOwnershipOptions) {
     this.#node = node;
@@ -120,6 +127,7 @@ export class SourceOwnership {
       'sources-taken': this.#taken,
       'sources-yielded': this.#yielded,
       'sources-unknown-refused': this.#known.refused,
+      'sources-unheeded': this.#unheeded,
     };
   }
 
@@ -127,6 +135,7 @@ export class SourceOwnership {
   plan(nowMs: number): WatchPlan {
     if (this.#upSinceMs === undefined) return this.#planWhileDown();
     this.#noteSteadiness(nowMs);
+    this.#takers = { owned: this.#takersOf(true), free: this.#takersOf(false) };
     const isSettling = nowMs - this.#upSinceMs < this.#times.settleMs;
     const owners = this.#ownersBySource();
     const known = this.#allKnown(owners, nowMs);
@@ -171,10 +180,8 @@ export class SourceOwnership {
   #best(source: string, others: readonly Watcher[]): string | undefined {
     const all = [...others, this.#me()];
     const good = all.filter(isGood);
-    return this.#order(
-      source,
-      (good.length > 0 ? good : all).map(({ node }) => asCandidate(node)),
-    )[0];
+    const names = (good.length > 0 ? good : all).map(({ node }) => node);
+    return this.#order(source, names)[0];
   }
 
   /** Nobody watches it who should, it is this node's turn, and has been for long enough. */
@@ -187,10 +194,11 @@ export class SourceOwnership {
     this.#unclaimed.set(source, unclaimed);
     if (others.length > 0 && !this.#mayRelieve(source, others, nowMs)) return false;
     const isAtOnce = others.length > 0 || unclaimed.isLost;
-    const rank = this.#order(source, this.#takers(others.length > 0)).indexOf(this.#node);
-    if (rank < 0) return false;
+    const takers = this.#takers[others.length > 0 ? 'owned' : 'free'];
+    if (!takers.hasMe) return false;
     const { unclaimedWaitMs, rankWaitMs, ranksMax } = this.#times;
-    const waitMs = (isAtOnce ? 0 : unclaimedWaitMs) + Math.min(rank, ranksMax) * rankWaitMs;
+    const place = this.#rendezvous.placeOf(source, asTaker(this.#me()), takers.others, ranksMax);
+    const waitMs = (isAtOnce ? 0 : unclaimedWaitMs) + place * rankWaitMs;
     return nowMs - this.#waitsSince(unclaimed, others) >= waitMs;
   }
 
@@ -203,7 +211,7 @@ export class SourceOwnership {
     const { relieveMs } = this.#times;
     return others.every(({ node, owns }) => {
       const steadyMs = nowMs - (this.#steady.get(node)?.sinceMs ?? nowMs);
-      return steadyMs >= relieveMs && this.#order(node, owns.map(asCandidate))[0] === source;
+      return steadyMs >= relieveMs && this.#order(node, owns)[0] === source;
     });
   }
 
@@ -215,10 +223,12 @@ export class SourceOwnership {
   }
 
   // Nobody takes what somebody has but those who are well; what nobody has is taken by whoever is there.
-  #takers(isOwned: boolean): Watcher[] {
+  #takersOf(isOwned: boolean): Takers {
     const all = [...this.#peers, this.#me()];
     const good = all.filter(isGood);
-    return good.length > 0 || isOwned ? good : all.filter(({ state }) => state !== 'leaving');
+    const takers = good.length > 0 || isOwned ? good : all.filter(({ state }) => state !== 'leaving');
+    const others = takers.filter(({ node }) => node !== this.#node).map(asTaker);
+    return { hasMe: others.length < takers.length, others };
   }
 
   #isOwnerLost(source: string): boolean {
@@ -236,37 +246,46 @@ export class SourceOwnership {
     this.#taken++;
   }
 
+  // What it has must be told; for what it could have there may be no room.
   #claims(known: ReadonlySet<string>, owners: ReadonlyMap<string, readonly Watcher[]>): WatchPlan['claims'] {
-    return [...known].sort().flatMap((source): WatchPlan['claims'] => {
-      if (this.#held.has(source)) return [{ source, as: 'owner' }];
-      const owner = owners.get(source) ?? [];
-      if (owner.length === 0) return [];
-      const next = this.#takers(false).filter(({ node }) => !owner.some((other) => other.node === node));
-      return this.#order(source, next)[0] === this.#node ? [{ source, as: 'standby' }] : [];
-    });
+    const owned = this.#owned().map((source) => ({ source, as: 'owner' as const }));
+    const next = [...known].filter((source) => this.#isStandby(source, owners.get(source) ?? [])).sort();
+    const all = [...owned, ...next.map((source) => ({ source, as: 'standby' as const }))].slice(0, SOURCES_MAX);
+    return all.sort((a, b) => (a.source < b.source ? -1 : 1));
+  }
+
+  #isStandby(source: string, owners: readonly Watcher[]): boolean {
+    const { hasMe, others } = this.#takers.free;
+    if (!hasMe || owners.length === 0 || this.#held.has(source)) return false;
+    const without = owners.map(({ node }) => node);
+    return this.#rendezvous.placeOf(source, asTaker(this.#me()), others, 1, without) === 0;
   }
 
   #isOnDuty(): boolean {
-    const there = [...this.#peers, this.#me()].filter(({ state }) => state !== 'leaving');
-    return (
-      this.#rendezvous.order(
-        DISCOVERY_WORD,
-        there.map(({ node }) => asCandidate(node)),
-      )[0] === this.#node
-    );
+    const { state } = this.#self;
+    const others = this.#peers.filter((peer) => peer.state !== 'leaving').map(({ node }) => asEqual(node));
+    return state !== 'leaving' && this.#rendezvous.placeOf(DISCOVERY_WORD, asEqual(this.#node), others, 1) === 0;
   }
 
   // Only what somebody heard himself: what is told on from node to node would never be forgotten. A lost owner may have been
   // the only one who heard.
   #allKnown(owners: ReadonlyMap<string, unknown>, nowMs: number): Set<string> {
-    const known = this.#known.all(nowMs);
-    for (const source of [...owners.keys(), ...this.#held.keys()]) known.add(source);
-    for (const { heard } of this.#peers) for (const source of heard) known.add(source);
-    for (const source of this.#ownersBefore.keys()) if (this.#isOwnerLost(source)) known.add(source);
+    const known = new Set(this.#held.keys());
+    this.#unheeded = 0;
+    const heed = (sources: Iterable<string>) => {
+      for (const source of sources) {
+        if (known.has(source) || this.#except.includes(source)) continue;
+        if (known.size < HEEDED_MAX) known.add(source);
+        else this.#unheeded++;
+      }
+    };
+    heed(this.#known.all(nowMs));
+    heed(owners.keys());
+    heed([...this.#ownersBefore.keys()].filter((source) => this.#isOwnerLost(source)));
     for (const [source, { isLost, sinceMs }] of this.#unclaimed) {
-      if (isLost && nowMs - sinceMs < this.#times.forgetMs) known.add(source);
+      if (isLost && nowMs - sinceMs < this.#times.forgetMs) heed([source]);
     }
-    for (const name of this.#except) known.delete(name);
+    for (const { heard } of this.#peers) heed(heard);
     return known;
   }
 
@@ -303,11 +322,9 @@ export class SourceOwnership {
     return { ...this.#self, node: this.#node, owns: [], heard: [] };
   }
 
-  #order(what: string, watchers: readonly { readonly node: string; readonly spareFps: number }[]): string[] {
-    return this.#rendezvous.order(
-      what,
-      watchers.map(({ node, spareFps }) => ({ node, weight: weightOf(spareFps) })),
-    );
+  /** In the order of those that could all do the same. */
+  #order(what: string, names: readonly string[]): string[] {
+    return this.#rendezvous.order(what, names.map(asEqual));
   }
 }
 
@@ -315,6 +332,10 @@ function isGood({ state, isDoubted }: WatcherState): boolean {
   return state === 'active' && !isDoubted;
 }
 
-function asCandidate(node: string) {
-  return { node, weight: 1, spareFps: 1 };
+function asTaker({ node, spareFps }: Watcher): Candidate {
+  return { node, weight: weightOf(spareFps) };
+}
+
+function asEqual(node: string): Candidate {
+  return { node, weight: 1 };
 }

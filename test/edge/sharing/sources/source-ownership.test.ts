@@ -1,7 +1,8 @@
 import { describe, expect, it } from 'vitest';
 import { Rendezvous, weightOf } from '../../../../edge/sharing/sources/rendezvous.js';
-import { SOURCE_TIMES } from '../../../../edge/sharing/sources/source-limits.js';
+import { HEEDED_MAX, SOURCE_TIMES } from '../../../../edge/sharing/sources/source-limits.js';
 import { SourceOwnership, type Watcher, type WatcherState } from '../../../../edge/sharing/sources/source-ownership.js';
+import { SOURCES_MAX } from '../../../../protocol/sharing.js';
 
 const IDLE: WatcherState = { state: 'active', spareFps: 8, isDoubted: false };
 const { settleMs, unclaimedWaitMs, rankWaitMs, ranksMax, relieveMs, forgetMs } = SOURCE_TIMES;
@@ -255,5 +256,30 @@ describe('nodes that share sources', () => {
     expect(onDuty([])).toHaveLength(1);
     expect(onDuty([first])).toHaveLength(1);
     expect(onDuty([first])).not.toEqual([first]);
+  });
+});
+
+describe('more sources than anybody could watch', () => {
+  const names = (kind: string, count: number) => Array.from({ length: count }, (_, i) => `${kind}${i}`);
+
+  it('are claimed as far as there is room, first what it has', () => {
+    const ownership = owner('cam1', 256);
+    for (const source of names('mine', 200)) ownership.announced(source);
+    planAt(ownership, 0, CALM_MS);
+    ownership.setPeers([peer('cam2', { owns: names('theirs', 256) })]);
+    const { claims, owned } = planAt(ownership, CALM_MS, CALM_MS + 1_000);
+    expect(owned).toHaveLength(200);
+    expect(claims).toHaveLength(SOURCES_MAX);
+    expect(claims.filter(({ as }) => as === 'owner')).toHaveLength(200);
+  });
+
+  it('are thought about as far as there is room, however many others tell of', () => {
+    const ownership = owner('cam1', 4);
+    ownership.announced('yard');
+    ownership.setPeers(names('liar', 6).map((node) => peer(node, { heard: names(`${node}-`, 256) })));
+    ownership.plan(settleMs);
+    const { left } = ownership.plan(CALM_MS);
+    expect(left.length).toBeLessThanOrEqual(HEEDED_MAX);
+    expect(ownership.counters()['sources-unheeded']).toBe(6 * 256 + 1 - HEEDED_MAX);
   });
 });
