@@ -10,7 +10,7 @@ const DOCUMENTS_MAX = 4_096;
 /** What a link that is up did not take (a full window, a missing PUBACK) is tried again after this. */
 const RETRY_MS = 1_000;
 
-type Entry = { isConfirmed: boolean; isSending: boolean; send: () => Promise<void> };
+type Entry = { readonly isEmpty: boolean; isConfirmed: boolean; isSending: boolean; send: () => Promise<void> };
 
 /**
  * The retained documents a process owns, by topic: remembers the newest of each, publishes it when the link is up, and
@@ -41,12 +41,12 @@ export class RetainedDocuments {
     params: Params<P>,
     payload: PayloadOf<Route<P, S>>,
   ): void {
-    this.#replace(route, params, () => this.#link.publish(route, params, payload));
+    this.#replace(route, params, false, () => this.#link.publish(route, params, payload));
   }
 
-  /** Empties a topic; remembered until confirmed, like a document. */
+  /** Empties a topic; remembered like a document, for a fresh broker, as long as there is room. */
   clear<P extends string>(route: Route<P>, params: Params<P>): void {
-    this.#replace(route, params, () => this.#link.publishEmpty(route, params));
+    this.#replace(route, params, true, () => this.#link.publishEmpty(route, params));
   }
 
   /** Publishes every document anew, for a broker that may not have them. */
@@ -69,9 +69,9 @@ export class RetainedDocuments {
     this.#entries.clear();
   }
 
-  #replace<P extends string>(route: Route<P>, params: Params<P>, send: () => Promise<void>): void {
+  #replace<P extends string>(route: Route<P>, params: Params<P>, isEmpty: boolean, send: () => Promise<void>): void {
     const topic = buildTopic(this.#link.root, route, params);
-    if (!this.#entries.has(topic) && this.#entries.size >= DOCUMENTS_MAX) {
+    if (!this.#entries.has(topic) && !this.#hasRoom()) {
       throw new OperationError({
         code: 'try-again',
         op: 'keep document',
@@ -79,9 +79,18 @@ export class RetainedDocuments {
         message: `more than ${DOCUMENTS_MAX} retained topics`,
       });
     }
-    const entry: Entry = { isConfirmed: false, isSending: false, send };
+    const entry: Entry = { isEmpty, isConfirmed: false, isSending: false, send };
     this.#entries.set(topic, entry);
     void this.#send(topic, entry);
+  }
+
+  // Topics that were emptied long ago make room: sources come and go.
+  #hasRoom(): boolean {
+    if (this.#entries.size < DOCUMENTS_MAX) return true;
+    for (const [topic, { isEmpty, isConfirmed }] of this.#entries) {
+      if (isEmpty && isConfirmed) return this.#entries.delete(topic);
+    }
+    return false;
   }
 
   #sendUnconfirmed(): void {

@@ -86,7 +86,8 @@ export class CameraLoop {
     this.#faults = new RateLimitedLog(log, clock);
     this.#asked = new SnapshotDesk(clock);
     const { asItCame = false, ...driver } = feed;
-    const candidates = { camera: id, isLive: feed.traits.live, asItCame, scoreMin: modelScoreMin, clock };
+    // What a device sends is not this node's doing, were it the same picture for ever.
+    const candidates = { camera: id, isLive: feed.traits.live && !asItCame, asItCame, scoreMin: modelScoreMin, clock };
     this.#candidates = options.audits ? new CandidateMaker(candidates) : undefined;
     this.#camera = new Camera({
       id,

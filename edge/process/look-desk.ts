@@ -27,7 +27,8 @@ export class LookDesk {
   readonly #waiting: Waiting[] = [];
   #detector: Detector | undefined;
   #places = 0;
-  #running = 0;
+  #guestsRunning = 0;
+  #isOwnRunning = false;
 
   constructor(options: LookDeskOptions) {
     this.#options = options;
@@ -51,20 +52,30 @@ export class LookDesk {
       return;
     }
     this.#waiting.push({ look, untilMonoMs: clock.monoMs() + look.deadlineMs });
-    if (this.#running < this.#places) void this.#run(this.#detector, this.#running);
+    if (!look.isGuest) void this.#runOwn(this.#detector);
+    else if (this.#guestsRunning < this.#places) void this.#runGuests(this.#detector);
   }
 
-  async #run(detector: Detector, place: number): Promise<void> {
-    this.#running++;
-    for (let next = this.#next(); next !== undefined; next = this.#next())
-      await this.#serve(next, detector, `look ${place}`);
-    this.#running--;
+  // Own ones do not wait behind guests, whose turn may never come.
+  async #runOwn(detector: Detector): Promise<void> {
+    if (this.#isOwnRunning) return;
+    this.#isOwnRunning = true;
+    for (let next = this.#next(false); next !== undefined; next = this.#next(false))
+      await this.#serve(next, detector, 'own looks');
+    this.#isOwnRunning = false;
   }
 
-  // Own work first, in the order it came.
-  #next(): Waiting | undefined {
-    const index = this.#waiting.findIndex(({ look }) => !look.isGuest);
-    return this.#waiting.splice(Math.max(0, index), 1)[0];
+  async #runGuests(detector: Detector): Promise<void> {
+    const who = `look ${this.#guestsRunning++}`;
+    for (let next = this.#next(true); next !== undefined; next = this.#next(true))
+      await this.#serve(next, detector, who);
+    this.#guestsRunning--;
+  }
+
+  // In the order they came.
+  #next(isGuest: boolean): Waiting | undefined {
+    const index = this.#waiting.findIndex(({ look }) => look.isGuest === isGuest);
+    return index === -1 ? undefined : this.#waiting.splice(index, 1)[0];
   }
 
   async #serve({ look, untilMonoMs }: Waiting, detector: Detector, who: string): Promise<void> {
@@ -74,7 +85,7 @@ export class LookDesk {
     signal.addEventListener('abort', onStop, { once: true });
     const cancel = clock.after(Math.max(0, untilMonoMs - clock.monoMs()), onStop);
     try {
-      const turn = await turns.take(who, { isUrgent: false, isGuest: look.isGuest }, late.signal);
+      const turn = await turns.take(who, { isUrgent: false, isGuest: look.isGuest, isHome: true }, late.signal);
       try {
         await this.#detect(look, detector);
       } finally {

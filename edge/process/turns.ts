@@ -7,7 +7,7 @@ export type TurnWish = {
   readonly isUrgent: boolean;
   /** Work for another node, which waits for all cameras of this one. */
   readonly isGuest?: boolean;
-  /** Nobody else did it: it has to be done here. */
+  /** Nobody else does it: it has to be done here, and it is no frame more. */
   readonly isHome?: boolean;
 };
 
@@ -129,7 +129,7 @@ export class Turns {
       };
       signal.addEventListener('abort', onAbort, { once: true });
       this.#requests.push(request);
-      if (wish.isGuest !== true) this.#lastAskedMonoMs.set(camera, nowMonoMs);
+      if (wish.isGuest !== true && wish.isHome !== true) this.#lastAskedMonoMs.set(camera, nowMonoMs);
       this.#grantNext();
     });
     return this.#begin(camera, place, wish.isGuest === true ? 'looks' : 'frames');

@@ -80,7 +80,6 @@ async function run(start: StartVision): Promise<void> {
     ...{ ...parts, random: randomOf('sources') },
     onCount: (count) => turns.widen(placesFor(loops.length + count)),
   });
-  for (const source of start.sources) sources.watch(source);
   const all = () => [...loops, ...sources.loops];
   report({
     type: 'ready',
@@ -156,6 +155,8 @@ process.on('message', (message) => {
   if (command.type === 'unwatch') return void sources.unwatch(command.source).catch(fail);
   if (command.type === 'frame') return sources.push(command);
   turns.setShare(command.share);
+  // Now, not when the model is there: by then some may have been taken back.
+  for (const source of command.sources) sources.watch(source);
   for (const [camera, adjustment] of Object.entries(command.adjustments)) adjust(camera, adjustment);
   run(command)
     .catch(fail)

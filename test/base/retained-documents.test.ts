@@ -119,3 +119,34 @@ describe('RetainedDocuments', () => {
     expect(link.stats().counters.connects).toBe(1);
   });
 });
+
+/** Everything is taken at once. */
+class TakingLink extends Link {
+  override get isUp(): boolean {
+    return true;
+  }
+
+  override async publish(): Promise<void> {}
+
+  override async publishEmpty(): Promise<void> {}
+}
+
+describe('topics that come and go', () => {
+  it('make room for others once they are emptied', async () => {
+    const clock = new SystemClock();
+    const link = new TakingLink({
+      ...{ url: 'mqtt://127.0.0.1:1', clientId: 'cam1', root: 'vedette' },
+      ...{ clock, random: new Random(1), log: silentLog },
+    });
+    const documents = new RetainedDocuments(link, clock, silentLog);
+    const show = (count: number, kind: string) => {
+      for (let i = 0; i < count; i++) documents.set(routes.maintenance, { node: `${kind}${i}` }, maintenance('ann'));
+    };
+    show(4_000, 'old');
+    for (let i = 0; i < 4_000; i++) documents.clear(routes.maintenance, { node: `old${i}` });
+    await eventually(() => documents.unconfirmed === 0, 'emptied');
+    show(4_096, 'new');
+    expect(() => show(1, 'more')).toThrow('more than 4096 retained topics');
+    documents.close();
+  });
+});

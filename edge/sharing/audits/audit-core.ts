@@ -70,7 +70,8 @@ export class AuditCore {
 
   /** A head arrived that its writer has just signed. */
   onHead(writer: string, signature: string, nowMonoMs: number): readonly AuditEffect[] {
-    if (writer === this.#options.node) return [];
+    // Every node hears the heads of all: most find nothing that waits for one.
+    if (writer === this.#options.node || this.#giver.oldestMonoMs === undefined) return [];
     return tagged('given', this.#giver.onHead(signature, this.#giverView(nowMonoMs)));
   }
 
@@ -87,7 +88,7 @@ export class AuditCore {
   /** The own detector looked for an audit. @param boxes undefined: it could not. */
   onLooked(request: string, boxes: Answer | undefined, nowMonoMs: number): readonly AuditEffect[] {
     const id = request.slice(request.indexOf(':') + 1);
-    if (request.startsWith('given:')) return this.#giver.onLooked(id, boxes, this.#giverView(nowMonoMs));
+    if (isOwnLook(request)) return this.#giver.onLooked(id, boxes, this.#giverView(nowMonoMs));
     return this.#taker.onLooked(id, boxes);
   }
 
@@ -162,6 +163,11 @@ export class AuditCore {
     const peer = this.#neighbours.find(({ node }) => node === sender);
     return peer !== undefined && (this.#options.otherSites || peer.site === this.#options.site);
   }
+}
+
+/** Whether a look is at a result of this node itself. */
+export function isOwnLook(request: string): boolean {
+  return request.startsWith('given:');
 }
 
 // Looks of both roles come back through one door.

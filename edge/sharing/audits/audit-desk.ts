@@ -11,7 +11,7 @@ import type { LogReader } from '../../query/log-reader.js';
 import { leafHash } from '../../records/segment.js';
 import type { LookCaller } from '../look-caller.js';
 import type { Peer } from '../peer-book.js';
-import { AuditCore } from './audit-core.js';
+import { AuditCore, isOwnLook } from './audit-core.js';
 import { type AuditEffect, type AuditRecordFields, type AuditReply, digestInRecord } from './audit-effects.js';
 import { AUDIT_LIMITS } from './audit-limits.js';
 import { FindingReader } from './finding-reader.js';
@@ -191,7 +191,8 @@ export class AuditDesk {
     const looked = await looks.look({
       jpeg: Uint8Array.from(jpeg),
       scoreMin,
-      isGuest: true,
+      // Who has more to see than it can is audited, too.
+      isGuest: !isOwnLook(request),
       deadlineMs: AUDIT_LIMITS.answerMs,
     });
     if (looked.ok) this.#lookMs += looked.tookMs;

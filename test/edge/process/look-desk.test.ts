@@ -76,7 +76,7 @@ describe('looks at pictures that are no camera’s', () => {
     desk.look(look('own', { isGuest: false }));
     turns.open(1);
     await eventually(() => said.length === 3, 'all are answered');
-    expect(said.map(({ request }) => request)).toEqual(['first guest', 'own', 'second guest']);
+    expect(said.map(({ request }) => request)).toEqual(['own', 'first guest', 'second guest']);
   });
 
   it('of others wait for all cameras', async () => {
@@ -90,5 +90,25 @@ describe('looks at pictures that are no camera’s', () => {
     expect(said).toEqual([]);
     turn.end();
     await eventually(() => said.length === 1, 'all are answered');
+  });
+
+  it('of the node itself have their turn beside cameras that never rest, and whatever guests wait, and never away', async () => {
+    const { turns, said, desk, stop } = openDesk(new SystemClock());
+    turns.open(1);
+    turns.setAway(4);
+    const isDone = () => said.some(({ request }) => request === 'own');
+    const run = async (camera: string) => {
+      while (!isDone()) {
+        const turn = await turns.take(camera, { isUrgent: true }, stop.signal);
+        await new Promise((done) => setTimeout(done, 5));
+        turn.end();
+      }
+    };
+    const cameras = ['front', 'back', 'yard'].map(run);
+    desk.look(look('guest'));
+    desk.look(look('own', { isGuest: false }));
+    await eventually(isDone, 'the own one is answered');
+    expect(said[0]).toMatchObject({ request: 'own', ok: true });
+    await Promise.all(cameras);
   });
 });
