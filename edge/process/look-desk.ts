@@ -92,7 +92,8 @@ export class LookDesk {
         turn.end();
       }
     } catch (error) {
-      if (!late.signal.aborted) throw error;
+      // The detector may be closed by the time a look that waited comes to it.
+      if (!late.signal.aborted && !signal.aborted) throw error;
       this.#refuse(look, 'late', `no turn in ${look.deadlineMs} ms`);
     } finally {
       cancel();

@@ -196,7 +196,7 @@ export class OfferWork {
   #tellPlaces(): void {
     const { clock, tellVision, link } = this.#options;
     const isGiving = this.#load.isOverloaded && link.isUp;
-    const places = isGiving ? this.#offering.places(this.#peers, clock.monoMs()) : 0;
+    const places = isGiving ? Math.min(this.#load.awayMax, this.#offering.places(this.#peers, clock.monoMs())) : 0;
     if (places === this.#placesTold) return;
     if (tellVision({ type: 'away', places })) this.#placesTold = places;
   }

@@ -3,6 +3,7 @@ import { ABLATIONS, type Ablation, runOfferHistory } from './offer-history.js';
 import { measureScale } from './offer-scale.js';
 
 const MINUTE_MS = 60_000;
+const SEEDS = Array.from({ length: 60 }, (_, i) => i + 1);
 
 describe('nodes that take looks off each other', () => {
   it('keep what they promise in 50 histories of liars, slow links, cuts, crashes and frozen nodes', () => {
@@ -19,20 +20,21 @@ describe('nodes that take looks off each other', () => {
     expect(two).toEqual(one);
   });
 
-  it.each<[Ablation, string]>([
+  it.each<[Ablation, string, number[]?]>([
     ['deadline', 'O1 every frame taken is looked at or counted'],
     ['own cameras first', 'O3 no node is worse off than alone'],
     ['budget of the taker', 'O2 no more than it said is unused'],
-    ['leaving alone', 'O3 no node is worse off than alone'],
+    ['leaving alone', 'O6 who does not answer is left alone'],
     ['age of a frame', 'O4 latency is bounded'],
+    ['cameras that stay', 'O3 no node is worse off than alone', [719, 1642]],
     ['hysteresis', 'O5 overload does not flap'],
-  ])('are seen to break their promises without %s', (rule, invariant) => {
+  ])('are seen to break their promises without %s', (rule, invariant, seeds = SEEDS) => {
     const breaks = (seed: number) =>
       runOfferHistory(seed, MINUTE_MS, ABLATIONS[rule]).violations.some(
         (violation) => violation.invariant === invariant,
       );
     // Histories of which one at least needs the rule.
-    expect(Array.from({ length: 150 }, (_, i) => i + 1).some(breaks)).toBe(true);
+    expect(seeds.some(breaks)).toBe(true);
   });
 
   it('reach 85 % of what an even spread of cameras does, whatever their number, and none is preferred', () => {

@@ -14,6 +14,7 @@ export const RULES: SharerRules = {
   bounds: OVERLOAD_BOUNDS,
   isOwnFirst: true,
   isBudgeted: true,
+  isHomeKept: true,
   frameAgeMaxMs: FRAME_AGE_MAX_MS,
 };
 
@@ -38,6 +39,7 @@ export const ABLATIONS = {
   'budget of the taker': { ...RULES, isBudgeted: false },
   'leaving alone': { ...RULES, limits: { ...OFFER_LIMITS, busy: NEVER, late: NEVER, failuresMax: FOREVER } },
   'age of a frame': { ...RULES, limits: MANY, frameAgeMaxMs: FOREVER },
+  'cameras that stay': { ...RULES, isHomeKept: false },
   hysteresis: { ...RULES, bounds: { gain: 1, enterShare: 0.1, enterSamples: 1, leaveShare: 0.1, leaveSamples: 1 } },
 } as const satisfies Record<string, SharerRules>;
 export type Ablation = keyof typeof ABLATIONS;
@@ -60,6 +62,9 @@ const ALONE_SHARE_MIN = 0.95;
 const ALONE_SLACK = 10;
 /** Of what it promised, looks a node may accept at once. */
 const BURST_MAX = 8;
+/** Offers without an answer in time: so many of those that are done, and so many a minute besides. */
+const LATE_SHARE_MAX = 0.25;
+const LATE_PER_MINUTE_MAX = 60;
 
 /** One history with sharing and the same without. The same options give the same history. */
 export function runOfferHistory(seed: number, durationMs: number, rules: SharerRules = RULES): OfferHistory {
@@ -137,6 +142,11 @@ function finish(fleet: OfferFleet, alone: OfferFleet, book: InvariantBook, durat
       return `${plan.name}: ${counts.flips} times`;
     });
     if (sharer === undefined) continue;
+    const { 'offer-late': late = 0, 'offer-done': done = 0 } = sharer.offering.counters;
+    const lateMax = LATE_SHARE_MAX * done + (LATE_PER_MINUTE_MAX * durationMs) / 60_000;
+    book.check('O6 who does not answer is left alone', late <= lateMax, () => {
+      return `${plan.name}: ${late} offers without an answer in time, ${done} done`;
+    });
     for (const camera of sharer.stuck(fleet.queue.nowMs - latencyMaxMs)) {
       book.check(
         'O1 every frame taken is looked at or counted',

@@ -1,5 +1,6 @@
 import type { Clock } from '../../../base/clock.js';
 import type { Random } from '../../../base/random.js';
+import { awayRoom } from '../../../edge/sharing/offers/away-room.js';
 import { OfferDesk } from '../../../edge/sharing/offers/offer-desk.js';
 import type { OfferLimits } from '../../../edge/sharing/offers/offer-limits.js';
 import { type Offer, Offering } from '../../../edge/sharing/offers/offering.js';
@@ -19,6 +20,8 @@ export type SharerRules = {
   readonly isOwnFirst: boolean;
   /** A peer takes no more than it said it has unused. */
   readonly isBudgeted: boolean;
+  /** Only so many cameras are away that the others keep all own places at work. */
+  readonly isHomeKept: boolean;
   /** A frame that is this old is not looked at any more, ms. */
   readonly frameAgeMaxMs: number;
 };
@@ -207,8 +210,10 @@ export class SimulatedSharer {
   #mayGoAway(): boolean {
     const { offering, plan } = this;
     const peers = this.#world.peersOf(plan.name);
-    const allowed = Math.min(this.#cameras.length - plan.places, offering.places(peers, this.#world.queue.nowMs));
-    return this.#away < allowed;
+    const { length } = this.#cameras;
+    const frameFps = plan.cameras.reduce((sum, { periodMs }) => sum + 1_000 / periodMs, 0);
+    const room = this.#rules.isHomeKept ? awayRoom(frameFps, length, this.meter.spare?.capacityFps ?? 0) : length;
+    return this.#away < Math.min(length - plan.places, room, offering.places(peers, this.#world.queue.nowMs));
   }
 
   #next(): Camera | undefined {
