@@ -1,6 +1,7 @@
 import type { NodeDoubt } from '../../base/doubts.js';
 import { type Doubtful, isRowDoubtful } from '../../base/query/doubtful.js';
 import type { QueryResult } from '../../base/query/query-coordinator.js';
+import { sameSightings } from '../../base/query/same-sighting.js';
 import { type Column, renderTable } from '../../base/terminal/table.js';
 import { printable, type Terminal } from '../../base/terminal/terminal.js';
 import type { QueryRow, QuerySpec } from '../../protocol/query.js';
@@ -114,6 +115,8 @@ export function renderTrust(result: QueryResult, nowMs: number, tookMs: number):
     );
   }
   if (result.doubtful !== undefined) lines.push(...doubtLines(result, result.doubtful));
+  const again = sameSightings(result.rows).size;
+  if (again > 0) lines.push(`  ${again} told by a second owner of the same source as well, of the same frame`);
   for (const { node, segments, rotten, mended } of result.findings) {
     if (rotten > 0) lines.push(`  ${node} read ${segments} segments again: ${rotten} rotten, ${mended} of them mended`);
   }
@@ -177,7 +180,11 @@ export function answerForPrograms(result: QueryResult, spec: QuerySpec, nowMs: n
   const { shape, count, rows, bars, confidence, complete, missing, replicas, absent, digests, lost, findings } = result;
   const doubtful = result.doubtful ?? { nodes: [], spans: [], count: 0, bars: [], isExact: true };
   const doubts = new Map(doubtful.bars);
-  const markOf = (row: QueryRow) => (isRowDoubtful(row, doubtful.spans) ? { doubtful: true } : {});
+  const same = sameSightings(rows);
+  const markOf = (row: QueryRow) => ({
+    ...(isRowDoubtful(row, doubtful.spans) ? { doubtful: true } : {}),
+    ...(same.has(row) ? { same: same.get(row) } : {}),
+  });
   return {
     shape,
     filter: spec.filter,

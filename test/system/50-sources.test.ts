@@ -111,9 +111,9 @@ describe('a source that publishes frames', () => {
 
   it('is handed over when an operator takes its owner away', async () => {
     const owner = await oneOwner(listener, 'yard', NODES);
-    const maintain = (...what: string[]) =>
+    const maintain = (what: 'on' | 'off', ...more: string[]) =>
       site.run(
-        ...['monitor', 'maintenance', owner, ...what, '--broker', site.brokerUrl],
+        ...['monitor', 'maintenance', what, owner, ...more, '--broker', site.brokerUrl],
         ...['--user', 'operator', '--password-file', site.path('operator.password')],
       );
     const { code, errors } = await maintain('on', '--for', '600', '--reason', 'a new lens');
