@@ -1,7 +1,8 @@
 import { mkdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
+import { messageOf } from '../../base/errors.js';
 import { type BenchResult, summarise, withRatio } from './bench-report.js';
-import { type NodeRun, watchNode } from './capture-node.js';
+import { type NodeCost, type NodeRun, watchNode } from './capture-node.js';
 import { drawPlot, type Line } from './plot.js';
 
 /** What a sweep varies around. */
@@ -41,6 +42,7 @@ export async function sweepCameras(parts: SweepParts): Promise<BenchResult[]> {
     const points: (readonly [number, number, number])[] = [];
     for (const cameras of CAMERAS) {
       const cost = await watched(parts, { ...run, cameras });
+      if (cost === undefined) continue;
       points.push([cameras, cost.cpu * 100, cost.rssMiB]);
       results.push(
         summarise(`${cameras} x ${scene} at 5 frames/s: node without its capture programs`, '% of a core', [
@@ -66,6 +68,7 @@ export async function sweepSizes(parts: SweepParts): Promise<BenchResult[]> {
       camera: { source: { driver: 'file', path: parts.stillVideo(widthPx, heightPx) } },
       modelPath: parts.modelPath,
     });
+    if (cost === undefined) continue;
     points.push([(widthPx * heightPx) / 1e6, cost.cpu * 100]);
     results.push(
       summarise(`still ${widthPx}x${heightPx} at 5 frames/s: node without its capture program`, '% of a core', [
@@ -120,14 +123,23 @@ export async function compareDetectors(parts: SweepParts, video: string, runs: n
   ];
 }
 
-async function watched({ measureMs, progress }: SweepParts, run: Pick<NodeRun, 'camera' | 'cameras' | 'modelPath'>) {
-  const cost = await watchNode({ ...run, measureMs, settleMs: WARM_MS, isAsShipped: true });
-  progress();
-  return cost;
+// A machine that is too small for a point loses that point, not those before it.
+async function watched(
+  { measureMs, progress }: SweepParts,
+  run: Pick<NodeRun, 'camera' | 'cameras' | 'modelPath'>,
+): Promise<NodeCost | undefined> {
+  try {
+    return await watchNode({ ...run, measureMs, settleMs: WARM_MS, isAsShipped: true });
+  } catch (error) {
+    process.stderr.write(`\nleft out: ${messageOf(error).split('\n', 1)[0]}\n`);
+    return undefined;
+  } finally {
+    progress();
+  }
 }
 
 function plot(parts: SweepParts, file: string, title: string, xLabel: string, yLabel: string, lines: readonly Line[]) {
-  if (parts.plots === undefined) return;
+  if (parts.plots === undefined || lines.every(({ points }) => points.length === 0)) return;
   mkdirSync(parts.plots, { recursive: true });
   writeFileSync(join(parts.plots, file), drawPlot({ title, xLabel, yLabel, lines }));
 }
