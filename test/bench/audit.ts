@@ -1,6 +1,8 @@
 import { readdirSync } from 'node:fs';
 import { join, resolve } from 'node:path';
 import { parseArgs } from 'node:util';
+import { type Column, renderTable } from '../../base/terminal/table.js';
+import { Terminal } from '../../base/terminal/terminal.js';
 import type { RgbPicture } from '../../edge/capture/frame.js';
 import type { Answer } from '../../edge/sharing/audits/answer-match.js';
 import type { OnnxDetector } from '../../edge/vision/detect/onnx-detector.js';
@@ -10,7 +12,7 @@ import { DECODERS, decodeWith, type JpegDecoder, OTHER_RUNTIMES, openBoard, REFE
 import { type FaultyBoard, openFaultyBoards } from './audit-faults.js';
 import { type BenchPicture, readPictures } from './audit-pictures.js';
 import { AnswerTally, RULE_SETS, type Tally } from './audit-tally.js';
-import { buildReport, printReport } from './bench-report.js';
+import { type BenchResult, buildReport } from './bench-report.js';
 
 // npm run bench:audit -- [--json] [--every N] [--runtimes-every N] [--model PART]
 // How often two honest boards answer differently to the same JPEG, and how often a wrong one does: every pair of JPEG
@@ -44,21 +46,18 @@ for (const [i, picture] of pictures.entries()) {
   if (process.stderr.isTTY) process.stderr.write(`\r${i + 1} of ${pictures.length} pictures`);
 }
 const settings = { pictures: pictures.length, models: benches.length, every: Number(args.every), runtimesEvery };
+const results = [...honest.rows, honest.sum, ...faults.rows].map(resultOf);
+const report = buildReport('audit', settings, ['onnxruntime-node', 'sharp', 'jpeg-js'], results);
 if (args.json) {
-  const report = buildReport('audit', settings, ['onnxruntime-node', 'sharp', 'jpeg-js'], []);
   const sums = { rules: RULE_SETS, honest: [...honest.rows, honest.sum], faults: [...faults.rows, faults.sum] };
   console.log(JSON.stringify({ ...report, ...sums, examples: honest.examples }));
 } else {
-  for (const [bench, tally] of [
-    ['honest boards that differ', honest],
-    ['wrong boards that are seen', faults],
-  ] as const) {
-    printReport(
-      buildReport(bench, settings, ['onnxruntime-node'], [...tally.rows, tally.sum].flatMap(resultsOf)),
-      false,
-    );
-  }
-  for (const { name, picture, why } of honest.examples) console.log(`${why}: ${name}, ${picture}`);
+  const terminal = new Terminal(process.stdout, process.env);
+  const { commit, versions } = report;
+  terminal.writeLine(`audit at ${commit}, ${JSON.stringify(settings)}, ${JSON.stringify(versions)}`);
+  terminal.writeLine(renderTable(terminal, columnsOf('honest boards that differ'), [...honest.rows, honest.sum]));
+  terminal.writeLine(renderTable(terminal, columnsOf('wrong boards that are seen'), faults.rows));
+  for (const { name, picture, why } of honest.examples) terminal.writeLine(`${why}: ${name}, ${picture}`);
 }
 // Sessions of the runtime are let go with the process.
 process.exit(0);
@@ -117,10 +116,21 @@ async function look(detector: OnnxDetector, rgb: RgbPicture, labelOf = (label: s
   return found.map(({ label, score, box }) => ({ l: labelOf(label), p: score, b: box }));
 }
 
-function resultsOf({ name, compared, different }: Tally) {
-  return RULE_SETS.map(({ iouMin, scoreDiffMax, nearThreshold }, i) => {
-    const share = ((different[i] ?? 0) * 100) / compared;
-    const rules = `IoU ${iouMin}, score ${scoreDiffMax}, near ${nearThreshold}`;
-    return { name: `${name} (${rules})`, unit: '%', median: share, min: share, max: share, runs: compared };
-  });
+// Under the rules of the product, the last of the sets.
+function resultOf({ name, compared, different }: Tally): BenchResult {
+  const share = ((different.at(-1) ?? 0) * 100) / compared;
+  return { name, unit: '% different', median: share, min: share, max: share, runs: compared };
+}
+
+function columnsOf(title: string): Column<Tally>[] {
+  const sets = RULE_SETS.map(({ iouMin, scoreDiffMax, nearThreshold }, i) => ({
+    title: `IoU ${iouMin} score ${scoreDiffMax} near ${nearThreshold}`,
+    cell: ({ compared, different }: Tally) => {
+      const count = different[i] ?? 0;
+      return `${count} (${((count * 100) / compared).toFixed(2)} %)`;
+    },
+    align: 'right' as const,
+  }));
+  const compared = { title: 'compared', cell: (row: Tally) => String(row.compared), align: 'right' as const };
+  return [{ title, cell: ({ name }) => name }, compared, ...sets];
 }

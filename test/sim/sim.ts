@@ -3,6 +3,7 @@ import { parseArgs } from 'node:util';
 import { SystemClock } from '../../base/clock.js';
 import { ProgressBar } from '../../base/terminal/progress-bar.js';
 import { Terminal } from '../../base/terminal/terminal.js';
+import { runAuditsProgram } from './audits/audits-program.js';
 import { Campaign, commandFor, nodesOf, shrinkFailure } from './campaign.js';
 import { runHistory } from './history.js';
 import { runOffersProgram } from './offers/offers-program.js';
@@ -14,13 +15,14 @@ import type { Scenario } from './scenario.js';
 import { SOURCE_RULES } from './sources/source-rules.js';
 import { sourceScenario } from './sources/source-scenario.js';
 
-// npm run sim -- [--program replicas|sources|offers] [--seeds N] [--seed S] [--steps N] [--nodes N] [--faults 3,7] [--reference] [--without RULE] [--json]
+// npm run sim -- [--program replicas|sources|offers|audits] [--seeds N] [--seed S] [--steps N] [--nodes N] [--faults 3,7] [--reference] [--without RULE] [--json]
 // Simulated histories of replicas under faults. --steps: virtual seconds with faults. --seed: the first seed, and the only
 // one unless --seeds says how many. --faults: inflict only these of the plan. --reference: the reference replica instead of
 // the real core, of which --without leaves out a rule.
 // --program sources: histories of nodes that share sources, whole or --without a rule.
 // --program offers: histories of nodes that take looks off each other, with sharing and without; with --nodes fleets of up
 // to so many nodes, to see how that scales.
+// --program audits: histories of nodes that check each other's results, one of them wrong; --without leaves out a rule.
 
 const { values: args } = parseArgs({
   options: {
@@ -109,8 +111,9 @@ function writeJson(): void {
 
 function runOther(program: string): number {
   const { without, json } = args;
+  if (program === 'audits') return runAuditsProgram({ firstSeed, seeds, without, json, terminal, clock });
   if (program === 'offers') return runOffersProgram({ firstSeed, seeds, steps, without, nodes, json, terminal, clock });
-  stop(`--program: no program "${program}"; there are: replicas, sources, offers`);
+  stop(`--program: no program "${program}"; there are: replicas, sources, offers, audits`);
 }
 
 function sources(): Scenario {

@@ -36,7 +36,10 @@ const BOOK_RULES: BookRules = { doubt: DOUBT_RULES, combine: combineVerdicts };
 export const BOOK_LIMITS = { resultsPerEpoch: 256, epochs: 16, models: 4, nodes: 256 } as const;
 
 type Result = { readonly atMs: number; readonly verdicts: Map<string, { verdict: AuditVerdict; recordedMs: number }> };
-type Epochs = Map<string, Map<number, Result>>;
+/** What follows from the findings about one epoch; made anew when one is added. */
+type EpochView = { readonly atMs: number; readonly judged: readonly JudgedResult[] };
+type EpochResults = { readonly bySeq: Map<number, Result>; view: EpochView | undefined };
+type Epochs = Map<string, EpochResults>;
 export type BookCounter = 'findings' | 'findings-repeated' | 'findings-foreign' | 'findings-dropped';
 
 /**
@@ -57,13 +60,20 @@ export class AuditBook {
 
   /** Takes a finding. @returns whether it was new. */
   apply(finding: AuditFinding): boolean {
-    const { author, by, of } = finding;
+    const { author, by, of, model, verdict, recordedMs, atMs } = finding;
     if (!by.includes(author) || by[0] === by[1] || by.includes(of.n)) return this.#count('findings-foreign', false);
-    const result = this.#resultOf(finding);
-    if (result === undefined) return this.#count('findings-dropped', false);
+    const models = mapIn(this.#nodes, of.n, BOOK_LIMITS.nodes);
+    const epochs = models === undefined ? undefined : mapIn(models, model, BOOK_LIMITS.models, true);
+    if (epochs === undefined) return this.#count('findings-dropped', false);
+    const results = epochs.get(of.e) ?? { bySeq: new Map<number, Result>(), view: undefined };
+    const result = results.bySeq.get(of.s) ?? { atMs, verdicts: new Map() };
     if (result.verdicts.has(author)) return this.#count('findings-repeated', false);
-    this.#standings.delete(`${of.n}/${finding.model}`);
-    result.verdicts.set(author, { verdict: finding.verdict, recordedMs: finding.recordedMs });
+    result.verdicts.set(author, { verdict, recordedMs });
+    results.bySeq.set(of.s, result);
+    results.view = undefined;
+    epochs.set(of.e, results);
+    this.#standings.delete(`${of.n}/${model}`);
+    this.#trim(epochs, results);
     return this.#count('findings', true);
   }
 
@@ -78,7 +88,7 @@ export class AuditBook {
 
   #compute(node: string, model: string): AuditStanding {
     const epochs = this.#nodes.get(node)?.get(model);
-    return standingOf(epochs === undefined ? [] : resultsOf(epochs, this.#rules.combine), this.#rules.doubt);
+    return standingOf(epochs === undefined ? [] : this.#resultsOf(epochs), this.#rules.doubt);
   }
 
   /** All that are doubted, by node and model. */
@@ -94,18 +104,15 @@ export class AuditBook {
       .sort((a, b) => a.node.localeCompare(b.node) || a.model.localeCompare(b.model));
   }
 
-  #resultOf({ of, model, atMs }: AuditFinding): Result | undefined {
-    const models = mapIn(this.#nodes, of.n, BOOK_LIMITS.nodes);
-    const epochs = models === undefined ? undefined : mapIn(models, model, BOOK_LIMITS.models, true);
-    if (epochs === undefined) return undefined;
-    const results = epochs.get(of.e) ?? new Map<number, Result>();
-    epochs.set(of.e, results);
-    const result = results.get(of.s) ?? { atMs, verdicts: new Map() };
-    results.set(of.s, result);
-    // The newest are kept, whichever came first.
-    if (results.size > BOOK_LIMITS.resultsPerEpoch) results.delete(Math.min(...results.keys()));
-    if (epochs.size > BOOK_LIMITS.epochs) epochs.delete(inOrder(epochs)[0]?.[0] ?? of.e);
-    return epochs.get(of.e)?.get(of.s);
+  // The newest are kept, whichever came first.
+  #trim(epochs: Epochs, { bySeq }: EpochResults): void {
+    if (bySeq.size > BOOK_LIMITS.resultsPerEpoch) bySeq.delete(Math.min(...bySeq.keys()));
+    const [oldest] = epochs.size > BOOK_LIMITS.epochs ? inOrder(epochs, this.#rules.combine) : [];
+    if (oldest !== undefined) epochs.delete(oldest.epoch);
+  }
+
+  #resultsOf(epochs: Epochs): readonly JudgedResult[] {
+    return inOrder(epochs, this.#rules.combine).flatMap(({ judged }) => judged);
   }
 
   #count(name: BookCounter, isNew: boolean): boolean {
@@ -128,29 +135,33 @@ function mapIn<V>(maps: Map<string, Map<string, V>>, key: string, max: number, i
   return made;
 }
 
-function resultsOf(epochs: Epochs, combine: BookRules['combine']): JudgedResult[] {
-  return inOrder(epochs).flatMap(([epoch, results]) =>
-    [...results]
-      .sort(([a], [b]) => a - b)
-      .flatMap(([seq, { atMs, verdicts }]) => {
-        const [one, other] = [...verdicts.values()].map(({ verdict }) => verdict);
-        const verdict = one === undefined ? undefined : combine(one, other);
-        return verdict === undefined ? [] : [{ epoch, seq, atMs, verdict }];
-      }),
-  );
-}
-
 // Epochs have no order of their own, and a worker's clock may jump between two of them. When the auditors recorded is a
 // better guess, and its median is not moved by one auditor whose clock is off.
-function inOrder(epochs: Epochs): [string, Map<number, Result>][] {
-  return [...epochs]
-    .map(([epoch, results]) => ({ epoch, results, atMs: medianOf(results) }))
-    .sort((a, b) => a.atMs - b.atMs || a.epoch.localeCompare(b.epoch))
-    .map(({ epoch, results }) => [epoch, results]);
+function inOrder(epochs: Epochs, combine: BookRules['combine']): readonly (EpochView & { readonly epoch: string })[] {
+  const views = [...epochs].map(([epoch, results]) => {
+    results.view ??= { atMs: medianOf(results.bySeq), judged: judgedOf(epoch, results.bySeq, combine) };
+    return { epoch, ...results.view };
+  });
+  return views.sort((a, b) => a.atMs - b.atMs || (a.epoch < b.epoch ? -1 : 1));
 }
 
-function medianOf(results: ReadonlyMap<number, Result>): number {
-  const times = [...results.values()].flatMap(({ verdicts }) => [...verdicts.values()].map((one) => one.recordedMs));
+function judgedOf(
+  epoch: string,
+  bySeq: ReadonlyMap<number, Result>,
+  combine: BookRules['combine'],
+): readonly JudgedResult[] {
+  const judged: JudgedResult[] = [];
+  for (const seq of [...bySeq.keys()].sort((a, b) => a - b)) {
+    const result = bySeq.get(seq);
+    const [one, other] = [...(result?.verdicts.values() ?? [])];
+    const verdict = one === undefined ? undefined : combine(one.verdict, other?.verdict);
+    if (result !== undefined && verdict !== undefined) judged.push({ epoch, seq, atMs: result.atMs, verdict });
+  }
+  return judged;
+}
+
+function medianOf(bySeq: ReadonlyMap<number, Result>): number {
+  const times = [...bySeq.values()].flatMap(({ verdicts }) => [...verdicts.values()].map((one) => one.recordedMs));
   times.sort((a, b) => a - b);
   return times[Math.floor((times.length - 1) / 2)] ?? 0;
 }
