@@ -20,6 +20,7 @@ import { isClockSynchronised } from './health/clock-sync.js';
 import { Cooling } from './health/cooling-loop.js';
 import { HealthFile, type NodePulse } from './health/health-file.js';
 import { HealthReporter } from './health/health-reporter.js';
+import { cameraLosses, lossesOf } from './health/losses.js';
 import { WatchdogFeed } from './health/watchdog-feed.js';
 import { HassAnnouncer } from './home-assistant/announcer.js';
 import { subjectOf } from './home-assistant/node-subject.js';
@@ -474,11 +475,7 @@ export class EdgeNode {
         ...records.drops,
         ...this.#host.counters.snapshot(),
         ...this.#tick?.counters,
-        ...Object.fromEntries(
-          cameras.flatMap(([camera, { counters }]) =>
-            Object.entries(lossesOf(counters)).map(([name, count]) => [`${camera}.${name}`, count]),
-          ),
-        ),
+        ...cameraLosses(Object.fromEntries(cameras), (camera) => this.#boards.has(camera)),
         ...this.#options.link.stats().counters,
         ...this.#options.presence.counters(),
         ...this.#commandServer.counters(),
@@ -501,18 +498,6 @@ export class EdgeNode {
     const info = buildNodeInfo(config, version, this.#records.publicKey, this.#model);
     this.#documents.set(routes.info, { node: config.node }, info);
   }
-}
-
-/** Counters that count work, not losses. */
-const WORK: ReadonlySet<string> = new Set([
-  ...['frames', 'looked', 'inferences', 'decodeMs', 'gateMs', 'inferMs', 'visionStarts', 'candidates', 'candidateMs'],
-  ...['connects', 'published', 'received', 'births', 'republishes', 'commands', 'commandsRepeated'],
-  ...['source-frames', 'source-given', 'sources-taken'],
-]);
-
-/** What was dropped, diverted, retried or restarted. */
-function lossesOf(counters: Readonly<Record<string, number>>): Record<string, number> {
-  return Object.fromEntries(Object.entries(counters).filter(([name]) => !WORK.has(name)));
 }
 
 function sensorDrops({ samples: _, ...faults }: Readonly<Record<string, number>>): Record<string, number> {

@@ -29,6 +29,13 @@ const NUMBERS_EVERY_MS = 2_000;
 /** Relative change of a capacity that is worth telling. */
 const NUMBERS_CHANGE = 0.1;
 
+/**
+ * Of so many nodes one says something all the time. What follows from it is then looked at no more often than this: each
+ * look is at all of them, and would cost the square of their number.
+ */
+const MANY_NODES = 64;
+const MANY_EVERY_MS = 200;
+
 /** Shows what this node does for others, and hears the same of them. A node that shares nothing has none. */
 export class ClaimsBoard {
   readonly #options: ClaimsBoardOptions;
@@ -45,6 +52,7 @@ export class ClaimsBoard {
   #toldMonoMs = Number.NEGATIVE_INFINITY;
   #cancelTell: (() => void) | undefined;
   #cancelSilence: (() => void) | undefined;
+  #cancelLook: (() => void) | undefined;
 
   constructor(options: ClaimsBoardOptions) {
     this.#options = options;
@@ -67,7 +75,7 @@ export class ClaimsBoard {
         ({ params }) => this.#hear(() => this.#book.forget(params.node)),
       ),
       link.subscribe(routes.beat, {}, ({ params, payload }) => {
-        const wasSilent = this.peers().some(({ node, isActive }) => node === params.node && !isActive);
+        const wasSilent = this.#book.isSilent(params.node, clock.monoMs());
         this.#book.applyBeat(params.node, payload, clock.monoMs());
         if (wasSilent) this.#hear(() => {});
       }),
@@ -118,6 +126,7 @@ export class ClaimsBoard {
     for (const end of this.#ends.splice(0)) end();
     this.#cancelTell?.();
     this.#cancelSilence?.();
+    this.#cancelLook?.();
   }
 
   #tell(): void {
@@ -131,6 +140,13 @@ export class ClaimsBoard {
 
   #hear(apply: () => void): void {
     apply();
+    if (this.#book.size < MANY_NODES) this.#look();
+    else this.#cancelLook ??= this.#options.clock.after(MANY_EVERY_MS, () => this.#look());
+  }
+
+  #look(): void {
+    this.#cancelLook?.();
+    this.#cancelLook = undefined;
     this.#watchSilence();
     this.#options.onPeers();
   }

@@ -45,6 +45,11 @@ export class PeerBook {
     return this.#refused;
   }
 
+  /** Nodes known, sharing or not. */
+  get size(): number {
+    return this.#peers.size;
+  }
+
   applyClaims(node: string, claims: Claims, nowMonoMs: number): void {
     const entry = this.#entry(node, nowMonoMs);
     if (entry !== undefined) entry.claims = claims;
@@ -90,6 +95,12 @@ export class PeerBook {
       return claims === undefined ? [] : [{ node, claims, isActive: isActive(entry, claims, nowMonoMs) }];
     });
     return peers.sort((a, b) => (a.node < b.node ? -1 : 1));
+  }
+
+  /** It has claims, and they do not hold now. */
+  isSilent(node: string, nowMonoMs: number): boolean {
+    const entry = this.#peers.get(node);
+    return entry?.claims !== undefined && !isActive(entry, entry.claims, nowMonoMs);
   }
 
   /** When the next of those that are active now would have been silent for too long, monotonic ms; Infinity for nobody. */

@@ -1,4 +1,5 @@
 import type { Clock } from '../../../base/clock.js';
+import { TokenBucket } from '../../../base/command/token-bucket.js';
 import { messageOf } from '../../../base/errors.js';
 import type { Link } from '../../../base/link/link.js';
 import type { Log } from '../../../base/log.js';
@@ -37,6 +38,8 @@ const TICK_MS = 1_000;
 /** Counters in claims change with every audit: as often as a heartbeat is soon enough. */
 const CLAIMS_MS = 10_000;
 const DOUBTS_MAX = 64;
+/** Refusals a node says; more are kept to itself, or who floods it would have it flood the broker. */
+const REFUSALS = { burst: 20, perSecond: 2 };
 /** What of the counters is work done; the rest is loss or trouble, and told as such. */
 const WORK: ReadonlySet<string> = new Set([
   ...['candidates', 'passed', 'given', 'givenBytes', 'agreed', 'taken', 'takenBytes', 'foundValid', 'early'],
@@ -47,18 +50,21 @@ export class AuditDesk {
   readonly #options: AuditDeskOptions;
   readonly #core: AuditCore;
   readonly #findings: FindingReader;
+  readonly #refusals: TokenBucket;
   /** By camera: the picture whose first record is still to be written. */
   readonly #candidates = new Map<string, CandidateReport>();
   #model: string | undefined;
   #lookMs = 0;
   #sendFailures = 0;
   #recordFailures = 0;
+  #refusalsUnsaid = 0;
   #doubts = '';
   #ends: (() => void)[] = [];
 
   constructor(options: AuditDeskOptions) {
     const { node, site, otherSites, clock, log, logs } = options;
     this.#options = options;
+    this.#refusals = new TokenBucket(REFUSALS, clock.monoMs());
     this.#core = new AuditCore({ node, site, otherSites, nowMonoMs: clock.monoMs() });
     const onFinding = (finding: Parameters<AuditCore['onFinding']>[0]) => void this.#core.onFinding(finding);
     this.#findings = new FindingReader({ logs, onFinding, clock, log });
@@ -128,7 +134,8 @@ export class AuditDesk {
   /** What was left out, refused or lost since the start, and findings that were not good. */
   drops(): Record<string, number> {
     const losses = Object.entries(this.#core.counters()).filter(([name]) => !WORK.has(name));
-    const failures = { sendFailures: this.#sendFailures, recordFailures: this.#recordFailures };
+    const unsaid = { refusalsUnsaid: this.#refusalsUnsaid };
+    const failures = { sendFailures: this.#sendFailures, recordFailures: this.#recordFailures, ...unsaid };
     return Object.fromEntries([...losses, ...Object.entries(failures)].map(([name, n]) => [`audits.${name}`, n]));
   }
 
@@ -174,6 +181,10 @@ export class AuditDesk {
         return;
       }
       case 'reply':
+        if (!effect.reply.ok && !this.#refusals.take(this.#options.clock.monoMs())) {
+          this.#refusalsUnsaid++;
+          return;
+        }
         for (const recipient of effect.to) {
           this.#send(link.publish(routes.verdict, { recipient, sender: node }, verdictOf(effect.reply)));
         }

@@ -81,7 +81,7 @@ export class AuditTaker {
     const key = `${sender}/${audit.id}`;
     if (this.#taken.has(key) || this.#over.has(key)) return this.#count('repeated');
     const refusal = this.#refusalOf(sender, audit, jpeg, view);
-    if (refusal !== undefined) return this.#refuse(audit, refusal);
+    if (refusal !== undefined) return this.#refuse(audit, refusal, sender);
     this.#count('taken');
     this.counters.add('takenBytes', jpeg.byteLength);
     const earlyKey = `${audit.other}/${key}`;
@@ -138,20 +138,21 @@ export class AuditTaker {
   }
 
   #refusalOf(sender: string, audit: AuditRequest, jpeg: Uint8Array, view: TakerView): AuditRefusal | undefined {
+    const isAboutSender = audit.of.n === sender && sender !== this.#node;
     if (!view.isShared) return 'not-shared';
+    if (!isAboutSender || audit.other === this.#node || audit.other === sender) return 'bad-picture';
     if (view.isDoubted) return 'doubted';
     if (view.model === undefined || view.model !== audit.model) return 'other-model';
-    const isAboutSender = audit.of.n === sender && sender !== this.#node;
-    if (!isAboutSender || audit.other === this.#node || audit.other === sender) return 'bad-picture';
     if (createHash('sha256').update(jpeg).digest('hex') !== audit.digest) return 'bad-picture';
     if (this.#taken.size >= this.#limits.outstandingMax) return 'busy';
     return this.#allowance.take(jpeg.byteLength, view.nowMonoMs) ? undefined : 'busy';
   }
 
-  #refuse({ id, of, other }: AuditRequest, code: AuditRefusal): readonly AuditEffect[] {
+  #refuse({ id, of, other }: AuditRequest, code: AuditRefusal, sender = of.n): readonly AuditEffect[] {
     this.#count(REFUSAL_COUNTERS[code]);
-    // What names nobody rightly is answered to nobody else.
-    const to = code === 'bad-picture' ? [of.n] : [of.n, other];
+    // Who names others wrongly, or is not worked for, has nobody else answered.
+    const isOthers = code !== 'bad-picture' && code !== 'not-shared';
+    const to = isOthers ? [sender, other] : [sender];
     return [{ type: 'reply', to: to.filter((node) => node !== this.#node), reply: { id, of, ok: false, code } }];
   }
 

@@ -143,7 +143,7 @@ export class OfferWork {
   #whyNot(sender: string, model: string): 'closed' | 'model' | undefined {
     const { site, otherSites, claims } = this.#options;
     const peer = claims.peers().find(({ node }) => node === sender);
-    if (peer === undefined || !peer.claims.shares.offers) return 'closed';
+    if (peer === undefined || !peer.claims.shares.offers || claims.own.state === 'leaving') return 'closed';
     if (peer.claims.site !== site && !otherSites) return 'closed';
     return model === this.#model?.sha256 ? undefined : 'model';
   }

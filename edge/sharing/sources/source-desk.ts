@@ -16,7 +16,7 @@ import { type SharingConfig, settingsOf } from '../config.js';
 import { DiscoveryDuty } from './discovery-duty.js';
 import { FrameGate } from './frame-gate.js';
 import { SourceOwnership, type WatchPlan } from './source-ownership.js';
-import { isDoubted, watchersOf } from './watchers.js';
+import { watchersOf } from './watchers.js';
 
 export type SourceDeskOptions = {
   readonly node: string;
@@ -82,10 +82,7 @@ export class SourceDesk {
         routes.sourceInfo,
         {},
         ({ params, payload }) => this.#onInfo(params.source, payload),
-        ({ params }) => {
-          this.#ownership.withdrawn(params.source);
-          this.step();
-        },
+        ({ params }) => this.#ownership.withdrawn(params.source),
       ),
       link.onUp(() => {
         this.#ownership.linkUp(clock.monoMs());
@@ -103,20 +100,12 @@ export class SourceDesk {
   step(): void {
     const { node, config, claims, clock } = this.#options;
     const nowMonoMs = clock.monoMs();
-    const peers = claims.peers();
-    const own = { checks: config.audits, doubts: claims.own.doubts };
     const { state, model } = claims.own;
-    this.#ownership.setPeers(watchersOf(peers, node, own));
-    this.#ownership.setSelf({
-      state: model === null ? 'leaving' : state,
-      spareFps: claims.told?.spareFps ?? 0,
-      isDoubted: isDoubted(
-        node,
-        peers
-          .filter(({ isActive }) => isActive)
-          .map((peer) => ({ node: peer.node, checks: peer.claims.shares.audits, doubts: peer.claims.doubts })),
-      ),
-    });
+    const self = { node, claims: { ...claims.own, shares: { audits: config.audits } } };
+    const { others, isDoubted } = watchersOf(claims.peers(), self);
+    this.#ownership.setPeers(others);
+    const spareFps = claims.told?.spareFps ?? 0;
+    this.#ownership.setSelf({ state: model === null ? 'leaving' : state, spareFps, isDoubted });
     const plan = this.#ownership.plan(nowMonoMs);
     this.#apply(plan, nowMonoMs);
     claims.set({ sources: [...plan.claims], heard: [...this.#ownership.heard(nowMonoMs)] });
@@ -225,8 +214,8 @@ export class SourceDesk {
       this.#counters.add('source-content-type');
       this.#faults.warn('source announces what is not looked at', { source, contentType, hint: 'send image/jpeg' });
     }
+    // Taken up at the next look: a device that says it all the time costs no more than one that says it once.
     this.#ownership.announced(source);
-    this.step();
   }
 
   #hear(source: string): void {

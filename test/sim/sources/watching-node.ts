@@ -34,7 +34,7 @@ const RETELL_MS = 30_000;
 /** Capacity is told no more often than this. */
 const NUMBERS_EVERY_MS = 2_000;
 const OVERLOAD_AFTER_MS = 10_000;
-const NO_CHECKS = { checks: false, doubts: [] };
+const NO_CHECKS = { state: 'active', model: null, shares: { audits: false } } as const;
 const MODEL = { id: 'model', sha256: '0'.repeat(64) };
 const DAY_MS = 86_400_000;
 
@@ -193,7 +193,7 @@ export class WatchingNode {
     let peers: readonly Peer[] = this.#book.peers(this.#nowMs);
     // Who was online once is taken to be there until a will says otherwise.
     if (without.has('silence ends what was claimed')) peers = this.#book.peers(Number.NEGATIVE_INFINITY);
-    const watchers = watchersOf(peers, this.#env.node, NO_CHECKS);
+    const watchers = watchersOf(peers, { node: this.#env.node, claims: { ...NO_CHECKS, doubts: [] } }).others;
     if (without.has('of two that meet one gives way')) return watchers.map((each) => this.#except(each));
     return without.has('an owner stays') ? watchers.map((each) => this.#onlyAsFirst(each, watchers)) : watchers;
   }

@@ -188,6 +188,15 @@ describe('an auditor refuses', () => {
     expect(refusalOf(new Trio(), sender, asked, bytes)).toEqual([code]);
   });
 
+  it.each([
+    ['somebody it does not know', 'cam7', audit],
+    ['who asks for another', 'cam3', audit],
+    ['who names the auditor as the other one', 'cam1', { ...audit, other: 'cam2' }],
+  ])('%s to its face, and nobody whom it names', (_, sender, asked) => {
+    const replies = new Trio().core('cam2').onAudit(sender, asked, jpeg, 0);
+    expect(replies).toMatchObject([{ type: 'reply', to: [sender] }]);
+  });
+
   it('more than its budget, and takes a question that comes twice once', () => {
     const trio = new Trio();
     expect(refusalOf(trio, 'cam1')).toEqual(['look']);

@@ -1,0 +1,41 @@
+import { describe, expect, it } from 'vitest';
+import type { Peer } from '../../../../edge/sharing/peer-book.js';
+import { watchersOf } from '../../../../edge/sharing/sources/watchers.js';
+import { Claims } from '../../../../protocol/sharing.js';
+
+const MODEL = { id: 'm', sha256: 'a'.repeat(64) };
+const CLAIMS = Claims.parse({
+  ...{ v: 1, site: 'home', state: 'active', beatMs: 1_000, model: MODEL, capacityFps: 10, spareFps: 5 },
+  ...{ shares: { sources: true, offers: true, audits: true }, sources: [], heard: [], doubts: [] },
+});
+const doubts = (...nodes: string[]) =>
+  nodes.map((node) => ({
+    ...{ node, model: MODEL.sha256, sinceMs: 1, disputed: 2, valid: 0 },
+    last: { e: 'abcdefghijkl', s: 1 },
+  }));
+const peer = (node: string, more: Partial<Claims> = {}, isActive = true): Peer => ({
+  ...{ node, isActive, claims: { ...CLAIMS, ...more } },
+});
+
+describe('who watches sources', () => {
+  const self = { node: 'me', claims: CLAIMS };
+
+  it('are the others that are alive and share them; without a model they leave', () => {
+    const shares = { ...CLAIMS.shares, sources: false };
+    const peers = [peer('a'), peer('b', { model: null }), peer('c', { shares }), peer('d', {}, false)];
+    expect(watchersOf(peers, self).others.map(({ node, state }) => [node, state])).toEqual([
+      ['a', 'active'],
+      ['b', 'leaving'],
+    ]);
+  });
+
+  it('is doubted as the whole fleet says, this node with it, and nobody by one word', () => {
+    const peers = [peer('a', { doubts: doubts('c', 'me') }), peer('b', { doubts: doubts('me') }), peer('c')];
+    const doubtedOf = (claims: Claims) => {
+      const { others, isDoubted } = watchersOf(peers, { node: 'me', claims });
+      return [...others.filter((other) => other.isDoubted).map(({ node }) => node), ...(isDoubted ? ['me'] : [])];
+    };
+    expect(doubtedOf(CLAIMS)).toEqual(['me']);
+    expect(doubtedOf({ ...CLAIMS, doubts: doubts('c') })).toEqual(['c', 'me']);
+  });
+});
