@@ -50,7 +50,7 @@ describeWithProgram('mosquitto_sub', 'vedette demo, watched by a real mosquitto_
     const folder = join(demo.stateDir, 'credentials');
     expect(statSync(folder).mode & 0o777).toBe(0o700);
     expect(readdirSync(folder).sort()).toEqual(
-      [...NODES, 'monitor', 'operator', 'sensors'].map((name) => `${name}.password`).concat('users'),
+      [...NODES, 'monitor', 'operator', 'porch', 'sensors'].map((name) => `${name}.password`).concat('users'),
     );
     for (const name of readdirSync(folder)) expect(statSync(join(folder, name)).mode & 0o777, name).toBe(0o600);
     const passwords = [...NODES, 'sensors'].map((name) => readFileSync(join(folder, `${name}.password`), 'utf8'));
