@@ -32,6 +32,8 @@ export class SourceLoops {
   readonly #watched = new Map<string, Watched>();
   /** Those that end: one that is watched again waits for its end. */
   readonly #ending = new Map<string, Promise<void>>();
+  /** Frames that came before the model was there, or when nobody watched any more. */
+  unwatched = 0;
 
   constructor(report: (report: VisionReport) => void) {
     this.#report = report;
@@ -74,7 +76,10 @@ export class SourceLoops {
   push({ source, ...picture }: PushFrame): void {
     this.#report({ type: 'taken', source });
     const watched = this.#watched.get(source);
-    if (watched === undefined) return;
+    if (watched === undefined) {
+      this.unwatched++;
+      return;
+    }
     watched.pictures.push(picture);
     watched.loop.hurry();
   }

@@ -94,6 +94,7 @@ async function run(start: StartVision): Promise<void> {
       counters: {
         ...Object.fromEntries(Object.entries(model.drops).map(([cause, count]) => [`candidate-${cause}`, count])),
         ...(start.offers ? { 'offer-unencoded': offers.unencoded } : {}),
+        ...(sources.unwatched > 0 ? { 'source-unwatched': sources.unwatched } : {}),
       },
       ...(pool === undefined || !start.offers
         ? {}

@@ -41,6 +41,15 @@ describe('the loops of sources', () => {
     await loops.close();
   });
 
+  it('take and count what comes before there is a model: nothing is to wait for it', () => {
+    const { loops, said } = makeLoops();
+    loops.watch({ source: 'yard', settings: {}, firstTrackId: 1 });
+    const jpeg = new Uint8Array([0xff, 0xd8, 0xff]);
+    loops.push({ type: 'frame', source: 'yard', jpeg, capturedAtMs: 1, digest: 'd'.repeat(16) });
+    expect(said).toEqual([{ type: 'taken', source: 'yard' }]);
+    expect(loops.unwatched).toBe(1);
+  });
+
   it('vouch for their own looks, not for what a device sends: the same picture twice is no fault of the node', async () => {
     const { loops, said, open } = makeLoops();
     open();
