@@ -14,7 +14,7 @@ import { Site } from './site.js';
 // A node with more cameras than it can look at, beside nodes with none. What a machine can do is not looked at: the busy
 // node may work a twentieth of the time, so that it has too much to do on any.
 
-const TIMEOUT_MS = 240_000;
+const TIMEOUT_MS = 400_000;
 const CAMERAS = 9;
 const CAMERA_FPS = 2;
 const NODES = ['cam1', 'cam2', 'cam3'];

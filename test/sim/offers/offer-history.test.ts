@@ -5,7 +5,8 @@ import { measureScale } from './offer-scale.js';
 const MINUTE_MS = 60_000;
 const SEEDS = Array.from({ length: 60 }, (_, i) => i + 1);
 
-describe('nodes that take looks off each other', () => {
+// Two hundred histories take a second each on a machine that others use.
+describe('nodes that take looks off each other', { timeout: 180_000 }, () => {
   it('keep what they promise in 50 histories of liars, slow links, cuts, crashes and frozen nodes', () => {
     const histories = Array.from({ length: 50 }, (_, i) => runOfferHistory(i + 1, MINUTE_MS));
     const broken = histories.flatMap(({ seed, violations }) => violations.map((violation) => ({ seed, ...violation })));
