@@ -30,8 +30,9 @@ beforeAll(async () => {
   listener = site.listen();
   for (const node of NODES) startNode(node);
   startDevice('yard', '7');
-  await oneOwner(listener, 'yard', NODES, 120_000);
-}, 240_000);
+  // On a machine that is busy with other chapters three nodes and their models take minutes.
+  await oneOwner(listener, 'yard', NODES, 240_000);
+}, 360_000);
 
 afterAll(() => site.close(), 60_000);
 
