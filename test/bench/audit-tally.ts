@@ -2,11 +2,12 @@ import { type Answer, differenceOf, MATCH_RULES, type MatchRules } from '../../e
 
 /** Rules that are compared: the reference's, ours, and some between and beyond. */
 export const RULE_SETS: readonly MatchRules[] = [
-  { iouMin: 0.9, scoreDiffMax: 0.02, nearThreshold: 0.05 },
-  { iouMin: 0.8, scoreDiffMax: 0.05, nearThreshold: 0.05 },
-  { iouMin: 0.7, scoreDiffMax: 0.1, nearThreshold: 0.1 },
-  { iouMin: 0.6, scoreDiffMax: 0.15, nearThreshold: 0.15 },
-  { iouMin: 0.5, scoreDiffMax: 0.2, nearThreshold: 0.2 },
+  { iouMin: 0.9, scoreDiffMax: 0.02, nearThreshold: 0.05, sureFrom: 0 },
+  { iouMin: 0.8, scoreDiffMax: 0.05, nearThreshold: 0.05, sureFrom: 0 },
+  { iouMin: 0.7, scoreDiffMax: 0.1, nearThreshold: 0.1, sureFrom: 0 },
+  { iouMin: 0.6, scoreDiffMax: 0.15, nearThreshold: 0.15, sureFrom: 0 },
+  { iouMin: 0.5, scoreDiffMax: 0.2, nearThreshold: 0.2, sureFrom: 0 },
+  { ...MATCH_RULES, sureFrom: 0 },
   MATCH_RULES,
 ];
 

@@ -123,8 +123,8 @@ function resultOf({ name, compared, different }: Tally): BenchResult {
 }
 
 function columnsOf(title: string): Column<Tally>[] {
-  const sets = RULE_SETS.map(({ iouMin, scoreDiffMax, nearThreshold }, i) => ({
-    title: `IoU ${iouMin} score ${scoreDiffMax} near ${nearThreshold}`,
+  const sets = RULE_SETS.map(({ iouMin, scoreDiffMax, nearThreshold, sureFrom }, i) => ({
+    title: `IoU ${iouMin} score ${scoreDiffMax} near ${nearThreshold} sure ${sureFrom}`,
     cell: ({ compared, different }: Tally) => {
       const count = different[i] ?? 0;
       return `${count} (${((count * 100) / compared).toFixed(2)} %)`;

@@ -14,10 +14,12 @@ export type MatchRules = {
   readonly scoreDiffMax: number;
   /** A box this close above the threshold may be missing: on another board it may lie just below. */
   readonly nearThreshold: number;
+  /** A box below this score may be missing, too: another decoder of JPEG has been seen to halve it. */
+  readonly sureFrom: number;
 };
 
 /** BOINC's idea of a fuzzy comparison; `npm run bench:audit` measures what these numbers cost and find. */
-export const MATCH_RULES: MatchRules = { iouMin: 0.75, scoreDiffMax: 0.08, nearThreshold: 0.08 };
+export const MATCH_RULES: MatchRules = { iouMin: 0.75, scoreDiffMax: 0.08, nearThreshold: 0.08, sureFrom: 0.5 };
 
 /** How two answers to the same picture differ; undefined where they are the same. */
 export type Difference = 'missing-box' | 'other-label' | 'other-box' | 'other-score';
@@ -34,7 +36,8 @@ export function differenceOf(
   rules: MatchRules = MATCH_RULES,
 ): Difference | undefined {
   const { pairs, left, right } = pairUp(one, other, rules.iouMin);
-  const isClear = ({ p }: AnswerBox) => p >= scoreMin + rules.nearThreshold;
+  const clearFrom = Math.max(scoreMin + rules.nearThreshold, rules.sureFrom);
+  const isClear = ({ p }: AnswerBox) => p >= clearFrom;
   const lone = [...left, ...right].filter(isClear);
   if (lone.length > 0) return whyAlone(left, right, rules.iouMin);
   const isOff = pairs.some(([a, b]) => (isClear(a) || isClear(b)) && Math.abs(a.p - b.p) > rules.scoreDiffMax);

@@ -28,6 +28,12 @@ describe('two answers to the same picture', () => {
     expect(differenceOf([person, box('dog', 0.581, [0, 0, 50, 50])], [person], SCORE_MIN)).toBe('missing-box');
   });
 
+  it('may miss a box that nobody can be sure of, where the threshold is low', () => {
+    const LOW = 0.3;
+    expect(differenceOf([person, box('dog', 0.49, [0, 0, 50, 50])], [person], LOW)).toBeUndefined();
+    expect(differenceOf([person, box('dog', 0.5, [0, 0, 50, 50])], [person], LOW)).toBe('missing-box');
+  });
+
   it('pairs each box once', () => {
     const twice = [person, box('person', 0.79, [101, 101, 201, 301])];
     expect(differenceOf(twice, [person], SCORE_MIN)).toBe('missing-box');
