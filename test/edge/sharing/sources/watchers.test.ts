@@ -1,36 +1,50 @@
 import { describe, expect, it } from 'vitest';
+import type { Peer } from '../../../../edge/sharing/peer-book.js';
 import { watchersOf } from '../../../../edge/sharing/sources/watchers.js';
 import { Claims } from '../../../../protocol/sharing.js';
 
+const MODEL = { id: 'm', sha256: 'a'.repeat(64) };
 const CLAIMS = Claims.parse({
-  ...{ v: 1, site: 'home', state: 'active', beatMs: 1_000, capacityFps: 10, spareFps: 5, heard: ['gate'], doubts: [] },
-  ...{ model: { id: 'm', sha256: '0'.repeat(64) }, shares: { sources: true, offers: false, audits: true } },
-  sources: [
-    { source: 'yard', as: 'owner' },
-    { source: 'gate', as: 'standby' },
-  ],
+  ...{ v: 1, site: 'home', state: 'active', beatMs: 1_000, model: MODEL, capacityFps: 10, spareFps: 5 },
+  ...{ shares: { sources: true, offers: true, audits: true }, sources: [], heard: [], doubts: [] },
 });
-const ME = { node: 'cam1', claims: CLAIMS };
+const doubts = (...nodes: string[]) =>
+  nodes.map((node) => ({
+    ...{ node, model: MODEL.sha256, sinceMs: 1, disputed: 2, valid: 0 },
+    last: { e: 'abcdefghijkl', s: 1 },
+  }));
+const peer = (node: string, more: Partial<Claims> = {}, isActive = true): Peer => ({
+  ...{ node, isActive, claims: { ...CLAIMS, ...more } },
+});
 
-describe('the others that watch sources', () => {
-  it('own what they claim as owners, not what they are next for', () => {
-    const peers = [{ node: 'cam2', claims: CLAIMS, isActive: true }];
-    expect(watchersOf(peers, ME).others).toEqual([
-      { node: 'cam2', state: 'active', spareFps: 5, owns: ['yard'], heard: ['gate'], isDoubted: false },
+describe('who watches sources', () => {
+  const self = { node: 'me', claims: CLAIMS };
+
+  it('are the others that are alive and share them; without a model they leave', () => {
+    const shares = { ...CLAIMS.shares, sources: false };
+    const peers = [peer('a'), peer('b', { model: null }), peer('c', { shares }), peer('d', {}, false)];
+    expect(watchersOf(peers, self).others.map(({ node, state }) => [node, state])).toEqual([
+      ['a', 'active'],
+      ['b', 'leaving'],
     ]);
   });
 
-  it('are those who are there and share sources', () => {
-    const shares = { ...CLAIMS.shares, sources: false };
-    const peers = [
-      { node: 'cam2', claims: CLAIMS, isActive: false },
-      { node: 'cam3', claims: { ...CLAIMS, shares }, isActive: true },
+  it('own what they claim as owners, not what they are next for', () => {
+    const sources = [
+      { source: 'yard', as: 'owner' as const },
+      { source: 'gate', as: 'standby' as const },
     ];
-    expect(watchersOf(peers, ME).others).toEqual([]);
+    const [a] = watchersOf([peer('a', { sources, heard: ['gate'] })], self).others;
+    expect(a).toMatchObject({ owns: ['yard'], heard: ['gate'], spareFps: 5 });
   });
 
-  it('give way while they have no model', () => {
-    const peers = [{ node: 'cam2', claims: { ...CLAIMS, model: null }, isActive: true }];
-    expect(watchersOf(peers, ME).others[0]).toMatchObject({ state: 'leaving', owns: ['yard'] });
+  it('is doubted as the whole fleet says, this node with it, and nobody by one word', () => {
+    const peers = [peer('a', { doubts: doubts('c', 'me') }), peer('b', { doubts: doubts('me') }), peer('c')];
+    const doubtedOf = (claims: Claims) => {
+      const { others, isDoubted } = watchersOf(peers, { node: 'me', claims });
+      return [...others.filter((other) => other.isDoubted).map(({ node }) => node), ...(isDoubted ? ['me'] : [])];
+    };
+    expect(doubtedOf(CLAIMS)).toEqual(['me']);
+    expect(doubtedOf({ ...CLAIMS, doubts: doubts('c') })).toEqual(['c', 'me']);
   });
 });
