@@ -35,6 +35,7 @@ export class SourceOracle {
   readonly #takes = new Map<string, readonly number[]>();
   #ownersBefore = new Map<string, string>();
   #situation = '';
+  #orders = '';
   #disturbedMs = 0;
   #takesTotal = 0;
   #changedMs = 0;
@@ -120,6 +121,10 @@ export class SourceOracle {
   #noteDisturbance(nodes: readonly NodeSeen[], devices: readonly DeviceSeen[]): void {
     const situation = situationOf(nodes, devices, this.#world);
     const isWell = [...this.#world.brokers.values()].every((broker) => isPlain(broker));
+    // An operator's orders move owners, and nothing else.
+    const orders = nodes.map(({ name, node }) => `${name} ${node.isLeaving}`).join(' ');
+    if (orders !== this.#orders) this.#takes.clear();
+    this.#orders = orders;
     if (situation === this.#situation && isWell) return;
     this.#situation = situation;
     this.#disturbedMs = this.#world.nowMs;
