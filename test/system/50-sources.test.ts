@@ -160,7 +160,7 @@ describe('a source that sends what is no frame', () => {
       send(device, topic, pictures.bomb);
     }
     await listener.waitFor('what is no JPEG is counted', () => count('source-not-jpeg') > 0);
-    await listener.waitFor('what does not decode is counted', () => count('garden.bad-pictures') >= 4);
+    await listener.waitFor('what does not decode is counted', () => count('source:bad-pictures') >= 4);
     // Larger than a route allows, and a name outside the grammar: the broker takes neither.
     send(device, topic, pictures.large);
     send(device, 'vedette/1/source/garden/Frame Nr. 1', pictures.text);
