@@ -19,7 +19,7 @@ export type MatchRules = {
 };
 
 /** BOINC's idea of a fuzzy comparison; `npm run bench:audit` measures what these numbers cost and find. */
-export const MATCH_RULES: MatchRules = { iouMin: 0.75, scoreDiffMax: 0.08, nearThreshold: 0.08, sureFrom: 0.5 };
+export const MATCH_RULES: MatchRules = { iouMin: 0.6, scoreDiffMax: 0.08, nearThreshold: 0.08, sureFrom: 0.5 };
 
 /** How two answers to the same picture differ; undefined where they are the same. */
 export type Difference = 'missing-box' | 'other-label' | 'other-box' | 'other-score';

@@ -14,8 +14,8 @@ describe('two answers to the same picture', () => {
   it.each([
     ['a score 0.079 apart', box('person', 0.721), undefined],
     ['a score 0.09 apart', box('person', 0.71), 'other-score'],
-    ['a box that overlaps by 0.75', box('person', 0.8, [100, 100, 200, 250]), undefined],
-    ['a box that overlaps by less', box('person', 0.8, [100, 100, 200, 249]), 'other-box'],
+    ['a box that overlaps by 0.6', box('person', 0.8, [100, 100, 200, 220]), undefined],
+    ['a box that overlaps by less', box('person', 0.8, [100, 100, 200, 219]), 'other-box'],
     ['another label', box('dog', 0.8), 'other-label'],
     ['a box elsewhere', box('person', 0.8, [400, 100, 500, 300]), 'missing-box'],
   ])('%s', (_, other, difference) => {
