@@ -155,7 +155,8 @@ function judgedOf(
     const result = bySeq.get(seq);
     const [one, other] = [...(result?.verdicts.values() ?? [])];
     const verdict = one === undefined ? undefined : combine(one.verdict, other?.verdict);
-    if (result !== undefined && verdict !== undefined) judged.push({ epoch, seq, atMs: result.atMs, verdict });
+    if (result === undefined || verdict === undefined) continue;
+    judged.push({ epoch, seq, atMs: result.atMs, verdict, isByTwo: other !== undefined });
   }
   return judged;
 }

@@ -8,6 +8,8 @@ export type JudgedResult = {
   /** When it was captured, by the worker's wall clock, ms. */
   readonly atMs: number;
   readonly verdict: AuditVerdict;
+  /** Both auditors have recorded it; one alone may have invented it. */
+  readonly isByTwo: boolean;
 };
 
 /** How far a node with a model can be trusted, by what others found. */
@@ -34,7 +36,7 @@ export type DoubtRules = {
   readonly disputes: number;
   /** Among so many results judged valid or disputed. */
   readonly within: number;
-  /** Valid results in a row that end the first doubt; each doubt after it takes twice as many. */
+  /** Valid results in a row, by two auditors each, that end the first doubt; each doubt after it takes twice as many. */
   readonly clearedBy: number;
   readonly clearedByMax: number;
 };
@@ -47,6 +49,8 @@ export const DOUBT_RULES: DoubtRules = { disputes: 2, within: 100, clearedBy: 10
 
 type Fold = {
   validInRow: number;
+  /** Of these, by two auditors. */
+  confirmedInRow: number;
   decided: number;
   /** Disputes that count: their place among the decided, and when they were captured. */
   disputes: { readonly at: number; readonly atMs: number }[];
@@ -60,7 +64,7 @@ const NO_DOUBT = { sinceMs: undefined, disputedSince: 0, validSince: 0 };
 
 /** The standing that follows from judged results, in the order given. */
 export function standingOf(results: readonly JudgedResult[], rules: DoubtRules = DOUBT_RULES): AuditStanding {
-  const fold: Fold = { validInRow: 0, decided: 0, disputes: [], doubts: 0, ...NO_DOUBT };
+  const fold: Fold = { validInRow: 0, confirmedInRow: 0, decided: 0, disputes: [], doubts: 0, ...NO_DOUBT };
   for (const result of results) apply(fold, result, rules);
   const countOf = (verdict: AuditVerdict) => results.filter((result) => result.verdict === verdict).length;
   const last = results.findLast(({ verdict }) => verdict === 'disputed');
@@ -78,9 +82,12 @@ export function standingOf(results: readonly JudgedResult[], rules: DoubtRules =
   };
 }
 
-function apply(fold: Fold, { verdict, atMs }: JudgedResult, rules: DoubtRules): void {
-  if (verdict !== 'valid') fold.validInRow = 0;
+function apply(fold: Fold, { verdict, atMs, isByTwo }: JudgedResult, rules: DoubtRules): void {
+  if (verdict !== 'valid') fold.validInRow = fold.confirmedInRow = 0;
   if (verdict === 'inconclusive') return;
+  if (verdict === 'valid') fold.validInRow++;
+  // What one auditor says alone makes audits rarer, and neither keeps a doubt from rising nor ends it.
+  if (!isByTwo) return;
   const at = fold.decided++;
   fold.disputes = fold.disputes.filter((dispute) => at - dispute.at < rules.within);
   if (verdict === 'valid') applyValid(fold, rules);
@@ -102,10 +109,10 @@ function applyDispute(fold: Fold, dispute: Fold['disputes'][number], rules: Doub
 }
 
 function applyValid(fold: Fold, rules: DoubtRules): void {
-  fold.validInRow++;
+  fold.confirmedInRow++;
   if (fold.sinceMs !== undefined) fold.validSince++;
   const needed = Math.min(rules.clearedByMax, rules.clearedBy * 2 ** (fold.doubts - 1));
-  if (fold.sinceMs === undefined || fold.validInRow < needed) return;
+  if (fold.sinceMs === undefined || fold.confirmedInRow < needed) return;
   Object.assign(fold, NO_DOUBT);
   fold.disputes = [];
 }

@@ -6,8 +6,10 @@ import type { AuditVerdict } from '../../../../edge/sharing/audits/audit-verdict
 
 const NAMES: Readonly<Record<string, AuditVerdict>> = { v: 'valid', d: 'disputed', i: 'inconclusive' };
 /** `vvd`: two valid results, then a disputed one. */
-const results = (text: string): JudgedResult[] =>
-  [...text].map((letter, i) => ({ epoch: 'e', seq: i + 1, atMs: 1_000 * (i + 1), verdict: NAMES[letter] ?? 'valid' }));
+const results = (text: string, isByTwo = true): JudgedResult[] =>
+  [...text].map((letter, i) => ({
+    ...{ epoch: 'e', seq: i + 1, atMs: 1_000 * (i + 1), verdict: NAMES[letter] ?? 'valid', isByTwo },
+  }));
 
 describe('the standing of a node', () => {
   it.each([
@@ -38,6 +40,14 @@ describe('the standing of a node', () => {
     expect(standingOf(results(`${again}${'v'.repeat(19)}`)).isDoubted).toBe(true);
     expect(standingOf(results(`${again}${'v'.repeat(20)}`)).isDoubted).toBe(false);
     expect(standingOf(results(`${'dd'.repeat(1)}${'v'.repeat(200)}`)).isDoubted).toBe(false);
+  });
+
+  it('is not changed by what one auditor says alone, which only makes audits rarer', () => {
+    const alone = results('v'.repeat(200), false);
+    const [first, second] = results('dd');
+    if (first === undefined || second === undefined) throw new Error('two results');
+    expect(standingOf([first, ...alone, second]).isDoubted).toBe(true);
+    expect(standingOf([first, second, ...alone])).toMatchObject({ isDoubted: true, validInRow: 200, rate: 0.01 });
   });
 
   it('needs at most so many valid ones, however often it was doubted', () => {
@@ -93,7 +103,7 @@ describe('what all auditors found', () => {
       }),
     );
     expect(expected.doubts()).toEqual([
-      { node: 'cam1', model: MODEL, sinceMs: 1_002, disputed: 2, valid: 2, last: { e: 'e1', s: 7 } },
+      { node: 'cam1', model: MODEL, sinceMs: 1_002, disputed: 2, valid: 1, last: { e: 'e1', s: 7 } },
     ]);
   });
 
