@@ -72,7 +72,7 @@ describe('vedette sim camera', () => {
   });
 
   it.each([
-    [[], 'give one of --out FILE, --serve PORT, --pipe'],
+    [[], 'give one of --out FILE, --serve PORT, --publish BROKER, --pipe'],
     [['--pipe', '--out', 'x'], 'give one of'],
     [['--pipe', '--truth', 'x'], '--truth goes with --out'],
     [['--out', 'x', '--fault', 'freeze@1'], '--fault goes with --pipe'],
