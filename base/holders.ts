@@ -1,4 +1,4 @@
-import { createHash } from 'node:crypto';
+import { rendezvousOrder } from './rendezvous.js';
 
 /** Up to this many nodes everybody holds every log. */
 export const FULL_REPLICATION_NODES_MAX = 10;
@@ -7,23 +7,16 @@ export const COPIES = 3;
 
 /**
  * Who is assigned to hold the logs of a node: the node itself, then the others. Up to ten nodes everybody; beyond that the
- * first three others by rendezvous hash (Thaler and Ravishankar, 1998), so that a node that comes or goes moves only its
- * own share.
+ * first three others in rendezvous order, so that a node that comes or goes moves only its own share.
  * @param inventory every node that keeps replicas and was not forgotten, alive or not; order does not matter.
  */
 export function holdersOf(node: string, inventory: readonly string[]): readonly string[] {
   const others = [...new Set(inventory)].filter((other) => other !== node).sort();
   if (others.length < FULL_REPLICATION_NODES_MAX) return [node, ...others];
-  const weighed = others.map((other) => ({ other, weight: weightOf(node, other) }));
-  weighed.sort((a, b) => (a.weight === b.weight ? 0 : a.weight > b.weight ? -1 : 1));
-  return [node, ...weighed.slice(0, COPIES).map(({ other }) => other)];
+  return [node, ...rendezvousOrder(`${node}/`, others).slice(0, COPIES)];
 }
 
 /** Copies that have to agree before anything is decided: over those assigned, never over those that happen to reply. */
 export function strictMajority(assigned: number): number {
   return Math.floor(assigned / 2) + 1;
-}
-
-function weightOf(node: string, candidate: string): string {
-  return createHash('sha256').update(`${node}/${candidate}`).digest('hex');
 }

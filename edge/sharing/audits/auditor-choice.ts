@@ -1,4 +1,4 @@
-import { createHash } from 'node:crypto';
+import { rendezvousOrder } from '../../../base/rendezvous.js';
 
 /** What a node knows of another one that may audit. */
 export type AuditPeer = {
@@ -16,8 +16,7 @@ export type AuditPeer = {
 export type AuditedNode = { readonly node: string; readonly site: string | undefined; readonly model: string };
 
 /**
- * The two nodes that recompute a result: the first of those that can, in the rendezvous order of the record (Thaler and
- * Ravishankar, 1998), so that nobody chooses and every pair has its share.
+ * The two nodes that recompute a result: the first of those that can, in the rendezvous order of the record, so that nobody chooses and every pair has its share.
  * @param leaf hash of the record's line.
  * @param worker whose result it is. @param otherSites whether its pictures may leave its site.
  * @returns undefined if fewer than two can.
@@ -29,18 +28,13 @@ export function auditorsOf(
   otherSites: boolean,
 ): readonly [string, string] | undefined {
   const able = peers.filter((peer) => canAudit(peer, worker, otherSites));
-  const order = able.map(({ node }) => ({ node, weight: weightOf(leaf, node) }));
-  order.sort((a, b) => (a.weight < b.weight ? 1 : a.weight > b.weight ? -1 : a.node.localeCompare(b.node)));
-  const [first, second] = order;
-  return first === undefined || second === undefined ? undefined : [first.node, second.node];
+  const names = able.map(({ node }) => node);
+  const [first, second] = rendezvousOrder(leaf, names);
+  return first === undefined || second === undefined ? undefined : [first, second];
 }
 
 /** Whether a node may audit another one. */
 export function canAudit(peer: AuditPeer, worker: AuditedNode, otherSites: boolean): boolean {
   const isNear = otherSites || peer.site === worker.site;
   return peer.node !== worker.node && peer.isActive && !peer.isDoubted && peer.model === worker.model && isNear;
-}
-
-function weightOf(leaf: Uint8Array, node: string): string {
-  return createHash('sha256').update(leaf).update(node).digest('hex');
 }
