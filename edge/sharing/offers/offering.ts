@@ -46,11 +46,17 @@ export class Offering {
   #failuresInRow = 0;
   #pauses = 0;
   #pausedUntilMonoMs = Number.NEGATIVE_INFINITY;
+  /** Told apart from other lives of the node: an answer to one of these may still be under way. */
+  readonly #life: string;
   #nextId = 1;
 
   constructor(limits: OfferLimits, random: Random) {
     this.#limits = limits;
     this.#random = random;
+    this.#life = random
+      .fork('life')
+      .int(2 ** 32)
+      .toString(36);
   }
 
   get counters(): Readonly<Record<string, number>> {
@@ -92,7 +98,7 @@ export class Offering {
     }
     const record = this.#recordOf(peer.node);
     record.outstanding++;
-    const offer = { id: `o${this.#nextId++}`, node: peer.node, deadlineMs: this.#deadlineMs(record) };
+    const offer = { id: `${this.#life}-${this.#nextId++}`, node: peer.node, deadlineMs: this.#deadlineMs(record) };
     this.#outstanding.set(offer.id, { ...offer, sentMonoMs: nowMonoMs });
     this.#counters.add('offer-sent');
     return offer;
