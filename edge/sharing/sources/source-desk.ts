@@ -8,6 +8,7 @@ import type { Log } from '../../../base/log.js';
 import { RateLimitedLog } from '../../../base/rate-limited-log.js';
 import { routes } from '../../../protocol/routes.js';
 import { SOURCES_MAX, type SourceInfo } from '../../../protocol/sharing.js';
+import { pictureFormatOf } from '../../capture/picture-format.js';
 import type { PushedPicture } from '../../capture/pushed/pushed-source.js';
 import type { VisionCommand, WatchSource } from '../../process/vision-message.js';
 import { CameraBoard } from '../../state/camera-board.js';
@@ -234,7 +235,7 @@ export class SourceDesk {
     if (watched === undefined) return;
     if (!retained) this.#hear(source);
     // What was retained is of any age; a frame is of now.
-    if (retained || !isJpeg(jpeg)) {
+    if (retained || pictureFormatOf(jpeg) !== 'jpeg') {
       this.#refuse(source, retained ? 'source-retained' : 'source-not-jpeg', jpeg);
       return;
     }
@@ -270,10 +271,6 @@ export class SourceDesk {
     const dueMs = gate.dueMs(nowMonoMs);
     if (Number.isFinite(dueMs)) watched.cancelPump = clock.after(dueMs - nowMonoMs, () => this.#pump(source, watched));
   }
-}
-
-function isJpeg(bytes: Uint8Array): boolean {
-  return bytes[0] === 0xff && bytes[1] === 0xd8 && bytes[2] === 0xff;
 }
 
 function addAll(sums: Record<string, number>, counts: Readonly<Record<string, number>>): void {
