@@ -28,8 +28,8 @@ type Entry = {
 };
 
 /**
- * What is known of the others that share work: their claims, and whether they still hold. Plain data, times are passed in;
- * what comes out does not depend on the order in which statuses, heartbeats and claims came.
+ * What is known of the others that share work: their claims, and whether they still hold. Plain data, times are passed in.
+ * In which order a node's claims and its birth come does not matter; a will takes what was claimed before it.
  */
 export class PeerBook {
   readonly #me: string;

@@ -101,7 +101,7 @@ export class AuditBook {
         ({ node, model, standing: { sinceMs, disputedSince: disputed, validSince: valid, lastDisputed: last } }) =>
           sinceMs === undefined || last === undefined ? [] : [{ node, model, sinceMs, disputed, valid, last }],
       )
-      .sort((a, b) => a.node.localeCompare(b.node) || a.model.localeCompare(b.model));
+      .sort((a, b) => compare(a.node, b.node) || compare(a.model, b.model));
   }
 
   // The newest are kept, whichever came first.
@@ -165,4 +165,9 @@ function medianOf(bySeq: ReadonlyMap<number, Result>): number {
   const times = [...bySeq.values()].flatMap(({ verdicts }) => [...verdicts.values()].map((one) => one.recordedMs));
   times.sort((a, b) => a - b);
   return times[Math.floor((times.length - 1) / 2)] ?? 0;
+}
+
+// By code units: the same on every machine, whatever its locale.
+function compare(a: string, b: string): number {
+  return a === b ? 0 : a < b ? -1 : 1;
 }
