@@ -62,6 +62,22 @@ async function openFleet(): Promise<{ site: Site; fleet: ReplicaFleet }> {
   return { site, fleet };
 }
 
+/** The same for the suite that calls it, from before its first test until after its last. */
+function useFleet(): () => { site: Site; fleet: ReplicaFleet } {
+  let opened: { site: Site; fleet: ReplicaFleet } | undefined;
+  beforeAll(async () => {
+    opened = await openFleet();
+  }, TIMEOUT_MS);
+  afterAll(async () => {
+    await opened?.fleet.close();
+    await opened?.site.close();
+  }, 150_000);
+  return () => {
+    if (opened === undefined) throw new Error('the fleet is not open');
+    return opened;
+  };
+}
+
 function query(site: Site, ...args: string[]) {
   const credentials = ['--user', 'reader2', '--password-file', site.path('reader2.password')];
   // The longest that may be had: how soon a machine with other things to do answers is not what is asked here.
@@ -217,17 +233,10 @@ describe('vedette query over 100,000 records of two nodes', () => {
 });
 
 describe('vedette query while logs grow', () => {
-  let site: Site;
-  let fleet: ReplicaFleet;
-  beforeAll(async () => {
-    ({ site, fleet } = await openFleet());
-  }, TIMEOUT_MS);
-  afterAll(async () => {
-    await fleet?.close();
-    await site?.close();
-  }, 150_000);
+  const opened = useFleet();
 
   it('counts what replicas hold and no head tells of yet', { timeout: TIMEOUT_MS }, async () => {
+    const { site, fleet } = opened();
     for (const node of NODES) fleet.start(node, { recordsPerS: 20 });
     const total = () => fleet.appended().reduce((sum, [, , seq]) => sum + seq, 0);
     for (let least = 100; least <= 400; least += 100) {
@@ -257,17 +266,10 @@ describe('vedette query while logs grow', () => {
 });
 
 describe('vedette query while the only holder of some records is away', () => {
-  let site: Site;
-  let fleet: ReplicaFleet;
-  beforeAll(async () => {
-    ({ site, fleet } = await openFleet());
-  }, TIMEOUT_MS);
-  afterAll(async () => {
-    await fleet?.close();
-    await site?.close();
-  }, 150_000);
+  const opened = useFleet();
 
   it('names what is missing, and has it again afterwards', { timeout: TIMEOUT_MS }, async () => {
+    const { site, fleet } = opened();
     const heads = site.listen();
     const start = (node: string, records: number) => {
       const path = site.path(`${node}.script`);
