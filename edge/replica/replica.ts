@@ -90,6 +90,7 @@ export class Replica {
   #parts: Parts | undefined;
   #stops: (() => void)[] = [];
   #shown = '';
+  #shownState: ReplicaState['state'] | undefined;
   #isOwnStale = true;
   readonly #overload: Overload;
   #isOverloaded = false;
@@ -296,6 +297,8 @@ export class Replica {
     if (isOverloaded !== this.#isOverloaded) this.#hear({ type: 'load', isOverloaded });
     this.#isOverloaded = isOverloaded;
     this.#tick();
+    // Who asks the fleet passes over a replica that says it is not ready: that it is now must not wait.
+    if (this.#shownState !== 'active' && this.state().state !== this.#shownState) this.#showState();
     this.#armTick(core.isAtRest && !this.#isStirred ? REST_TICK_MS : TICK_MS);
   }
 
@@ -332,6 +335,7 @@ export class Replica {
     const shown = JSON.stringify(telling);
     if (shown === this.#shown) return;
     this.#shown = shown;
+    this.#shownState = state.state;
     this.#options.onState({
       ...state,
       lagMs: state.lagMs === null ? null : Math.round(state.lagMs),

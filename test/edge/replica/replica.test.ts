@@ -29,6 +29,8 @@ class BlindNode {
   readonly store: RecordStore;
   replica: Replica | undefined;
   queries: QueryServer | undefined;
+  /** The states its replica told, in order. */
+  readonly told: string[] = [];
 
   constructor(name: string, url: string, dir: string) {
     this.name = name;
@@ -54,11 +56,11 @@ class BlindNode {
     this.link.onUp(() => this.tell('online'));
   }
 
-  async open(dir: string, limits: Partial<ReplicaLimits> = {}): Promise<void> {
+  async open(dir: string, limits: Partial<ReplicaLimits> = {}, clock = new SystemClock()): Promise<void> {
     await this.store.open();
     this.replica = new Replica({
       ...{ node: this.name, stateDir: join(dir, this.name), publicKey: this.store.publicKey },
-      ...{ records: this.store.records, link: this.link, clock: new SystemClock(), log: silentLog },
+      ...{ records: this.store.records, link: this.link, clock, log: silentLog },
       random: new Random(`${this.name} replica`),
       limits: {
         frontierMs: 100,
@@ -70,7 +72,10 @@ class BlindNode {
         adoptAfterMs: 1_000,
         ...limits,
       },
-      onState: (state) => void this.link.publish(routes.replica, { node: this.name }, state).catch(() => {}),
+      onState: (state) => {
+        this.told.push(state.state);
+        this.link.publish(routes.replica, { node: this.name }, state).catch(() => {});
+      },
     });
     await this.replica.open();
     this.link.open();
@@ -126,6 +131,13 @@ class BlindNode {
   }
 }
 
+/** A clock on which nothing comes round that would only every five seconds, or more rarely. */
+class WithoutLooks extends SystemClock {
+  override every(periodMs: number, callback: () => void): () => void {
+    return periodMs >= 5_000 ? () => {} : super.every(periodMs, callback);
+  }
+}
+
 describe('Replica', { timeout: 120_000 }, () => {
   let broker: PlainBroker;
   let dir: string;
@@ -146,9 +158,9 @@ describe('Replica', { timeout: 120_000 }, () => {
     await rm(dir, { recursive: true, force: true });
   });
 
-  async function start(name: string, limits: Partial<ReplicaLimits> = {}): Promise<BlindNode> {
+  async function start(name: string, limits: Partial<ReplicaLimits> = {}, clock?: SystemClock): Promise<BlindNode> {
     const node = new BlindNode(name, broker.url, dir);
-    await node.open(dir, limits);
+    await node.open(dir, limits, clock);
     nodes.push(node);
     return node;
   }
@@ -186,6 +198,14 @@ describe('Replica', { timeout: 120_000 }, () => {
     await eventually(() => a.replica?.state().state === 'active', 'active');
     expect(a.replica?.state()).toMatchObject({ missing: 0, records: 348 });
     expect(a.replica?.core.counters()).toMatchObject({ forks: 0, linesDoubted: 0, segmentsRefused: 0 });
+  });
+
+  it('tells that it is ready when it is, not at the next time its state is looked at', async () => {
+    const writer = await start('cam1');
+    await writer.append(300);
+    const newcomer = await start('cam2', {}, new WithoutLooks());
+    await equal(301, [writer, newcomer]);
+    await eventually(() => newcomer.told.at(-1) === 'active', 'it was told', 20_000);
   });
 
   it('fills an empty disk from others while the writer is away, and keeps what it had over a restart', async () => {
