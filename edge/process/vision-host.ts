@@ -37,9 +37,7 @@ export function visionRepairMs(limits: Pick<VisionLimits, 'frameDeadlineMs' | 's
  * Pictures live outside the JavaScript heap; what is inside it is small and short-lived, and a leak should show early.
  * Small young generations and one helper thread of the engine save 20 to 35 MiB of the 175 the process has without.
  */
-const HEAP_FLAGS = ['--max-old-space-size=128', '--max-semi-space-size=2', '--v8-pool-size=1'];
-/** The detectors tell the collector when (`vision/detect/output-garbage.ts`). */
-const CHILD_FLAGS = [...HEAP_FLAGS, '--expose-gc'];
+const CHILD_FLAGS = ['--max-old-space-size=128', '--max-semi-space-size=2', '--v8-pool-size=1'];
 /** Each heap of the C library keeps what its threads freed; two for all threads keep 3 to 5 MiB less. */
 const CHILD_ENV = { MALLOC_ARENA_MAX: '2' };
 const CHILD_NAME = 'vision-child';

@@ -60,7 +60,7 @@ export class OnnxDetector implements Detector {
       this.#candidates.start(inputs.fill(picture, region, scoreMin));
       const outputs = typedOutputs(await session.run(inputs.feeds, decoder.outputNames));
       decoder.decode(outputs, scoreMin, this.#candidates);
-      for (const { data } of outputs.values()) this.#garbage.add(data.byteLength);
+      for (const { data } of outputs.values()) this.#garbage.release(data.buffer);
     } catch (cause) {
       const message = messageOf(cause);
       throw new OperationError({ code: 'inference-failed', op: 'run model', subject: manifest.id, message, cause });
