@@ -27,7 +27,7 @@ import { subjectOf } from './home-assistant/node-subject.js';
 import { NodeRecords } from './node-records.js';
 import { NodeRules } from './node-rules.js';
 import { NodeSharing } from './node-sharing.js';
-import { detectorCount } from './process/detector-count.js';
+import { detectorCount, viewCount } from './process/detector-count.js';
 import { TrackLedger } from './process/track-ledger.js';
 import { VisionHost, visionRepairMs } from './process/vision-host.js';
 import type { CandidateReport, StartVision, TickReport, TrackReport, VisionReport } from './process/vision-message.js';
@@ -263,7 +263,7 @@ export class EdgeNode {
       modelPath,
       threads: config.model.threads,
       instances: detectorCount(config.model.instances, {
-        cameras: Object.keys(config.cameras).length,
+        views: viewCount(Object.keys(config.cameras).length, config.sharing),
         cores: availableParallelism(),
         threads: config.model.threads,
       }),

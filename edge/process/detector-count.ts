@@ -1,13 +1,29 @@
+import type { DeepReadonly } from '../../base/config.js';
+import type { SharingConfig } from '../sharing/config.js';
+
 /**
- * How many detectors a node runs at once. More than cameras are of no use: a camera looks at one frame at a time. One core
- * stays free of them where there are several, for capture, records and the link.
+ * How many detectors a node runs at once. More than there are frames to look at are of no use: a camera looks at one at a
+ * time. One core stays free of them where there are several, for capture, records and the link.
  * @param configured of the configuration; `auto` chooses by the board.
  */
 export function detectorCount(
   configured: number | 'auto',
-  board: { readonly cameras: number; readonly cores: number; readonly threads: number },
+  board: { readonly views: number; readonly cores: number; readonly threads: number },
 ): number {
   if (configured !== 'auto') return configured;
   const room = Math.floor(Math.max(1, board.cores - 1) / board.threads);
-  return Math.max(1, Math.min(board.cameras, room));
+  return Math.max(1, Math.min(board.views, room));
+}
+
+/** Frames a node may have to look at at a time: of its cameras, of sources it may watch, of others that offer some. */
+export function viewCount(
+  cameras: number,
+  {
+    sources,
+    sourcesMax,
+    offers,
+    offersMax,
+  }: Pick<DeepReadonly<SharingConfig>, 'sources' | 'sourcesMax' | 'offers' | 'offersMax'>,
+): number {
+  return cameras + (sources ? sourcesMax : 0) + (offers ? offersMax : 0);
 }

@@ -1,8 +1,9 @@
 import { afterEach, describe, expect, it } from 'vitest';
 import { Random } from '../../../base/random.js';
 import type { RgbPicture } from '../../../edge/capture/frame.js';
-import { detectorCount } from '../../../edge/process/detector-count.js';
+import { detectorCount, viewCount } from '../../../edge/process/detector-count.js';
 import { DetectorPool } from '../../../edge/process/detector-pool.js';
+import { SharingConfig } from '../../../edge/sharing/config.js';
 import { loadDetector } from '../../../edge/vision/detect/load-detector.js';
 import { SceneCamera } from '../../../firmware-sim/scene/scene-camera.js';
 import { compiledUrl } from '../../compiled.js';
@@ -37,8 +38,15 @@ describe('how many detectors a node runs', () => {
     ['auto', 2, 1, 1, 1],
     ['auto', 3, 2, 1, 1],
     [4, 1, 2, 1, 4],
-  ] as const)('%s for %i cameras on %i cores, %i threads each: %i', (configured, cameras, cores, threads, expected) => {
-    expect(detectorCount(configured, { cameras, cores, threads })).toBe(expected);
+  ] as const)('%s for %i views on %i cores, %i threads each: %i', (configured, views, cores, threads, expected) => {
+    expect(detectorCount(configured, { views, cores, threads })).toBe(expected);
+  });
+
+  it('counts what it may have to look at for others', () => {
+    const nothing = SharingConfig.parse({ sourcesMax: 16, offersMax: 4 });
+    expect(viewCount(1, nothing)).toBe(1);
+    expect(viewCount(0, { ...nothing, sources: true })).toBe(16);
+    expect(viewCount(2, { ...nothing, sources: true, offers: true })).toBe(22);
   });
 });
 
