@@ -46,6 +46,8 @@ type Watched = {
 
 /** How often the plan is looked at where nothing happens: whoever waits for his turn waits in seconds. */
 const STEP_MS = 500;
+/** Sources named in a line of the log. */
+const NAMED_MAX = 16;
 /** The same picture again within this is the same message. */
 const REPEAT_MS = 50;
 
@@ -159,7 +161,8 @@ export class SourceDesk {
     for (const source of owned) if (!this.#watched.has(source)) this.#watch(source);
     this.#listen(this.#duty.isListening(isOnDuty && link.isUp, nowMonoMs));
     if (left.length > this.#left.length) {
-      log.warn('sources left to others', { sources: left, hint: 'raise edge.sharing.sourcesMax' });
+      const sources = left.slice(0, NAMED_MAX);
+      log.warn('sources left to others', { count: left.length, sources, hint: 'raise edge.sharing.sourcesMax' });
     }
     this.#left = left;
   }

@@ -13,6 +13,8 @@ export type SourceTimes = {
   readonly ranksMax: number;
   /** A source that was not heard for this long, and has no info, is forgotten. */
   readonly forgetMs: number;
+  /** What is watched because others tell of it and sends nothing here for so long makes room for what waits for some. */
+  readonly proveMs: number;
   /** An overloaded owner is relieved of one source, and of the next this much later: its load follows slowly. */
   readonly relieveMs: number;
   /** Who gave a source away because it was overloaded does not relieve anybody of it for this long. */
@@ -26,6 +28,8 @@ export const SOURCE_TIMES: SourceTimes = {
   rankWaitMs: 1_000,
   ranksMax: 5,
   forgetMs: 600_000,
+  // Several frames of all but the slowest; a third of the longest a source may be unwatched.
+  proveMs: 30_000,
   // Overload itself is declared and taken back after ten seconds.
   relieveMs: 30_000,
   regretMs: 600_000,

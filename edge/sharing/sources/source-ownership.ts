@@ -2,6 +2,7 @@ import { SOURCES_MAX } from '../../../protocol/sharing.js';
 import { KnownSources } from './known-sources.js';
 import { type Candidate, Rendezvous, weightOf } from './rendezvous.js';
 import { HEEDED_MAX, SOURCE_TIMES, type SourceTimes } from './source-limits.js';
+import { UnprovenSources } from './unproven-sources.js';
 
 /** What a node says of itself, and what the others think of it. */
 export type WatcherState = {
@@ -62,7 +63,10 @@ export class SourceOwnership {
   readonly #times: SourceTimes;
   readonly #known: KnownSources;
   readonly #rendezvous = new Rendezvous();
-  /** Sources held, and since when. */
+  readonly #unproven: UnprovenSources;
+  /** Who tells of those nobody else tells of first, and of which nothing was heard here. */
+  #tellers: ReadonlyMap<string, string> = new Map();
+  /** Sources held, and since when, or when a frame was heard last. */
   readonly #held = new Map<string, number>();
   readonly #unclaimed = new Map<string, Unclaimed>();
   readonly #regrets = new Map<string, number>();
@@ -84,10 +88,12 @@ export class SourceOwnership {
     this.#except = except;
     this.#times = { ...SOURCE_TIMES, ...times };
     this.#known = new KnownSources(knownMax, this.#times.forgetMs);
+    this.#unproven = new UnprovenSources(this.#times, ownedMax);
   }
 
   linkUp(nowMs: number): void {
     this.#upSinceMs = nowMs;
+    this.#unproven.heardAgain(nowMs);
   }
 
   /** What it holds it goes on holding: it may be back at once, and nobody may be left who does. */
@@ -107,10 +113,13 @@ export class SourceOwnership {
 
   heardFrame(source: string, nowMs: number): void {
     this.#known.heardFrame(source, nowMs);
+    this.#unproven.proved(source);
+    if (this.#held.has(source)) this.#held.set(source, nowMs);
   }
 
   announced(source: string): void {
     this.#known.announced(source);
+    this.#unproven.proved(source);
   }
 
   withdrawn(source: string): void {
@@ -128,6 +137,7 @@ export class SourceOwnership {
       'sources-yielded': this.#yielded,
       'sources-unknown-refused': this.#known.refused,
       'sources-unheeded': this.#unheeded,
+      'sources-unproven': this.#unproven.letGo,
     };
   }
 
@@ -139,12 +149,13 @@ export class SourceOwnership {
     const isSettling = nowMs - this.#upSinceMs < this.#times.settleMs;
     const owners = this.#ownersBySource();
     const known = this.#allKnown(owners, nowMs);
-    const left: string[] = [];
+    const due: string[] = [];
     for (const source of [...known].sort()) {
       const others = owners.get(source) ?? [];
       if (this.#held.has(source)) this.#reconsider(source, others, isSettling, nowMs);
-      else if (this.#isDue(source, others, nowMs) && !isSettling) this.#take(source, nowMs, left);
+      else if (this.#isDue(source, others, nowMs) && !isSettling) due.push(source);
     }
+    const left = this.#takeAll(due, nowMs);
     for (const source of this.#unclaimed.keys()) if (!known.has(source)) this.#unclaimed.delete(source);
     this.#ownersBefore = new Map([...owners].map(([source, list]) => [source, list.map(({ node }) => node)]));
     return {
@@ -167,11 +178,11 @@ export class SourceOwnership {
   #reconsider(source: string, others: readonly Watcher[], isSettling: boolean, nowMs: number): void {
     this.#unclaimed.delete(source);
     if (others.length === 0) {
-      if (this.#isForgotten(source, nowMs)) this.#held.delete(source);
+      if (this.#isForgotten(source, nowMs) || this.#unproven.isOver(source, nowMs)) this.#letGo(source);
       return;
     }
     if (!isSettling && this.#best(source, others) === this.#node) return;
-    this.#held.delete(source);
+    this.#letGo(source);
     this.#yielded++;
     if (this.#self.state === 'overloaded') this.#regrets.set(source, nowMs);
   }
@@ -186,7 +197,8 @@ export class SourceOwnership {
 
   /** Nobody watches it who should, it is this node's turn, and has been for long enough. */
   #isDue(source: string, others: readonly Watcher[], nowMs: number): boolean {
-    if (others.some(isGood)) {
+    if (others.length > 0) this.#unproven.isOwned(source);
+    if (others.some(isGood) || this.#unproven.isDisbelieved(source, nowMs)) {
       this.#unclaimed.delete(source);
       return false;
     }
@@ -236,14 +248,36 @@ export class SourceOwnership {
     return before.some((node) => !this.#peers.some((peer) => peer.node === node));
   }
 
-  #take(source: string, nowMs: number, left: string[]): void {
-    if (this.#held.size >= this.#ownedMax) {
-      left.push(source);
-      return;
-    }
+  // What sends nothing makes room for what anybody else tells of first: one who tells of hundreds goes on and on.
+  #takeAll(due: readonly string[], nowMs: number): string[] {
+    const others = due.filter((source) => !this.#take(source, nowMs, 'others'));
+    return others.filter((source) => !this.#take(source, nowMs, 'all'));
+  }
+
+  /** @returns whether there is room for it. */
+  #take(source: string, nowMs: number, whom: 'others' | 'all'): boolean {
+    const teller = this.#tellers.get(source);
+    if (!this.#hasRoom(teller, nowMs, whom)) return false;
     this.#held.set(source, nowMs);
     this.#unclaimed.delete(source);
+    if (!this.#known.all(nowMs).has(source)) this.#unproven.taken(source, teller, nowMs);
     this.#taken++;
+    return true;
+  }
+
+  // What has sent nothing for long gives its place up.
+  #hasRoom(teller: string | undefined, nowMs: number, whom: 'others' | 'all'): boolean {
+    const isTellerFull = this.#unproven.isTellerFull(teller);
+    if (isTellerFull && whom === 'others') return false;
+    if (!isTellerFull && this.#held.size < this.#ownedMax) return true;
+    const silent = this.#unproven.makeRoom(nowMs, isTellerFull ? teller : undefined);
+    if (silent !== undefined) this.#letGo(silent);
+    return silent !== undefined;
+  }
+
+  #letGo(source: string): void {
+    this.#held.delete(source);
+    this.#unproven.ended(source);
   }
 
   // What it has must be told; for what it could have there may be no room.
@@ -279,13 +313,21 @@ export class SourceOwnership {
         else this.#unheeded++;
       }
     };
-    heed(this.#known.all(nowMs));
+    const own = this.#known.all(nowMs);
+    heed(own);
     heed(owners.keys());
     heed([...this.#ownersBefore.keys()].filter((source) => this.#isOwnerLost(source)));
     for (const [source, { isLost, sinceMs }] of this.#unclaimed) {
       if (isLost && nowMs - sinceMs < this.#times.forgetMs) heed([source]);
     }
-    for (const { heard } of this.#peers) heed(heard);
+    const tellers = new Map<string, string>();
+    for (const { node, heard } of this.#peers) {
+      heed(heard);
+      for (const source of heard) {
+        if (known.has(source) && !own.has(source) && !tellers.has(source)) tellers.set(source, node);
+      }
+    }
+    this.#tellers = tellers;
     return known;
   }
 

@@ -70,9 +70,10 @@ export class SourceOracle {
     this.#checkBooks(nodes);
   }
 
-  /** A node began to watch a source. */
-  onTake(source: string): void {
+  /** A node began to watch a source. Each that is cut off and does not know it yet takes all: that is no to and fro. */
+  onTake(node: string, source: string): void {
     this.#takesTotal++;
+    if (!this.#nodes().some(({ name }) => name === node)) return;
     this.#takes.set(source, [...(this.#takes.get(source) ?? []), this.#world.nowMs]);
   }
 
@@ -84,7 +85,7 @@ export class SourceOracle {
     this.#world.queue.after(TAKE_OVER_MAX_MS, () => {
       // Whoever is back at once may be heard of before it is heard that it was gone.
       if (this.#world.boards.get(lost)?.isAlive === true || this.#situationWithout(lost) !== before) return;
-      const nodes = this.#nodes().filter((seen) => seen.broker === broker && seen.name !== lost && isFree(seen.node));
+      const nodes = this.#nodes().filter((seen) => seen.broker === broker && seen.name !== lost && hasRoom(seen.node));
       if (nodes.length === 0) return;
       for (const { name, device } of this.#devices()) {
         if (!owned.includes(name) || device.broker !== broker) continue;
@@ -242,9 +243,15 @@ function isWell(broker: BrokerSeen): boolean {
   return broker.isUp && isPlain(broker);
 }
 
-/** It takes what it is to take. */
-function isFree(node: WatchingNode): boolean {
+/** It takes what it is to take, at once. */
+function hasRoom(node: WatchingNode): boolean {
   return !node.isLeaving && node.owned.length < node.ownedMax;
+}
+
+/** It takes what it is to take, sooner or later: what is no source is no excuse. */
+function isFree(node: WatchingNode): boolean {
+  const real = node.owned.filter((source) => !source.includes('ghost'));
+  return !node.isLeaving && real.length < node.ownedMax;
 }
 
 function situationOf(

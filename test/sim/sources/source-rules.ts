@@ -9,6 +9,7 @@ export const SOURCE_RULES = [
   'the second comes after the first',
   'who leaves waits for the next',
   'somebody listens for what nobody knows',
+  'what sends nothing makes room',
   'what is dropped is counted',
 ] as const;
 export type SourceRule = (typeof SOURCE_RULES)[number];

@@ -20,7 +20,7 @@ export type SourceScenarioOptions = {
 export function sourceScenario(options: SourceScenarioOptions = {}): Scenario {
   return {
     name: 'sources',
-    faultKinds: [MAINTENANCE, BOAST, DEVICE_OFF],
+    faultKinds: [MAINTENANCE, BOAST, GHOSTS, DEVICE_OFF],
     begin: (stage) => new SourceRun(stage, options),
   };
 }
@@ -54,6 +54,15 @@ const BOAST = onNode('boast', [2_000, 60_000], (node, random) => {
   node.boast = random.pick([0, 0.1, 100]);
   return () => {
     node.boast = 1;
+  };
+});
+
+/** A node says that it heard sources that do not exist. */
+const GHOSTS = onNode('ghosts', [2_000, 60_000], (node, random) => {
+  const kind = random.pick(['a', 'z']);
+  node.ghosts = Array.from({ length: 1 + random.int(200) }, (_, i) => `${kind}-ghost${i}`);
+  return () => {
+    node.ghosts = [];
   };
 });
 
@@ -100,7 +109,7 @@ class SourceRun implements ScenarioRun {
       // Together they may watch all there are, also when some are gone.
       ownedMax: this.#options.ownedMax?.(name) ?? this.#random.pick([this.#sources, 16, 16]),
       capacityFps: this.#random.pick([2, 5, 10, 30]),
-      onTake: (source: string) => this.#oracle.onTake(source),
+      onTake: (source: string) => this.#oracle.onTake(name, source),
     };
     this.#stage.world.addBoard(name, (env) => new WatchingNode(env, options)).start();
   }

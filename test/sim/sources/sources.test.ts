@@ -76,6 +76,19 @@ const SCRIPTS: Readonly<Record<SourceRule, Script>> = {
     invariant: 'S1 a source with a node in reach is watched',
     happens: () => {},
   },
+  'what sends nothing makes room': {
+    invariant: 'S1 a source with a node in reach is watched',
+    // Two fill the room of all others with what does not exist; then an owner is lost.
+    happens: ({ world, owner }) => {
+      const lost = owner();
+      for (const liar of NODES.filter((node) => node !== lost).slice(0, 2)) {
+        const { state } = world.boards.get(liar) ?? {};
+        if (state instanceof WatchingNode) state.ghosts = Array.from({ length: 8 }, (_, i) => `ghost-${liar}-${i}`);
+      }
+      world.queue.after(30_000, () => world.boards.get(lost)?.crash());
+    },
+    options: { ownedMax: () => 4 },
+  },
   'what is dropped is counted': { invariant: 'S6 every frame is looked at or counted', happens: () => {} },
 };
 

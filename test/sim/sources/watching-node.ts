@@ -45,6 +45,8 @@ export class WatchingNode {
   isLeaving = false;
   /** What it says of its capacity is this many times what it has. */
   boast = 1;
+  /** Sources it says it heard, which are none. */
+  ghosts: readonly string[] = [];
   readonly #env: ProgramEnv;
   readonly #options: WatchingNodeOptions;
   readonly #link: SimulatedLink;
@@ -73,10 +75,12 @@ export class WatchingNode {
     // As the node keeps it: higher with every life and every connect.
     this.#gen = env.lives * 1_000;
     this.#book = new PeerBook(env.node);
+    const believes = options.without.has('what sends nothing makes room');
     const relieve = options.without.has('an overloaded owner is relieved of one source at a time');
     this.#ownership = new SourceOwnership({
       ...{ node: env.node, ownedMax: options.ownedMax, knownMax: 256 },
       times: {
+        ...(believes ? { proveMs: DAY_MS } : {}),
         ...(relieve ? { relieveMs: 0, regretMs: 0 } : {}),
         ...(options.without.has('the second waits for the first') ? { rankWaitMs: 0 } : {}),
         ...(options.without.has('the second comes after the first') ? { rankWaitMs: DAY_MS } : {}),
@@ -282,7 +286,7 @@ export class WatchingNode {
       capacityFps: this.#options.capacityFps,
       spareFps: this.#spareToTell(nowMs),
       sources: [...this.#plan.claims],
-      heard: [...this.#ownership.heard(nowMs)],
+      heard: [...this.ghosts, ...this.#ownership.heard(nowMs)],
     };
     this.#toldSpareFps = claims.spareFps;
     const text = JSON.stringify(claims);

@@ -5,7 +5,7 @@ import { SourceOwnership, type Watcher, type WatcherState } from '../../../../ed
 import { SOURCES_MAX } from '../../../../protocol/sharing.js';
 
 const IDLE: WatcherState = { state: 'active', spareFps: 8, isDoubted: false };
-const { settleMs, unclaimedWaitMs, rankWaitMs, ranksMax, relieveMs, forgetMs } = SOURCE_TIMES;
+const { settleMs, unclaimedWaitMs, rankWaitMs, ranksMax, relieveMs, forgetMs, proveMs } = SOURCE_TIMES;
 /** By now everybody has settled, and everything that nobody had was taken by the last in the order. */
 const CALM_MS = settleMs + unclaimedWaitMs + ranksMax * rankWaitMs;
 
@@ -281,5 +281,77 @@ describe('more sources than anybody could watch', () => {
     const { left } = ownership.plan(CALM_MS);
     expect(left.length).toBeLessThanOrEqual(HEEDED_MAX);
     expect(ownership.counters()['sources-unheeded']).toBe(6 * 256 + 1 - HEEDED_MAX);
+  });
+});
+
+describe('sources that others tell of', () => {
+  const ghosts = (count: number) => Array.from({ length: count }, (_, i) => `ghost${`${i}`.padStart(3, '0')}`);
+  const liar = () => peer('liar', { state: 'leaving', heard: ghosts(256) });
+
+  it('have half of the room on the word of one peer, as long as nothing of them was heard', () => {
+    const ownership = owner('cam1', 8);
+    ownership.setPeers([liar()]);
+    expect(planAt(ownership, 0, CALM_MS).owned).toEqual(ghosts(4));
+    for (const source of ghosts(4)) ownership.heardFrame(source, CALM_MS);
+    expect(planAt(ownership, CALM_MS, CALM_MS + 500).owned).toEqual(ghosts(8));
+  });
+
+  it('leave the other half to who is heard here, or told of by somebody else', () => {
+    const ownership = owner('cam1', 8);
+    ownership.setPeers([liar(), peer('honest', { state: 'leaving', heard: ['yard', 'zoo'] })]);
+    ownership.announced('gate');
+    expect(planAt(ownership, 0, CALM_MS).owned).toEqual([...['gate'], ...ghosts(4), 'yard', 'zoo']);
+  });
+
+  it('give their place to what waits for one when they send nothing, and have it for good when they do', () => {
+    const ownership = owner('cam1', 2);
+    const told = (heard: readonly string[]) => ownership.setPeers([peer('cam2', { state: 'leaving', heard })]);
+    told(['ghost000']);
+    planAt(ownership, 0, CALM_MS);
+    told(['ghost000', 'yard']);
+    expect(planAt(ownership, CALM_MS, CALM_MS + 10_000).owned).toEqual(['ghost000']);
+    const { owned, left } = planAt(ownership, CALM_MS + 10_500, CALM_MS + proveMs);
+    expect({ owned, left }).toEqual({ owned: ['yard'], left: [] });
+    expect(ownership.counters()['sources-unproven']).toBe(1);
+    ownership.heardFrame('yard', CALM_MS + proveMs);
+    expect(planAt(ownership, CALM_MS + proveMs, CALM_MS + 2 * proveMs).owned).toEqual(['yard']);
+  });
+
+  it('are not taken again for ten minutes, unless a frame is heard', () => {
+    const ownership = owner('cam1', 1);
+    ownership.setPeers([peer('cam2', { state: 'leaving', heard: ['ghost', 'yard'] })]);
+    planAt(ownership, 0, CALM_MS + proveMs);
+    expect(ownership.plan(CALM_MS + proveMs).owned).toEqual(['yard']);
+    expect(planAt(ownership, CALM_MS + proveMs, CALM_MS + 3 * proveMs).owned).toEqual(['yard']);
+    ownership.heardFrame('ghost', CALM_MS + 3 * proveMs);
+    expect(planAt(ownership, CALM_MS + 3 * proveMs, 2 * CALM_MS + 3 * proveMs).owned).toEqual(['ghost']);
+  });
+
+  it('are let go after ten minutes without a frame although somebody goes on telling of them', () => {
+    const ownership = owner('cam1');
+    ownership.setPeers([peer('cam2', { state: 'leaving', heard: ['ghost'] })]);
+    planAt(ownership, 0, CALM_MS);
+    expect(ownership.plan(forgetMs).owned).toEqual(['ghost']);
+    expect(ownership.plan(forgetMs + CALM_MS).owned).toEqual([]);
+    expect(planAt(ownership, forgetMs + CALM_MS + 500, forgetMs + 3 * CALM_MS).owned).toEqual([]);
+  });
+
+  it('are taken again at once when somebody had them meanwhile and is lost', () => {
+    const ownership = owner('cam1', 1);
+    ownership.setPeers([peer('cam2', { state: 'leaving', heard: ['yard', 'zoo'] })]);
+    planAt(ownership, 0, CALM_MS + proveMs);
+    ownership.setPeers([peer('cam2', { owns: ['yard'] })]);
+    planAt(ownership, CALM_MS + proveMs + 500, CALM_MS + 3 * proveMs);
+    ownership.setPeers([]);
+    expect(ownership.plan(CALM_MS + 3 * proveMs + 500).owned).toContain('yard');
+  });
+
+  it('have their time again when the link was down', () => {
+    const ownership = owner('cam1');
+    ownership.setPeers([peer('cam2', { state: 'leaving', heard: ['yard'] })]);
+    planAt(ownership, 0, CALM_MS);
+    ownership.linkDown();
+    ownership.linkUp(2 * forgetMs);
+    expect(planAt(ownership, 2 * forgetMs, 2 * forgetMs + CALM_MS).owned).toEqual(['yard']);
   });
 });
