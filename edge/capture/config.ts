@@ -126,6 +126,8 @@ export function parseSource(text: string): SourceConfig {
 export type SourceTraits = {
   /** A sensor behind it: identical pictures mean that it froze. */
   readonly live: boolean;
+  /** The same pictures come again when it is opened anew: they are from a file or a simulator, not from a sensor. */
+  readonly repeats: boolean;
   /** Every frame is to be seen, at the reader's pace; nothing is replaced by newer ones. */
   readonly every: boolean;
   /** Ends by itself. */
@@ -135,7 +137,10 @@ export type SourceTraits = {
 };
 
 export function sourceTraits(config: SourceConfig): SourceTraits {
-  if (config.driver !== 'file') return { live: true, every: false, once: false, fps: config.fps };
+  if (config.driver !== 'file') {
+    const repeats = config.driver === 'sim' && config.argv === undefined;
+    return { live: true, repeats, every: false, once: false, fps: config.fps };
+  }
   const fps = typeof config.fps === 'number' ? config.fps : undefined;
-  return { live: false, every: config.fps === 'max', once: !config.loop, fps };
+  return { live: false, repeats: true, every: config.fps === 'max', once: !config.loop, fps };
 }

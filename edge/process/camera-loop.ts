@@ -87,7 +87,8 @@ export class CameraLoop {
     this.#asked = new SnapshotDesk(clock);
     const { asItCame = false, ...driver } = feed;
     // What a device sends is not this node's doing, were it the same picture for ever.
-    const candidates = { camera: id, isLive: feed.traits.live && !asItCame, asItCame, scoreMin: modelScoreMin, clock };
+    const isLive = !feed.traits.repeats && !asItCame;
+    const candidates = { camera: id, isLive, asItCame, scoreMin: modelScoreMin, clock };
     this.#candidates = options.audits ? new CandidateMaker(candidates) : undefined;
     this.#camera = new Camera({
       id,

@@ -8,7 +8,7 @@ import type { CandidateReport } from './vision-message.js';
 
 export type CandidateMakerOptions = {
   readonly camera: string;
-  /** A sensor stands behind the camera. */
+  /** A sensor stands behind the camera: no two of its pictures have the same bytes. */
   readonly isLive: boolean;
   /** The pictures have a digest of their own in records: one that cannot be sent as it came is not sent. */
   readonly asItCame: boolean;

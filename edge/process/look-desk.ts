@@ -18,8 +18,12 @@ export type LookDeskOptions = {
 
 /** Pictures that wait; more are refused as `busy`. */
 export const LOOKS_WAITING_MAX = 16;
+/** Where cameras never rest, one look for others that is owed a turn has it so often: twice as often as audits come on end. */
+export const OWED_EVERY_MS = 2_500;
 
 type Waiting = { readonly look: LookVision; readonly untilMonoMs: number };
+/** Looks of each line are served in the order they came, and wait behind those of no other. */
+type Line = 'own' | 'owed' | 'guest';
 
 /** Runs the detector on pictures that are no camera's: those of other nodes, and own results that are looked at again. */
 export class LookDesk {
@@ -27,8 +31,8 @@ export class LookDesk {
   readonly #waiting: Waiting[] = [];
   #detector: Detector | undefined;
   #places = 0;
-  #guestsRunning = 0;
-  #isOwnRunning = false;
+  readonly #running: Record<Line, number> = { own: 0, owed: 0, guest: 0 };
+  #owedMonoMs = Number.NEGATIVE_INFINITY;
 
   constructor(options: LookDeskOptions) {
     this.#options = options;
@@ -52,29 +56,20 @@ export class LookDesk {
       return;
     }
     this.#waiting.push({ look, untilMonoMs: clock.monoMs() + look.deadlineMs });
-    if (!look.isGuest) void this.#runOwn(this.#detector);
-    else if (this.#guestsRunning < this.#places) void this.#runGuests(this.#detector);
+    const line = lineOf(look);
+    if (this.#running[line] < (line === 'guest' ? this.#places : 1)) void this.#run(line, this.#detector);
   }
 
   // Own ones do not wait behind guests, whose turn may never come.
-  async #runOwn(detector: Detector): Promise<void> {
-    if (this.#isOwnRunning) return;
-    this.#isOwnRunning = true;
-    for (let next = this.#next(false); next !== undefined; next = this.#next(false))
-      await this.#serve(next, detector, 'own looks');
-    this.#isOwnRunning = false;
-  }
-
-  async #runGuests(detector: Detector): Promise<void> {
-    const who = `look ${this.#guestsRunning++}`;
-    for (let next = this.#next(true); next !== undefined; next = this.#next(true))
+  async #run(line: Line, detector: Detector): Promise<void> {
+    const who = `${line} look ${this.#running[line]++}`;
+    for (let next = this.#next(line); next !== undefined; next = this.#next(line))
       await this.#serve(next, detector, who);
-    this.#guestsRunning--;
+    this.#running[line]--;
   }
 
-  // In the order they came.
-  #next(isGuest: boolean): Waiting | undefined {
-    const index = this.#waiting.findIndex(({ look }) => look.isGuest === isGuest);
+  #next(line: Line): Waiting | undefined {
+    const index = this.#waiting.findIndex(({ look }) => lineOf(look) === line);
     return index === -1 ? undefined : this.#waiting.splice(index, 1)[0];
   }
 
@@ -85,9 +80,12 @@ export class LookDesk {
     signal.addEventListener('abort', onStop, { once: true });
     const cancel = clock.after(Math.max(0, untilMonoMs - clock.monoMs()), onStop);
     try {
-      const turn = await turns.take(who, { isUrgent: false, isGuest: look.isGuest, isHome: true }, late.signal);
+      const owedFromMonoMs = lineOf(look) === 'owed' ? this.#owedMonoMs + OWED_EVERY_MS : undefined;
+      const wish = { isUrgent: false, isGuest: look.isGuest, isHome: true, owedFromMonoMs };
+      const turn = await turns.take(who, wish, late.signal);
+      if (turn.wasOwed) this.#owedMonoMs = clock.monoMs();
       try {
-        await this.#detect(look, detector);
+        await this.#detect(look, detector, turn.wasOwed);
       } finally {
         turn.end();
       }
@@ -101,7 +99,7 @@ export class LookDesk {
     }
   }
 
-  async #detect(look: LookVision, detector: Detector): Promise<void> {
+  async #detect(look: LookVision, detector: Detector, wasOwed: boolean): Promise<void> {
     const { clock, report } = this.#options;
     let picture: RgbPicture;
     try {
@@ -116,7 +114,7 @@ export class LookDesk {
       const detections = await detector.detect(picture, { scoreMin: look.scoreMin });
       const boxes = detections.slice(0, SHARED_BOXES_MAX).map(toSharedBox);
       const tookMs = clock.monoMs() - startedMonoMs;
-      report({ type: 'looked', request: look.request, ok: true, boxes, widthPx, heightPx, tookMs });
+      report({ type: 'looked', request: look.request, ok: true, boxes, widthPx, heightPx, tookMs, wasOwed });
     } catch (error) {
       if (!(error instanceof OperationError) || error.code !== 'inference-failed') throw error;
       this.#refuse(look, 'failed', error.message);
@@ -126,6 +124,11 @@ export class LookDesk {
   #refuse({ request }: LookVision, code: NonNullable<LookReport['code']>, message: string): void {
     this.#options.report({ type: 'looked', request, ok: false, code, message });
   }
+}
+
+function lineOf({ isGuest, isOwed }: LookVision): Line {
+  if (!isGuest) return 'own';
+  return isOwed === true ? 'owed' : 'guest';
 }
 
 function toSharedBox({ label, score, box }: Detection): SharedBox {

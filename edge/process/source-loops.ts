@@ -19,7 +19,7 @@ type Watched = {
 };
 
 /** A sensor is behind it; how often it sends only the device knows. */
-const TRAITS: SourceTraits = { live: true, every: false, once: false, fps: undefined };
+const TRAITS: SourceTraits = { live: true, repeats: false, every: false, once: false, fps: undefined };
 /** A device on a battery may send a frame in a minute; one that is silent for longer than this has stopped. */
 const STALL_MS = 90_000;
 

@@ -7,6 +7,8 @@ export type TurnWish = {
   readonly isUrgent: boolean;
   /** Work for another node, which waits for all cameras of this one. */
   readonly isGuest?: boolean;
+  /** Of such work: from then on, monotonic ms, it has its turn among the cameras. Never: undefined. */
+  readonly owedFromMonoMs?: number | undefined;
   /** Nobody else does it: it has to be done here, and it is no frame more. */
   readonly isHome?: boolean;
 };
@@ -14,6 +16,8 @@ export type TurnWish = {
 /** The right to work on one frame: with the detectors of this node, or with those of others. */
 export type Turn = {
   readonly place: 'here' | 'away';
+  /** Cameras waited, and it came before them because it was owed. */
+  readonly wasOwed: boolean;
   /** So much of the time since it began others worked, ms. */
   readonly spendAway: (ms: number) => void;
   readonly end: () => void;
@@ -30,10 +34,12 @@ export type TurnCounts = {
   readonly looksMs: number;
 };
 
+type Granted = Pick<Turn, 'place' | 'wasOwed'>;
+
 type Request = Waiting & {
   readonly camera: string;
   readonly isHome: boolean;
-  readonly grant: (place: Turn['place']) => void;
+  readonly grant: (granted: Granted) => void;
 };
 
 /** However little a board may work, a place rests no longer than this after a frame. */
@@ -109,18 +115,19 @@ export class Turns {
    */
   async take(camera: string, wish: TurnWish, signal: AbortSignal): Promise<Turn> {
     signal.throwIfAborted();
-    const place = await new Promise<Turn['place']>((resolve, reject) => {
+    const granted = await new Promise<Granted>((resolve, reject) => {
       const nowMonoMs = this.#clock.monoMs();
       const request: Request = {
         camera,
         isUrgent: wish.isUrgent,
         isGuest: wish.isGuest ?? false,
         isHome: wish.isHome ?? false,
+        owedFromMonoMs: wish.owedFromMonoMs,
         sinceMonoMs: nowMonoMs,
         lastEndedMonoMs: this.#lastEndedMonoMs.get(camera) ?? Number.NEGATIVE_INFINITY,
-        grant: (granted) => {
+        grant: (turn) => {
           signal.removeEventListener('abort', onAbort);
-          resolve(granted);
+          resolve(turn);
         },
       };
       const onAbort = () => {
@@ -132,10 +139,10 @@ export class Turns {
       if (wish.isGuest !== true && wish.isHome !== true) this.#lastAskedMonoMs.set(camera, nowMonoMs);
       this.#grantNext();
     });
-    return this.#begin(camera, place, wish.isGuest === true ? 'looks' : 'frames');
+    return this.#begin(camera, granted, wish.isGuest === true ? 'looks' : 'frames');
   }
 
-  #begin(camera: string, place: Turn['place'], kind: 'frames' | 'looks'): Turn {
+  #begin(camera: string, { place, wasOwed }: Granted, kind: 'frames' | 'looks'): Turn {
     const startedMonoMs = this.#clock.monoMs();
     const meter = place === 'here' ? this.#taken[kind] : undefined;
     let awayMs = 0;
@@ -151,7 +158,7 @@ export class Turns {
       awayMs += ms;
     };
     meter?.take();
-    return { place, spendAway, end };
+    return { place, wasOwed, spendAway, end };
   }
 
   #giveBack(workedMs: number, place: Turn['place'], meter: PlaceMeter | undefined): void {
@@ -193,7 +200,7 @@ export class Turns {
 
   #grant(request: Request, place: Turn['place']): void {
     this.#requests = this.#requests.filter((other) => other !== request);
-    request.grant(place);
+    request.grant({ place, wasOwed: request.isGuest === true && this.#requests.some(({ isGuest }) => !isGuest) });
   }
 }
 

@@ -76,6 +76,8 @@ export const LookVision = z.object({
   scoreMin: z.number().min(0).max(1),
   /** For another node: after all own cameras. */
   isGuest: z.boolean(),
+  /** Of such work: it has a turn among the cameras every few seconds, were they never at rest. */
+  isOwed: z.boolean().optional(),
   /** After so long an answer is of no use; it is then not begun. */
   deadlineMs: z.number().min(1),
 });
@@ -143,6 +145,8 @@ const LookReport = z.object({
   heightPx: z.int().min(1).optional(),
   /** Of the detector, without waiting. */
   tookMs: z.number().min(0).optional(),
+  /** It had its turn although cameras waited. */
+  wasOwed: z.boolean().optional(),
 });
 export type LookReport = z.infer<typeof LookReport>;
 

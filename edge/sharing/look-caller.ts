@@ -16,6 +16,8 @@ export type Looked =
       readonly widthPx: number;
       readonly heightPx: number;
       readonly tookMs: number;
+      /** It had its turn although cameras of this node waited. */
+      readonly wasOwed: boolean;
     }
   | { readonly ok: false; readonly code: 'busy' | 'late' | 'picture' | 'failed' | 'closed'; readonly message: string };
 
@@ -61,9 +63,9 @@ export class LookCaller {
   }
 }
 
-function lookedOf({ ok, code, message, boxes, widthPx, heightPx, tookMs }: LookReport): Looked {
+function lookedOf({ ok, code, message, boxes, widthPx, heightPx, tookMs, wasOwed }: LookReport): Looked {
   if (ok && boxes !== undefined && widthPx !== undefined && heightPx !== undefined) {
-    return { ok, boxes, widthPx, heightPx, tookMs: tookMs ?? 0 };
+    return { ok, boxes, widthPx, heightPx, tookMs: tookMs ?? 0, wasOwed: wasOwed ?? false };
   }
   return { ok: false, code: code ?? 'failed', message: message ?? 'no reason was given' };
 }

@@ -1,17 +1,16 @@
-import { readFileSync, writeFileSync } from 'node:fs';
+import { readFileSync } from 'node:fs';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { SystemClock } from '../../base/clock.js';
 import { Link } from '../../base/link/link.js';
 import { silentLog } from '../../base/log.js';
 import { Random } from '../../base/random.js';
-import { hostKeyFingerprint, makeKeyPair } from '../../firmware-sim/board/ssh-door.js';
 import { parseJson } from '../../protocol/codec.js';
 import { routes } from '../../protocol/routes.js';
 import type { Claims, Doubt } from '../../protocol/sharing.js';
 import { SCHEMA_MINOR } from '../../protocol/status.js';
-import { freePort } from '../free-port.js';
 import { field, isJson, type Json } from './demo-run.js';
 import type { Listener } from './listener.js';
+import { DOUBT_DISPUTES_MAX, startMonitoredBoard } from './monitored-board.js';
 import { Site } from './site.js';
 
 // A node works and is wrong, as two others say that check its results. Node, board, broker, monitor and who asks are real
@@ -19,9 +18,6 @@ import { Site } from './site.js';
 
 const clock = new SystemClock();
 const QUICK_MS = 120_000;
-/** Far above what a loaded machine makes of a heartbeat every half second. */
-const TIMING = { beatMs: 500, leaseMs: 15_000, settleMs: 15_000, graceMs: 5_000 };
-const PLAN = { verifyMs: 90_000, retryMs: 1_000, restartDelaysMs: [0], doubtDisputesMax: 3, doubtTrialMs: 3_600_000 };
 
 /** A node that audits and nothing else: its session, heartbeats and claims. */
 class Auditor {
@@ -81,7 +77,10 @@ beforeAll(async () => {
   auditors = [new Auditor(site, 'cam2'), new Auditor(site, 'cam3')];
   for (const auditor of auditors) await auditor.open();
   listener = site.listen();
-  await startBoard();
+  const source = { driver: 'sim', seed: '7', widthPx: 320, heightPx: 240, fps: 2 };
+  const config = site.writeConfig('cam1', site.edgeSections('cam1', { front: { source } }));
+  const others = auditors.map(({ name }) => name);
+  await startMonitoredBoard(site, { node: 'cam1', config, stateDir: site.path('state'), others });
   await listener.waitFor('cam1 records', () => heads().some((log) => Number(field(log, 'seq')) > 0));
   epoch = String(field(heads()[0], 'e'));
   await listener.waitFor('its model', () => modelOfNode() !== undefined);
@@ -92,37 +91,6 @@ afterAll(async () => {
   for (const auditor of auditors ?? []) await auditor.close();
   await site?.close();
 }, 60_000);
-
-/** The board of cam1, with its door, and the monitor that has the key to it. */
-async function startBoard(): Promise<void> {
-  const host = makeKeyPair('board');
-  const monitor = makeKeyPair('monitor');
-  const port = await freePort();
-  const write = (name: string, text: string) => {
-    writeFileSync(site.path(name), text, { mode: 0o600 });
-    return site.path(name);
-  };
-  const source = { driver: 'sim', seed: '7', widthPx: 320, heightPx: 240, fps: 2 };
-  const node = site.writeConfig('cam1', site.edgeSections('cam1', { front: { source } }));
-  const keys = [
-    '--host-key',
-    write('host-key', host.privateKey),
-    '--authorized-key',
-    write('key.pub', monitor.publicKey),
-  ];
-  const state = ['--state', site.path('state'), '--port', `${port}`];
-  site.start('board', 'sim', 'board', '--node', 'cam1', '--config', node, ...keys, ...state);
-  const config = site.writeConfig('monitor', {
-    site: { brokers: [site.brokerUrl] },
-    monitor: {
-      ...{ name: 'mon1', passwordFile: site.path('mon1.password'), sshKeyFile: write('key', monitor.privateKey) },
-      nodes: { cam1: { board: 'barn' }, cam2: {}, cam3: {} },
-      boards: { barn: { host: '127.0.0.1', port, hostKey: hostKeyFingerprint(host.privateKey) } },
-      ...{ timing: TIMING, plan: PLAN },
-    },
-  });
-  site.start('monitor', 'monitor', '--config', config, '--state', site.path('state'));
-}
 
 function doubtOf(disputed: number): Doubt {
   return { node: 'cam1', model, sinceMs, disputed, valid: 1, last: { e: epoch, s: 1 } };
@@ -233,7 +201,7 @@ describe('a node whose results others dispute', () => {
   it(
     'is given up when more of its results are disputed, and explained',
     async () => {
-      for (const auditor of auditors) await auditor.claim([doubtOf(2 + PLAN.doubtDisputesMax)]);
+      for (const auditor of auditors) await auditor.claim([doubtOf(2 + DOUBT_DISPUTES_MAX)]);
       await seen('it is given up', () => state() === 'quarantined');
       expect(restarts()).toBe(1);
       const { lines } = await monitor('explain', 'cam1');

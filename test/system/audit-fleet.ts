@@ -37,6 +37,14 @@ export class AuditFleet {
   }
 
   start(node: string, fault: Fault = {}): Program {
+    const config = this.configOf(node, fault);
+    const more = fault.weights === undefined ? [] : this.#spoilt(fault.weights);
+    const args = [...more, process.execPath, CLI, 'edge', '--config', config, '--state', this.#site.folder(node)];
+    return this.#site.keep(node, new Program('env', args));
+  }
+
+  /** Writes the configuration of a node, for one that somebody else starts. @returns its path. */
+  configOf(node: string, fault: Fault = {}): string {
     const stuck = { argv: [process.execPath, resolve(HARNESS, 'looping-camera.mjs'), node] };
     const source = {
       driver: 'sim',
@@ -52,15 +60,13 @@ export class AuditFleet {
       timing: { beatMs: 1000, healthMs: 2000 },
       cameras: { front: { source, snapshot: { enabled: false } } },
       sharing: { audits: true },
-      ...(fault.manifest === undefined ? {} : { model: { path: this.#modelWith(node, fault.manifest) } }),
+      ...(fault.manifest === undefined ? {} : { model: { path: this.changeManifest(node, fault.manifest) } }),
     };
-    const config = this.#site.writeConfig(node, { site: { brokers: [this.#brokerUrl()] }, edge });
-    const more = fault.weights === undefined ? [] : this.#spoilt(fault.weights);
-    const args = [...more, process.execPath, CLI, 'edge', '--config', config, '--state', this.#site.folder(node)];
-    return this.#site.keep(node, new Program('env', args));
+    return this.#site.writeConfig(node, { site: { brokers: [this.#brokerUrl()] }, edge });
   }
 
-  #modelWith(node: string, change: NonNullable<Fault['manifest']>): string {
+  /** Puts another manifest beside the model of a node that has a copy of its own. @returns the path of the model. */
+  changeManifest(node: string, change: NonNullable<Fault['manifest']>): string {
     const folder = this.#site.folder(`${node}-model`);
     const path = `${folder}/${NAME}.onnx`;
     copyFileSync(`${MODELS}/${NAME}.onnx`, path);

@@ -55,6 +55,8 @@ export class AuditDesk {
   readonly #candidates = new Map<string, CandidateReport>();
   #model: string | undefined;
   #lookMs = 0;
+  /** For others, while cameras of this node waited. */
+  #owedLooks = 0;
   #sendFailures = 0;
   #recordFailures = 0;
   #refusalsUnsaid = 0;
@@ -155,7 +157,7 @@ export class AuditDesk {
     const { validInRow = 0, rate = 1 } = this.#core.standing ?? {};
     const { ring, outstanding } = this.#core;
     const now = { ringBytes: ring.bytes, outstanding: outstanding.given + outstanding.taken, validInRow, rate };
-    const audits = { ...this.#core.counters(), ...now, lookMs: Math.round(this.#lookMs) };
+    const audits = { ...this.#core.counters(), ...now, lookMs: Math.round(this.#lookMs), owedLooks: this.#owedLooks };
     this.#options.onClaims({ doubts: [...this.#core.doubts].slice(0, DOUBTS_MAX), audits });
   }
 
@@ -202,12 +204,15 @@ export class AuditDesk {
     const looked = await looks.look({
       jpeg: Uint8Array.from(jpeg),
       scoreMin,
-      // Who has more to see than it can is audited, too.
+      // Who has more to see than it can is audited, too, and audits others, who may be no better off.
       isGuest: !isOwnLook(request),
+      isOwed: true,
       deadlineMs: AUDIT_LIMITS.answerMs,
     });
-    if (looked.ok) this.#lookMs += looked.tookMs;
-    else log.debug('no look for an audit', { request, code: looked.code, error: looked.message });
+    if (looked.ok) {
+      this.#lookMs += looked.tookMs;
+      if (looked.wasOwed) this.#owedLooks++;
+    } else log.debug('no look for an audit', { request, code: looked.code, error: looked.message });
     this.#do(this.#core.onLooked(request, looked.ok ? looked.boxes : undefined, clock.monoMs()));
   }
 

@@ -28,7 +28,7 @@ test('a camera program that is killed again and again comes back each time, its 
       sources.push(source);
       return source;
     },
-    traits: { live: true, every: false, once: false, fps: 100 },
+    traits: { live: true, repeats: false, every: false, once: false, fps: 100 },
     clock,
     random: new Random('killed'),
     log: silentLog,

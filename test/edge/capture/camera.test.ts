@@ -6,8 +6,8 @@ import { Camera, type CameraStatus } from '../../../edge/capture/camera.js';
 import type { SourceTraits } from '../../../edge/capture/config.js';
 import { type Life, ScriptedSource, type Step } from './scripted-source.js';
 
-const LIVE: SourceTraits = { live: true, every: false, once: false, fps: 10 };
-const ONCE: SourceTraits = { live: false, every: false, once: true, fps: undefined };
+const LIVE: SourceTraits = { live: true, repeats: false, every: false, once: false, fps: 10 };
+const ONCE: SourceTraits = { live: false, repeats: true, every: false, once: true, fps: undefined };
 const steady = (count = 1_000_000): Step => ({ do: 'frames', count, everyMs: 100 });
 
 const running: { stop: AbortController; clock: SimulatedClock; done: Promise<void> }[] = [];

@@ -69,8 +69,19 @@ describe('object forms', () => {
 });
 
 test('the loop around a camera learns from the source what it cannot see', () => {
-  expect(sourceTraits(parseSource('sim:1'))).toEqual({ live: true, every: false, once: false, fps: 10 });
-  expect(sourceTraits(parseSource('file:x'))).toEqual({ live: false, every: false, once: false, fps: undefined });
+  expect(sourceTraits(parseSource('sim:1'))).toEqual({
+    ...{ live: true, repeats: true, every: false, once: false, fps: 10 },
+  });
+  const program = SourceConfig.parse({ driver: 'sim', seed: '1', argv: ['./camera'] });
+  expect(sourceTraits(program)).toMatchObject({ live: true, repeats: false });
+  expect(sourceTraits(parseSource('http://a/b'))).toMatchObject({ live: true, repeats: false });
+  expect(sourceTraits(parseSource('file:x'))).toEqual({
+    live: false,
+    repeats: true,
+    every: false,
+    once: false,
+    fps: undefined,
+  });
   const once = SourceConfig.parse({ driver: 'file', path: 'x', loop: false, fps: 'max' });
-  expect(sourceTraits(once)).toEqual({ live: false, every: true, once: true, fps: undefined });
+  expect(sourceTraits(once)).toEqual({ live: false, repeats: true, every: true, once: true, fps: undefined });
 });

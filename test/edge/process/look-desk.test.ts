@@ -1,7 +1,7 @@
 import sharp from 'sharp';
 import { beforeAll, describe, expect, it } from 'vitest';
 import { SimulatedClock, SystemClock } from '../../../base/clock.js';
-import { LOOKS_WAITING_MAX, LookDesk } from '../../../edge/process/look-desk.js';
+import { LOOKS_WAITING_MAX, LookDesk, OWED_EVERY_MS } from '../../../edge/process/look-desk.js';
 import { Turns } from '../../../edge/process/turns.js';
 import type { LookReport, LookVision } from '../../../edge/process/vision-message.js';
 import type { Detector } from '../../../edge/vision/detector.js';
@@ -110,5 +110,47 @@ describe('looks at pictures that are no camera’s', () => {
     await eventually(isDone, 'the own one is answered');
     expect(said[0]).toMatchObject({ request: 'own', ok: true });
     await Promise.all(cameras);
+  });
+
+  it('of others that are owed a turn have one every few seconds beside cameras that never rest, and no more', async () => {
+    const clock = new SimulatedClock();
+    const { turns, said, desk, stop } = openDesk(clock);
+    turns.open(1);
+    let frames = 0;
+    const run = async (camera: string) => {
+      while (!stop.signal.aborted) {
+        const turn = await turns.take(camera, { isUrgent: true }, stop.signal);
+        frames++;
+        await clock.sleep(100, stop.signal);
+        turn.end();
+      }
+    };
+    const cameras = ['front', 'back'].map((camera) => run(camera).catch(() => {}));
+    desk.look(look('guest', { deadlineMs: 60_000 }));
+    for (const request of ['1', '2', '3', '4']) desk.look(look(request, { isOwed: true, deadlineMs: 60_000 }));
+    // The first is owed at once; each next one some seconds later.
+    for (let answered = 1; answered <= 4; answered++) {
+      const before = frames;
+      for (let i = 0; i < 60 && said.length < answered; i++) {
+        await clock.advance(100);
+        await new Promise((done) => setTimeout(done, 10));
+      }
+      expect(said).toHaveLength(answered);
+      if (answered > 1) expect(frames - before).toBeGreaterThan(OWED_EVERY_MS / 200);
+    }
+    expect(said.map(({ request, wasOwed }) => [request, wasOwed])).toEqual(
+      ['1', '2', '3', '4'].map((request) => [request, true]),
+    );
+    stop.abort();
+    await clock.advance(200);
+    await Promise.all(cameras);
+  });
+
+  it('of others that are owed a turn do not wait for it where no camera does', async () => {
+    const { turns, said, desk } = openDesk(new SystemClock());
+    turns.open(1);
+    for (const request of ['1', '2', '3']) desk.look(look(request, { isOwed: true }));
+    await eventually(() => said.length === 3, 'all are answered');
+    expect(said.map(({ wasOwed }) => wasOwed)).toEqual([false, false, false]);
   });
 });

@@ -48,7 +48,7 @@ class Trio {
     const seq = ++this.#seq;
     const jpeg = new TextEncoder().encode(picture);
     const leaf = createHash('sha256').update(`${seq}`).digest();
-    const about = { epoch: 'e1', seq, leaf, camera: 'front', isLive, capturedAtMs: 1_000 * seq };
+    const about = { epoch: 'e1', seq, leaf, camera: 'front', isLive, capturedAtMs: 10_000 * seq };
     this.core(worker).keep({ ...about, jpeg, digest: digestOf(jpeg), keptMonoMs: this.nowMs });
     this.run(worker, this.core(worker).onHead('cam9', HEAD, this.nowMs));
     this.nowMs += 10_000;
@@ -97,7 +97,7 @@ describe('an audit', () => {
     trio.audit('cam1');
     for (const core of trio.cores.values()) {
       expect(core.doubts).toEqual([
-        { node: 'cam1', model: MODEL, sinceMs: 1_000, disputed: 2, valid: 0, last: { e: 'e1', s: 2 } },
+        { node: 'cam1', model: MODEL, sinceMs: 10_000, disputed: 2, valid: 0, last: { e: 'e1', s: 2 } },
       ]);
     }
     for (let i = 0; i < 12; i++) trio.audit('cam2');

@@ -178,14 +178,15 @@ describe('a stuck picture', () => {
   it('has the bytes of an earlier one of its camera', () => {
     const watch = new StuckWatch(100);
     expect(watch.note('cam1', 'front', 'd1', { e: 'e', s: 1, atMs: 10 })).toBeUndefined();
-    expect(watch.note('cam1', 'front', 'd1', { e: 'e', s: 5, atMs: 900 })).toEqual({ e: 'e', s: 1, atMs: 10 });
-    expect(watch.note('cam1', 'back', 'd1', { e: 'e', s: 6, atMs: 900 })).toBeUndefined();
-    expect(watch.note('cam2', 'front', 'd1', { e: 'e', s: 6, atMs: 900 })).toBeUndefined();
+    expect(watch.note('cam1', 'front', 'd1', { e: 'e', s: 5, atMs: 9_000 })).toEqual({ e: 'e', s: 1, atMs: 10 });
+    expect(watch.note('cam1', 'back', 'd1', { e: 'e', s: 6, atMs: 9_000 })).toBeUndefined();
+    expect(watch.note('cam2', 'front', 'd1', { e: 'e', s: 6, atMs: 9_000 })).toBeUndefined();
   });
 
-  it('is not the same frame told twice', () => {
+  it('is not the same frame told twice, nor one that a slow camera gives for some seconds', () => {
     const watch = new StuckWatch(100);
     watch.note('cam1', 'front', 'd1', { e: 'e', s: 1, atMs: 10 });
+    expect(watch.note('cam1', 'front', 'd1', { e: 'e', s: 3, atMs: 4_000 })).toBeUndefined();
     expect(watch.note('cam1', 'front', 'd1', { e: 'e', s: 2, atMs: 10 })).toBeUndefined();
   });
 
