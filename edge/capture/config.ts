@@ -31,6 +31,9 @@ export const FileSource = z.strictObject({
   driver: z.literal('file'),
   path: z.string().min(1).max(4096).describe('a picture, a folder of pictures, an .mjpeg or a video'),
   loop: z.boolean().default(true).describe('start again at the end, or play once'),
+  widthPx: SidePx.optional().describe(
+    'width of the frames of a video; a larger one is shrunk by ffmpeg; absent: as it is. Pictures and .mjpeg are taken as they are',
+  ),
   fps: z
     .union([Fps, z.literal('source'), z.literal('max')])
     .default('source')

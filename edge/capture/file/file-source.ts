@@ -29,12 +29,18 @@ export class FileSource implements FrameSource {
   }
 
   async open(signal: AbortSignal): Promise<void> {
-    const { path, loop, fps } = this.#config;
+    const { path, loop, fps, widthPx } = this.#config;
     const kind = await fileKindOf(path);
     if (this.#closed) return;
     const common = { path, loop, clock: this.#clock };
     const rate = (own: number) => ({ fps: typeof fps === 'number' ? fps : own, unpaced: fps === 'max' });
-    if (kind === 'video') this.#inner = new VideoSource({ ...common, fps, buffers: this.#buffers });
+    if (kind === 'video')
+      this.#inner = new VideoSource({
+        ...common,
+        fps,
+        buffers: this.#buffers,
+        ...(widthPx === undefined ? {} : { widthPx }),
+      });
     else if (kind === 'mjpeg') this.#inner = new MjpegSource({ ...common, ...rate(MJPEG_FPS) });
     else this.#inner = new PictureSource({ ...common, kind, ...rate(PICTURE_FPS) });
     await this.#inner.open(signal);

@@ -14,6 +14,8 @@ export type VideoSourceOptions = {
   readonly path: string;
   readonly loop: boolean;
   readonly fps: number | 'source' | 'max';
+  /** A larger video is shrunk to it, in its aspect; absent: as it is. */
+  readonly widthPx?: number;
   readonly clock: Clock;
   readonly buffers: FrameBuffers;
   readonly ffmpeg?: string;
@@ -90,7 +92,7 @@ export class VideoSource implements FrameSource {
     this.#framesInPass = 0;
     const started = await CaptureProcess.start({
       program: this.#options.ffmpeg ?? 'ffmpeg',
-      args: ffmpegArgs(this.#options.path, this.#fps),
+      args: ffmpegArgs(this.#options.path, this.#fps, this.#options.widthPx),
       subject: this.#options.path,
       missingHint: FFMPEG_HINT,
       clock: this.#options.clock,
@@ -124,14 +126,20 @@ export class VideoSource implements FrameSource {
 
 // `file:` keeps a path with a colon from being taken for a protocol, and the list keeps a playlist or a crafted
 // container from opening anything but files. One thread: the other cores are the detector's.
-function ffmpegArgs(path: string, fps: number | undefined): readonly string[] {
+function ffmpegArgs(path: string, fps: number | undefined, widthPx: number | undefined): readonly string[] {
   const quiet = ['-nostdin', '-hide_banner', '-loglevel', 'error', '-threads', '1'];
   const input = ['-protocol_whitelist', 'file,pipe', '-i', `file:${resolve(path)}`, '-map', '0:v:0'];
-  return [...quiet, ...input, '-vf', rateFilter(fps), '-f', 'image2pipe', '-c:v', 'ppm', '-pix_fmt', 'rgb24', 'pipe:1'];
+  const filters = [rateFilter(fps), ...(widthPx === undefined ? [] : [sizeFilter(widthPx)])].join(',');
+  return [...quiet, ...input, '-vf', filters, '-f', 'image2pipe', '-c:v', 'ppm', '-pix_fmt', 'rgb24', 'pipe:1'];
 }
 
 // ffmpeg's pipe output has a constant rate: it repeats and drops frames to hold it. For every frame exactly once the
 // frames are stamped anew, 40 ms apart; the option for it has had three names (-vsync 0, passthrough, -fps_mode).
 function rateFilter(fps: number | undefined): string {
   return fps === undefined ? 'settb=1/1000,setpts=N*40,fps=25' : `fps=${fps}`;
+}
+
+// Only ever smaller: enlarging a picture costs work and shows nothing more.
+function sizeFilter(widthPx: number): string {
+  return `scale=w='min(${widthPx}\\,iw)':h=-2:flags=area`;
 }

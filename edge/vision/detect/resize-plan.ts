@@ -37,7 +37,35 @@ export function planAxis(sourceLength: number, targetLength: number, isShifted: 
     addTriangle(weights.subarray(i * taps, (i + 1) * taps), start, centre - blurred, reach);
     addTriangle(weights.subarray(i * taps, (i + 1) * taps), start, centre + blurred, reach);
   }
-  return { first, taps, weights };
+  return withoutIdleTaps({ first, taps, weights }, sourceLength);
+}
+
+// Every tap costs a pass over all samples: a picture of the input's own size is left with one of three.
+function withoutIdleTaps({ first, taps, weights }: AxisPlan, sourceLength: number): AxisPlan {
+  const spans = Array.from(first, (_, i) => spanOf(weights.subarray(i * taps, (i + 1) * taps)));
+  const needed = spans.reduce((most, { from, to }) => Math.max(most, to - from), 1);
+  const firstNeeded = first.map((start, i) => Math.min(start + (spans[i]?.from ?? 0), sourceLength - needed));
+  const kept = new Float64Array(first.length * needed);
+  for (let i = 0; i < first.length; i++) {
+    const skipped = (firstNeeded[i] ?? 0) - (first[i] ?? 0);
+    for (let tap = 0; tap < needed; tap++) kept[i * needed + tap] = weightAt(weights, i * taps, taps, skipped + tap);
+  }
+  return { first: firstNeeded, taps: needed, weights: kept };
+}
+
+function spanOf(weights: Float64Array): { from: number; to: number } {
+  return {
+    from: Math.max(
+      0,
+      weights.findIndex((weight) => weight !== 0),
+    ),
+    to: weights.findLastIndex((weight) => weight !== 0) + 1,
+  };
+}
+
+// A window that was moved away from the edge may begin before the old one: nothing weighs anything there.
+function weightAt(weights: Float64Array, start: number, taps: number, tap: number): number {
+  return tap >= 0 && tap < taps ? (weights[start + tap] ?? 0) : 0;
 }
 
 // Half of the weight. Beyond the edge there is nothing, so what is inside weighs more.

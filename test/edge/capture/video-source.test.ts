@@ -131,6 +131,16 @@ describeWithProgram('ffmpeg', 'videos through ffmpeg', () => {
     expect(frame?.picture).toMatchObject({ widthPx: 120, heightPx: 160 });
   });
 
+  test.each([
+    [80, { widthPx: 80, heightPx: 60 }],
+    [640, { widthPx: 160, heightPx: 120 }],
+  ])('asked for frames %i px wide it shrinks, never enlarges', async (widthPx, size) => {
+    const buffers = new FrameBuffers();
+    const frames = await readAll(video(clip(), { buffers, widthPx }), buffers);
+    expect(frames.map(({ picture }) => picture)).toHaveLength(40);
+    expect(frames[0]?.picture).toMatchObject(size);
+  });
+
   test('at a chosen rate it is played in real time, resampled', async () => {
     const buffers = new FrameBuffers();
     const startedMs = performance.now();

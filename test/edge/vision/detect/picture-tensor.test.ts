@@ -4,6 +4,7 @@ import type { RgbPicture } from '../../../../edge/capture/frame.js';
 import type { BoxXyxyPx } from '../../../../edge/vision/box.js';
 import { inputX, inputY, pictureX, pictureY, planGeometry } from '../../../../edge/vision/detect/input-geometry.js';
 import { PictureTensor } from '../../../../edge/vision/detect/picture-tensor.js';
+import { planAxis } from '../../../../edge/vision/detect/resize-plan.js';
 import type { ModelInput } from '../../../../edge/vision/model/manifest.js';
 import { testManifest } from '../manifest-builder.js';
 
@@ -200,5 +201,26 @@ describe('where a region lies in the input', () => {
   ] as const)('%s puts %j at %j', (resize, region, [x, y, width, height]) => {
     const geometry = planGeometry({ widthPx: 416, heightPx: 416, resize }, region);
     expect(geometry).toMatchObject({ contentX: x, contentY: y, contentWidth: width, contentHeight: height });
+  });
+});
+
+describe('the taps of an axis', () => {
+  it('are one where nothing is resized', () => {
+    expect(planAxis(416, 416, false)).toMatchObject({ taps: 1, first: Int32Array.from({ length: 416 }, (_, i) => i) });
+  });
+
+  it('lie inside the source and add up to one, whatever the lengths', () => {
+    const length = fc.integer({ min: 1, max: 300 });
+    fc.assert(
+      fc.property(length, length, fc.boolean(), (source, target, isShifted) => {
+        const { first, taps, weights } = planAxis(source, target, isShifted);
+        for (let i = 0; i < target; i++) {
+          const start = first[i] ?? -1;
+          expect(start).toBeGreaterThanOrEqual(0);
+          expect(start + taps).toBeLessThanOrEqual(source);
+          expect(weights.subarray(i * taps, (i + 1) * taps).reduce((sum, weight) => sum + weight, 0)).toBeCloseTo(1, 9);
+        }
+      }),
+    );
   });
 });
