@@ -90,6 +90,11 @@ export class ClaimsBoard {
     return this.#book.peers(this.#options.clock.monoMs());
   }
 
+  /** What another one claims, be it active or not. */
+  claimsOf(node: string): Claims | undefined {
+    return this.#book.claimsOf(node);
+  }
+
   /** The own claims as the others know them; undefined before they are told. */
   get told(): OwnClaims | undefined {
     return this.#told;

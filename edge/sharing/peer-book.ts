@@ -97,6 +97,11 @@ export class PeerBook {
     return peers.sort((a, b) => (a.node < b.node ? -1 : 1));
   }
 
+  /** What a node claims, be it active or not. */
+  claimsOf(node: string): Claims | undefined {
+    return this.#peers.get(node)?.claims;
+  }
+
   /** It has claims, and they do not hold now. */
   isSilent(node: string, nowMonoMs: number): boolean {
     const entry = this.#peers.get(node);

@@ -142,9 +142,9 @@ export class OfferWork {
   // Only nodes of the site are worked for, by what they say of themselves; a doubted one may ask, it is not believed.
   #whyNot(sender: string, model: string): 'closed' | 'model' | undefined {
     const { site, otherSites, claims } = this.#options;
-    const peer = claims.peers().find(({ node }) => node === sender);
-    if (peer === undefined || !peer.claims.shares.offers || claims.own.state === 'leaving') return 'closed';
-    if (peer.claims.site !== site && !otherSites) return 'closed';
+    const asker = claims.claimsOf(sender);
+    if (asker?.shares.offers !== true || claims.own.state === 'leaving') return 'closed';
+    if (asker.site !== site && !otherSites) return 'closed';
     return model === this.#model?.sha256 ? undefined : 'model';
   }
 
