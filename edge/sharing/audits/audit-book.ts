@@ -32,15 +32,23 @@ export type Doubt = {
 export type BookRules = { readonly doubt: DoubtRules; readonly combine: typeof combineVerdicts };
 const BOOK_RULES: BookRules = { doubt: DOUBT_RULES, combine: combineVerdicts };
 
-/** Findings kept per epoch of a node, epochs per model, models per node, nodes: what a rate of 1 % and the rules look back at. */
-export const BOOK_LIMITS = { resultsPerEpoch: 256, epochs: 16, models: 4, nodes: 256 } as const;
+/**
+ * Results kept per epoch of a node, epochs per model, models per node, nodes: what a rate of 1 % and the rules look back at.
+ * Of all nodes together half a kilobyte each: 32 MB. The node found about longest ago makes room, as a whole.
+ */
+export const BOOK_LIMITS = { resultsPerEpoch: 256, epochs: 16, models: 4, nodes: 1_024, results: 65_536 } as const;
 
 type Result = { readonly atMs: number; readonly verdicts: Map<string, { verdict: AuditVerdict; recordedMs: number }> };
 /** What follows from the findings about one epoch; made anew when one is added. */
 type EpochView = { readonly atMs: number; readonly judged: readonly JudgedResult[] };
 type EpochResults = { readonly bySeq: Map<number, Result>; view: EpochView | undefined };
 type Epochs = Map<string, EpochResults>;
-export type BookCounter = 'findings' | 'findings-repeated' | 'findings-foreign' | 'findings-dropped';
+export type BookCounter =
+  | 'findings'
+  | 'findings-repeated'
+  | 'findings-foreign'
+  | 'findings-dropped'
+  | 'nodes-forgotten';
 
 /**
  * What all auditors have found, of every node and model. The same findings give the same standing, in whatever order and
@@ -51,6 +59,8 @@ export class AuditBook {
   /** By node, then model, then epoch. */
   readonly #nodes = new Map<string, Map<string, Epochs>>();
   readonly counters = new Map<BookCounter, number>();
+  /** Results kept. */
+  #results = 0;
   /** Standings since the last finding. */
   readonly #standings = new Map<string, AuditStanding>();
 
@@ -63,17 +73,19 @@ export class AuditBook {
     const { author, by, of, model, verdict, recordedMs, atMs } = finding;
     if (!by.includes(author) || by[0] === by[1] || by.includes(of.n)) return this.#count('findings-foreign', false);
     const models = mapIn(this.#nodes, of.n, BOOK_LIMITS.nodes);
-    const epochs = models === undefined ? undefined : mapIn(models, model, BOOK_LIMITS.models, true);
+    const epochs = models === undefined ? undefined : this.#epochsOf(of.n, models, model);
     if (epochs === undefined) return this.#count('findings-dropped', false);
     const results = epochs.get(of.e) ?? { bySeq: new Map<number, Result>(), view: undefined };
     const result = results.bySeq.get(of.s) ?? { atMs, verdicts: new Map() };
     if (result.verdicts.has(author)) return this.#count('findings-repeated', false);
     result.verdicts.set(author, { verdict, recordedMs });
+    if (!results.bySeq.has(of.s)) this.#results++;
     results.bySeq.set(of.s, result);
     results.view = undefined;
     epochs.set(of.e, results);
     this.#standings.delete(`${of.n}/${model}`);
     this.#trim(epochs, results);
+    this.#makeRoom(of.n, models);
     return this.#count('findings', true);
   }
 
@@ -84,6 +96,16 @@ export class AuditBook {
     // Of nodes never audited nothing is kept, or names nobody knows would fill the memory.
     if (this.#nodes.get(node)?.has(model) === true) this.#standings.set(key, standing);
     return standing;
+  }
+
+  #epochsOf(node: string, models: Map<string, Epochs>, model: string): Epochs | undefined {
+    const [oldest] = models.has(model) || models.size < BOOK_LIMITS.models ? [] : models;
+    if (oldest !== undefined) {
+      this.#results -= countOf(oldest[1]);
+      this.#standings.delete(`${node}/${oldest[0]}`);
+      models.delete(oldest[0]);
+    }
+    return mapIn(models, model, BOOK_LIMITS.models);
   }
 
   #compute(node: string, model: string): AuditStanding {
@@ -106,9 +128,24 @@ export class AuditBook {
 
   // The newest are kept, whichever came first.
   #trim(epochs: Epochs, { bySeq }: EpochResults): void {
-    if (bySeq.size > BOOK_LIMITS.resultsPerEpoch) bySeq.delete(Math.min(...bySeq.keys()));
+    if (bySeq.size > BOOK_LIMITS.resultsPerEpoch && bySeq.delete(Math.min(...bySeq.keys()))) this.#results--;
     const [oldest] = epochs.size > BOOK_LIMITS.epochs ? inOrder(epochs, this.#rules.combine) : [];
-    if (oldest !== undefined) epochs.delete(oldest.epoch);
+    if (oldest === undefined) return;
+    this.#results -= epochs.get(oldest.epoch)?.bySeq.size ?? 0;
+    epochs.delete(oldest.epoch);
+  }
+
+  // Nodes stand in the order in which they were found about last.
+  #makeRoom(node: string, models: Map<string, Epochs> | undefined): void {
+    if (models !== undefined && this.#nodes.delete(node)) this.#nodes.set(node, models);
+    const [first] = this.#results > BOOK_LIMITS.results ? this.#nodes.keys() : [];
+    if (first === undefined || first === node) return;
+    for (const [model, epochs] of this.#nodes.get(first) ?? []) {
+      this.#results -= countOf(epochs);
+      this.#standings.delete(`${first}/${model}`);
+    }
+    this.#nodes.delete(first);
+    this.#count('nodes-forgotten', false);
   }
 
   #resultsOf(epochs: Epochs): readonly JudgedResult[] {
@@ -121,18 +158,17 @@ export class AuditBook {
   }
 }
 
-// At the limit the longest unused makes room, or nothing does.
-function mapIn<V>(maps: Map<string, Map<string, V>>, key: string, max: number, isReplacing = false) {
+// At the limit nothing is taken in.
+function mapIn<V>(maps: Map<string, Map<string, V>>, key: string, max: number): Map<string, V> | undefined {
   const found = maps.get(key);
-  if (found !== undefined) return found;
-  if (maps.size >= max) {
-    const [oldest] = maps.keys();
-    if (!isReplacing || oldest === undefined) return undefined;
-    maps.delete(oldest);
-  }
+  if (found !== undefined || maps.size >= max) return found;
   const made = new Map<string, V>();
   maps.set(key, made);
   return made;
+}
+
+function countOf(epochs: Epochs): number {
+  return [...epochs.values()].reduce((sum, { bySeq }) => sum + bySeq.size, 0);
 }
 
 // Epochs have no order of their own, and a worker's clock may jump between two of them. When the auditors recorded is a

@@ -143,7 +143,19 @@ export class AuditCore {
 
   counters(): Readonly<Record<string, number>> {
     const { droppedFull, droppedOld } = this.#giver.ring;
-    return { ...this.#giver.counters.snapshot(), ...this.#taker.counters.snapshot(), droppedFull, droppedOld };
+    const { counters } = this.book;
+    // Found again is what was replicated twice: no loss.
+    const findingsForeign = counters.get('findings-foreign') ?? 0;
+    const findingsDropped = counters.get('findings-dropped') ?? 0;
+    const nodesForgotten = counters.get('nodes-forgotten') ?? 0;
+    const findings = { findingsForeign, findingsDropped, nodesForgotten };
+    return {
+      ...this.#giver.counters.snapshot(),
+      ...this.#taker.counters.snapshot(),
+      droppedFull,
+      droppedOld,
+      ...findings,
+    };
   }
 
   #giverView(nowMonoMs: number): GiverView {

@@ -143,4 +143,18 @@ describe('what all auditors found', () => {
     );
     expect(bookOf(epochs).standingOf('cam1', MODEL).valid).toBe(BOOK_LIMITS.epochs);
   });
+
+  it('keeps so many results of all nodes together: who was found about longest ago makes room', () => {
+    const book = new AuditBook();
+    const count = BOOK_LIMITS.results / BOOK_LIMITS.resultsPerEpoch;
+    for (let node = 0; node <= count; node++) {
+      for (let s = 1; s <= BOOK_LIMITS.resultsPerEpoch; s++) {
+        book.apply(finding('cam2', s, 'valid', { of: { n: `n${node}`, e: 'e', s } }));
+      }
+    }
+    expect(book.counters.get('nodes-forgotten')).toBe(1);
+    expect(book.standingOf('n0', MODEL).valid).toBe(0);
+    expect(book.standingOf('n1', MODEL).valid).toBe(BOOK_LIMITS.resultsPerEpoch);
+    expect(book.standingOf(`n${count}`, MODEL).valid).toBe(BOOK_LIMITS.resultsPerEpoch);
+  });
 });
