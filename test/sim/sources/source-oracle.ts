@@ -17,8 +17,9 @@ const TWO_OWNERS_MAX_MS = 60_000;
 const STEADY_MS = 15_000;
 /** From a will to the standby's taking over. */
 const TAKE_OVER_MAX_MS = 1_000;
-/** Takes of one source in a minute in which nothing else happened: two who heard different
- * numbers, one who meets another, one who relieves. */
+/** Takes of one source at one broker in a minute in which nothing else happened: two who heard different
+ * numbers, one who meets another, one who relieves. Who is cut off hears of nobody who has it, takes it in his turn, and
+ * sees none of its frames: that moves nothing. */
 const TAKES_MAX = 4;
 const TAKES_WINDOW_MS = 60_000;
 
@@ -32,6 +33,7 @@ export class SourceOracle {
   readonly #inReachSince = new Map<string, number>();
   readonly #watchedAt = new Map<string, number>();
   readonly #pairsSince = new Map<string, number>();
+  /** By source and broker, when it was taken there. */
   readonly #takes = new Map<string, readonly number[]>();
   #ownersBefore = new Map<string, string>();
   #situation = '';
@@ -70,11 +72,13 @@ export class SourceOracle {
     this.#checkBooks(nodes);
   }
 
-  /** A node began to watch a source. Each that is cut off and does not know it yet takes all: that is no to and fro. */
+  /** A node began to watch a source. */
   onTake(node: string, source: string): void {
     this.#takesTotal++;
-    if (!this.#nodes().some(({ name }) => name === node)) return;
-    this.#takes.set(source, [...(this.#takes.get(source) ?? []), this.#world.nowMs]);
+    const broker = this.#nodes().find(({ name }) => name === node)?.broker;
+    if (broker === undefined) return;
+    const key = `${source} at ${broker}`;
+    this.#takes.set(key, [...(this.#takes.get(key) ?? []), this.#world.nowMs]);
   }
 
   /** A will was published at a broker: whoever is there next is to watch within a second. */
@@ -85,11 +89,12 @@ export class SourceOracle {
     this.#world.queue.after(TAKE_OVER_MAX_MS, () => {
       // Whoever is back at once may be heard of before it is heard that it was gone.
       if (this.#world.boards.get(lost)?.isAlive === true || this.#situationWithout(lost) !== before) return;
-      const nodes = this.#nodes().filter((seen) => seen.broker === broker && seen.name !== lost && hasRoom(seen.node));
-      if (nodes.length === 0) return;
+      const nodes = this.#nodes().filter((seen) => seen.broker === broker && seen.name !== lost);
       for (const { name, device } of this.#devices()) {
         if (!owned.includes(name) || device.broker !== broker) continue;
         const isWatched = nodes.some(({ node }) => node.owned.includes(name));
+        // Who has just taken the last one it may is not free any more.
+        if (!isWatched && !nodes.some(({ node }) => hasRoom(node))) continue;
         this.#book.check('S5 a lost will is answered within a second', isWatched, () => `${name} after ${lost}`);
       }
     });
@@ -191,20 +196,14 @@ export class SourceOracle {
     }
     for (const [source, who] of owners) {
       if (who !== this.#ownersBefore.get(source)) this.#changedMs = this.#world.nowMs;
-      const takes = this.#takesLately(source);
-      this.#book.check(
-        'S4 owners do not flap',
-        takes <= TAKES_MAX,
-        () => `${source} was taken ${takes} times, now by ${who}`,
-      );
     }
     this.#ownersBefore = owners;
-  }
-
-  #takesLately(source: string): number {
-    const lately = (this.#takes.get(source) ?? []).filter((atMs) => this.#world.nowMs - atMs < TAKES_WINDOW_MS);
-    this.#takes.set(source, lately);
-    return lately.length;
+    for (const [where, times] of this.#takes) {
+      const lately = times.filter((atMs) => this.#world.nowMs - atMs < TAKES_WINDOW_MS);
+      this.#takes.set(where, lately);
+      const detail = () => `${where} was taken ${lately.length} times, now by ${owners.get(where.split(' ')[0] ?? '')}`;
+      this.#book.check('S4 owners do not flap', lately.length <= TAKES_MAX, detail);
+    }
   }
 
   #checkBooks(nodes: readonly NodeSeen[]): void {
