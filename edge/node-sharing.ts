@@ -19,6 +19,7 @@ import type { LogReader } from './query/log-reader.js';
 import { AuditDesk } from './sharing/audits/audit-desk.js';
 import type { AuditRecordFields } from './sharing/audits/audit-effects.js';
 import { ClaimsBoard } from './sharing/claims-board.js';
+import { LoadClaims } from './sharing/load-claims.js';
 import { LookCaller } from './sharing/look-caller.js';
 import { MaintenanceEar } from './sharing/maintenance-ear.js';
 import { OfferWork } from './sharing/offers/offer-work.js';
@@ -53,6 +54,8 @@ export class NodeSharing {
   readonly #isOn: boolean;
   readonly #claims: ClaimsBoard;
   readonly #looks: LookCaller;
+  /** Absent where what it has unused is nothing to others. */
+  readonly #load: LoadClaims | undefined;
   readonly #offers: OfferWork | undefined;
   readonly #audits: AuditDesk | undefined;
   readonly #maintenance: MaintenanceEar;
@@ -75,7 +78,9 @@ export class NodeSharing {
     });
     const { node } = config;
     const { otherSites, offersMax } = config.sharing;
-    const parts = { node, site, otherSites, offersMax, link, tellVision, share, clock, random, log };
+    const load = new LoadClaims({ claims: this.#claims, share, clock });
+    this.#load = sources || offers ? load : undefined;
+    const parts = { node, site, otherSites, offersMax, link, tellVision, load: load.watch, clock, random, log };
     this.#offers = offers ? new OfferWork({ ...parts, claims: this.#claims, looks: this.#looks }) : undefined;
     this.#audits = audits ? this.#makeAudits() : undefined;
     this.#maintenance = new MaintenanceEar({
@@ -131,7 +136,8 @@ export class NodeSharing {
   }
 
   onTick(tick: TickReport): void {
-    this.#offers?.onTick(tick);
+    if (this.#load?.note(tick) === true) this.#offers?.onLoad();
+    this.#offers?.onTick();
   }
 
   onOffer(report: OfferReport): void {
@@ -144,6 +150,7 @@ export class NodeSharing {
 
   onVisionLost(cause: string): void {
     this.#looks.onVisionLost();
+    this.#load?.watch.reset();
     this.#offers?.onVisionLost();
     if (!this.#isOn) return;
     this.#claims.set({ model: null });

@@ -275,6 +275,7 @@ export class EdgeNode {
       firstTrackIds: this.#ledger.firstFreeIds(Object.keys(config.cameras)),
       share: this.#cooling.share,
       offers: config.sharing.offers,
+      tellsWork: config.sharing.offers || config.sharing.sources,
       audits: config.sharing.audits,
       adjustments: this.#commands.adjustments(),
       sources: this.#sharing.watched(),

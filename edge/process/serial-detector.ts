@@ -1,3 +1,4 @@
+import type { Clock } from '../../base/clock.js';
 import type { RgbPicture } from '../capture/frame.js';
 import type { Detection } from '../vision/detection.js';
 import type { Detector } from '../vision/detector.js';
@@ -9,10 +10,18 @@ import type { Detector } from '../vision/detector.js';
  */
 export class SerialDetector implements Detector {
   readonly #detector: Detector;
+  readonly #clock: Clock;
   #last: Promise<unknown> = Promise.resolve();
+  #busyMs = 0;
 
-  constructor(detector: Detector) {
+  constructor(detector: Detector, clock: Clock) {
     this.#detector = detector;
+    this.#clock = clock;
+  }
+
+  /** Time it has looked, ms. */
+  get busyMs(): number {
+    return this.#busyMs;
   }
 
   get labels(): readonly string[] {
@@ -28,9 +37,18 @@ export class SerialDetector implements Detector {
   }
 
   detect(picture: RgbPicture, options: Parameters<Detector['detect']>[1]): Promise<readonly Detection[]> {
-    const turn = this.#last.then(() => this.#detector.detect(picture, options));
+    const turn = this.#last.then(() => this.#look(picture, options));
     this.#last = turn.catch(() => {});
     return turn;
+  }
+
+  async #look(...call: Parameters<Detector['detect']>): Promise<readonly Detection[]> {
+    const startedMonoMs = this.#clock.monoMs();
+    try {
+      return await this.#detector.detect(...call);
+    } finally {
+      this.#busyMs += this.#clock.monoMs() - startedMonoMs;
+    }
   }
 
   async close(): Promise<void> {

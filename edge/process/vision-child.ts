@@ -53,7 +53,7 @@ async function run(start: StartVision): Promise<void> {
   // others and come from them it must not: for the length of each of its runs none would be cut, sent or taken back.
   const pool = instances > 1 || start.offers ? await DetectorPool.open({ modelPath, threads, instances }) : undefined;
   const model = pool ?? (await loadDetector({ modelPath, threads }));
-  const detector = pool ?? new SerialDetector(model);
+  const detector = pool ?? new SerialDetector(model, clock);
   const modelScoreMin = model.manifest.thresholds.score;
   // Jitter of retries only; two cameras of one node must not retry in step.
   const randomOf = (id: string) => new Random(`${start.node}/${id}/${process.pid}`);
@@ -65,7 +65,7 @@ async function run(start: StartVision): Promise<void> {
     const firstTrackId = start.firstTrackIds[id] ?? 1;
     return [id, new CameraLoop({ ...parts, id, feed, settings, firstTrackId, random: randomOf(id) })] as const;
   });
-  const firstLookMs = start.offers ? await timeLook(detector, clock) : 0;
+  const firstLookMs = start.tellsWork ? await timeLook(detector, clock) : 0;
   for (const [id, loop] of loops) {
     running.set(id, loop);
     const adjustment = adjustments.get(id);
@@ -86,6 +86,10 @@ async function run(start: StartVision): Promise<void> {
     model: { id: model.manifest.id, sha256: model.manifest.sha256 },
     labels: [...detector.labels],
   });
+  const workNow = () => {
+    const { counts, places: placesNow } = turns;
+    return { ...counts, detectorMs: detector.busyMs, places: placesNow, detectors: instances, firstLookMs };
+  };
   const tick = () => {
     report({
       type: 'tick',
@@ -96,11 +100,7 @@ async function run(start: StartVision): Promise<void> {
         ...(start.offers ? { 'offer-unencoded': offers.unencoded } : {}),
         ...(sources.unwatched > 0 ? { 'source-unwatched': sources.unwatched } : {}),
       },
-      ...(pool === undefined || !start.offers
-        ? {}
-        : {
-            work: { ...turns.counts, detectorMs: pool.busyMs, places: turns.places, detectors: instances, firstLookMs },
-          }),
+      ...(start.tellsWork ? { work: workNow() } : {}),
       cameras: Object.fromEntries(all().map(([id, loop]) => [id, loop.tick()])),
     });
   };

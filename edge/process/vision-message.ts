@@ -39,6 +39,8 @@ export const StartVision = z.object({
   share: z.number().gt(0).max(1),
   /** Frames may be looked at by other nodes, and theirs here: detectors then run in threads of their own. */
   offers: z.boolean(),
+  /** How its detectors were used is told with every tick: what is unused is for others, or for sources. */
+  tellsWork: z.boolean(),
   /** Pictures of records are told, for audits. */
   audits: z.boolean(),
   /** By camera; those that are left out are as configured. */
@@ -255,7 +257,7 @@ export const VisionReport = z.discriminatedUnion('type', [
     rssMiB: z.number().min(0),
     /** Counters of the detector, shared by all cameras. */
     counters: Counts,
-    /** Where frames are offered. */
+    /** Where it is to be told. */
     work: Work.optional(),
     cameras: z.record(z.string(), CameraTick),
   }),

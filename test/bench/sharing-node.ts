@@ -8,6 +8,7 @@ import { Random } from '../../base/random.js';
 import { VisionHost } from '../../edge/process/vision-host.js';
 import type { StartVision, TickReport, VisionReport } from '../../edge/process/vision-message.js';
 import { ClaimsBoard } from '../../edge/sharing/claims-board.js';
+import { LoadClaims } from '../../edge/sharing/load-claims.js';
 import { LookCaller } from '../../edge/sharing/look-caller.js';
 import { OfferWork } from '../../edge/sharing/offers/offer-work.js';
 import { routes } from '../../protocol/routes.js';
@@ -42,6 +43,7 @@ export class SharingNode {
   readonly #host: VisionHost;
   readonly #documents: RetainedDocuments;
   readonly #claims: ClaimsBoard;
+  readonly #load: LoadClaims;
   readonly #offers: OfferWork | undefined;
   readonly #stop = new AbortController();
   readonly #ends: (() => void)[] = [];
@@ -62,7 +64,10 @@ export class SharingNode {
       limits: LIMITS,
       buildStart: () => this.#start(),
       onReport: (report) => this.#onReport(report),
-      onLost: () => this.#offers?.onVisionLost(),
+      onLost: () => {
+        this.#load.watch.reset();
+        this.#offers?.onVisionLost();
+      },
     });
     const tellVision: VisionHost['send'] = (command) => this.#host.send(command);
     this.looks = new LookCaller({ clock, tellVision });
@@ -71,7 +76,8 @@ export class SharingNode {
       shares: { sources: false, offers: isSharing, audits: false },
       onPeers: () => this.#offers?.onPeers(),
     });
-    const work = { node: name, site: 'bench', otherSites: false, offersMax: 4, share: () => share };
+    this.#load = new LoadClaims({ claims: this.#claims, share: () => share, clock });
+    const work = { node: name, site: 'bench', otherSites: false, offersMax: 4, load: this.#load.watch };
     this.#offers = isSharing
       ? new OfferWork({ ...parts, ...work, link: this.link, claims: this.#claims, looks: this.looks, tellVision })
       : undefined;
@@ -130,6 +136,7 @@ export class SharingNode {
     return {
       ...{ type: 'start', node: name, modelPath: MODEL, threads: 1, instances: 1, share },
       offers: isSharing || isWorker,
+      tellsWork: isSharing,
       ...{ frameDeadlineMs: LIMITS.frameDeadlineMs, simCommand: [], tickMs: 250, logLevel: 'silent', adjustments: {} },
       ...{ audits: false, sources: [] },
       cameras: { ...cameras },
@@ -144,7 +151,8 @@ export class SharingNode {
       this.#offers?.onModel({ ...report.model, labels: report.labels });
     } else if (report.type === 'tick') {
       this.#tick = report;
-      this.#offers?.onTick(report);
+      if (this.#offers !== undefined && this.#load.note(report)) this.#offers.onLoad();
+      this.#offers?.onTick();
     } else if (report.type === 'offer') this.#offers?.onOffer(report);
     else if (report.type === 'looked') this.looks.onLooked(report);
     else if (report.type === 'track' && report.ev !== 'end') {

@@ -7,6 +7,8 @@ import type { ChaosWatch } from './chaos-watch.js';
 export type ChaosGround = {
   readonly rules: ChaosRules;
   readonly times: ChaosTimes;
+  /** Nodes that may be hit now. */
+  targets(): readonly string[];
   readonly watch: ChaosWatch;
   /** It ended by itself: nothing more can be broken. */
   readonly isOver: boolean;

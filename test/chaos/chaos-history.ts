@@ -1,3 +1,5 @@
+import type { SourceSaid } from './chaos-sources.js';
+
 /** What can be done to processes and boards, by its table name. */
 export const FAULT_KINDS = [
   'node killed',
@@ -71,6 +73,8 @@ export type ChaosHistory = {
   /** When rosters were made by a monitor that could see. */
   readonly rosterAtMs: readonly number[];
   readonly records: RecordCounts;
+  /** What was said of the source the nodes share; empty where there is none. */
+  readonly source: readonly SourceSaid[];
   readonly endMs: number;
 };
 

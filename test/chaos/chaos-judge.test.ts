@@ -31,6 +31,7 @@ function judge(history: Partial<ChaosHistory>): ReturnType<typeof judgeChaos> {
     incidents: [],
     rosterAtMs: [],
     records: { appended: 100, missing: 0, filled: 0, duplicates: 0 },
+    source: [],
     endMs: END_MS,
     ...history,
   };

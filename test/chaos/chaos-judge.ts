@@ -8,6 +8,7 @@ import {
   type RecordCounts,
   type RestartDone,
 } from './chaos-history.js';
+import { judgeSource, problemsOf, type SourceVerdict } from './chaos-sources.js';
 
 /** Three heartbeats of the demo: whoever has gone on for so long is well again. */
 const WELL_MS = 6_000;
@@ -40,6 +41,8 @@ export type ChaosVerdict = {
   readonly ownFailures: number;
   readonly recoveryMs: Quantiles | null;
   readonly records: RecordCounts;
+  /** Whether the source the nodes share was watched; absent where there is none. */
+  readonly source?: SourceVerdict;
   readonly problems: readonly string[];
   readonly isGood: boolean;
 };
@@ -90,7 +93,9 @@ export function judgeChaos(history: ChaosHistory, times: ChaosTimes): ChaosVerdi
         (fault) => fault.target === node && fault.kind === 'node killed' && Math.abs(fault.atMs - atMs) < WELL_MS,
       ),
   );
+  const source = judgeSource(history, times.returnMs);
   const problems = [
+    ...problemsOf(source),
     ...wrong.map(({ restart }) => `${restart.node} was well and was restarted at ${time(restart.atMs)}`),
     // What is not a death has no bound to be missed, but it has to come back too.
     ...outcomes
@@ -121,6 +126,7 @@ export function judgeChaos(history: ChaosHistory, times: ChaosTimes): ChaosVerdi
     ownFailures: own.length,
     recoveryMs: quantiles(deaths.filter(({ isBack }) => isBack).map(({ tookMs }) => tookMs)),
     records,
+    ...(source === undefined ? {} : { source }),
     problems,
     isGood: problems.length === 0,
   };

@@ -1,6 +1,7 @@
 import { type Column, renderTable } from '../../base/terminal/table.js';
 import type { Terminal } from '../../base/terminal/terminal.js';
-import type { ChaosVerdict, KindVerdict, Quantiles } from './chaos-judge.js';
+import { type ChaosVerdict, type KindVerdict, type Quantiles, quantiles } from './chaos-judge.js';
+import { type SourceVerdict, UNWATCHED_MAX_MS } from './chaos-sources.js';
 
 const COLUMNS: readonly Column<KindVerdict>[] = [
   { title: 'fault', cell: ({ kind }) => kind },
@@ -31,9 +32,21 @@ export function writeVerdict(terminal: Terminal, verdict: ChaosVerdict, context:
   terminal.writeLine(
     `records ${records.appended} appended, ${records.missing} missing, ${records.filled} asked for, ${records.duplicates} duplicates`,
   );
+  if (verdict.source !== undefined) writeSource(terminal, verdict.source);
   if (verdict.ownFailures > 0) terminal.writeLine(`${verdict.ownFailures} services ended by themselves`);
   for (const problem of verdict.problems) terminal.writeLine(terminal.paint('red', problem));
   terminal.writeLine(`${verdict.faults} faults, ${verdict.isGood ? 'good' : 'NOT good'}; ${context}`);
+}
+
+function writeSource(terminal: Terminal, { ownersLost, claimedMs, seenMs, gapsMs }: SourceVerdict): void {
+  const known = (times: readonly (number | undefined)[]) => quantiles(times.filter((ms) => ms !== undefined));
+  const soon = claimedMs.filter((ms) => ms !== undefined && ms <= 1_000).length;
+  terminal.writeLine(
+    `source: ${ownersLost} owners lost; claimed after a kill ${spread(known(claimedMs))}, ${soon} of ${claimedMs.length} within a second`,
+  );
+  terminal.writeLine(
+    `source: frames at another node ${spread(known(seenMs))}; unwatched ${gapsMs.length} times, longest ${seconds(gapsMs[0] ?? 0)} (bound ${seconds(UNWATCHED_MAX_MS)})`,
+  );
 }
 
 function spread(recoveryMs: Quantiles | null): string {

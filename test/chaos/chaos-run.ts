@@ -28,9 +28,9 @@ export async function runChaos(options: ChaosRunOptions): Promise<ChaosVerdict> 
   const faults = await breakThings(options);
   await settle(options, faults);
   const records = watch.records();
-  const { beats, incidents, rosterAtMs } = watch;
+  const { beats, incidents, rosterAtMs, source } = watch;
   const { restarts, failures } = await ground.boardLogs();
-  const history = { faults, beats, incidents, rosterAtMs, restarts, failures, records, endMs: clock.nowMs() };
+  const history = { faults, beats, incidents, rosterAtMs, restarts, failures, records, source, endMs: clock.nowMs() };
   return judgeChaos(history, times);
 }
 
@@ -41,7 +41,7 @@ async function breakThings({ ground, seed, minutes, clock, end, tell }: ChaosRun
   while (clock.monoMs() < untilMonoMs && !end.aborted && !ground.isOver) {
     await clock.sleep(random.range(...GAP_MS), end).catch(() => {});
     for (const one of past) one.backAtMs ??= recoveredAtMs(one.fault, ground.watch);
-    const next = planFault(ground.rules, past, clock.nowMs(), random);
+    const next = planFault({ ...ground.rules, nodes: ground.targets() }, past, clock.nowMs(), random);
     const fault = next === undefined ? undefined : await ground.inject(next);
     if (fault === undefined) continue;
     past.push({ fault, backAtMs: undefined });

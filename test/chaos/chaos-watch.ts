@@ -5,6 +5,7 @@ import { silentLog } from '../../base/log.js';
 import { Random } from '../../base/random.js';
 import { DEFAULT_ROOT, routes } from '../../protocol/routes.js';
 import type { BeatSeen, IncidentSeen, RecordCounts } from './chaos-history.js';
+import type { SourceSaid } from './chaos-sources.js';
 
 export type ChaosWatchOptions = {
   readonly url: string;
@@ -12,6 +13,8 @@ export type ChaosWatchOptions = {
   readonly user: string;
   readonly password: string;
   readonly clock: Clock;
+  /** A source the nodes share. */
+  readonly source?: string;
 };
 
 /** What somebody outside hears of the demo for the whole of a run. */
@@ -20,13 +23,16 @@ export class ChaosWatch {
   readonly incidents: IncidentSeen[] = [];
   /** When rosters were made by a monitor that could see. */
   readonly rosterAtMs: number[] = [];
+  readonly source: SourceSaid[] = [];
   readonly #headAtMs = new Map<string, number>();
   readonly #link: Link;
   readonly #records: RecordListener;
   readonly #clock: Clock;
+  readonly #source: string | undefined;
 
-  constructor({ url, user, password, clock }: ChaosWatchOptions) {
+  constructor({ url, user, password, clock, source }: ChaosWatchOptions) {
     this.#clock = clock;
+    this.#source = source;
     this.#link = new Link({
       url,
       clientId: user,
@@ -66,7 +72,30 @@ export class ChaosWatch {
     this.#link.subscribe(routes.roster, {}, ({ payload }) => {
       if (payload.mode === 'watching' || payload.mode === 'mass') this.rosterAtMs.push(payload.atMs);
     });
+    if (this.#source !== undefined) this.#hearOf(this.#source);
     this.#link.open();
+  }
+
+  /** Who claims the source now, as far as is known. */
+  owners(): string[] {
+    const claims = new Map(this.source.filter(({ what }) => what === 'claim').map(({ node, isSo }) => [node, isSo]));
+    return [...claims].flatMap(([node, isSo]) => (isSo ? [node] : []));
+  }
+
+  #hearOf(source: string): void {
+    const note = (node: string, what: SourceSaid['what'], isSo: boolean, atMs = this.#clock.nowMs()) =>
+      this.source.push({ node, what, isSo, atMs });
+    this.#link.subscribe(routes.claims, {}, ({ params, payload }) => {
+      const isOwner = payload.sources.some((held) => held.source === source && held.as === 'owner');
+      note(params.node, 'claim', isOwner);
+    });
+    this.#link.subscribe(
+      routes.cameraState,
+      { camera: source },
+      // By the time it was said: what is retained is said again after its node was killed.
+      ({ params, payload }) => note(params.node, 'frames', payload.ok, payload.atMs),
+      ({ params }) => note(params.node, 'frames', false),
+    );
   }
 
   /** When the last head of a node came that was not retained. */

@@ -10,16 +10,17 @@ import { runChaos } from './chaos-run.js';
 import { openDemoGround } from './demo-ground.js';
 import { openLabGround } from './lab-ground.js';
 
-// npm run chaos -- [--minutes N] [--seed S] [--nodes N] [--lab] [--json]
+// npm run chaos -- [--minutes N] [--seed S] [--nodes N] [--owners] [--lab] [--json]
 // Random faults against the real processes of a `vedette demo` of its own, or with --lab against systemd boards, for so
 // many minutes; then what came of them. Linux: processes are found in /proc. The same seed draws the same numbers; what
-// they meet depends on the machine.
+// they meet depends on the machine. --owners: only nodes that watch the source of the demo are killed and frozen.
 
 const { values: args } = parseArgs({
   options: {
     minutes: { type: 'string', default: '10' },
     seed: { type: 'string', default: randomBytes(4).toString('hex') },
     nodes: { type: 'string', default: '4' },
+    owners: { type: 'boolean', default: false },
     lab: { type: 'boolean', default: false },
     json: { type: 'boolean', default: false },
   },
@@ -27,7 +28,7 @@ const { values: args } = parseArgs({
 
 const minutes = number('--minutes', args.minutes, 0.1, 240);
 const nodeCount = Math.floor(number('--nodes', args.nodes, 1, 16));
-const { seed, lab, json } = args;
+const { seed, owners, lab, json } = args;
 const isOnBoards = process.env.VEDETTE_LAB_PROGRAM !== undefined;
 
 process.exitCode = lab && !isOnBoards ? await withBoards() : await run();
@@ -47,13 +48,20 @@ async function run(): Promise<number> {
   const interrupted = new AbortController();
   process.once('SIGINT', () => interrupted.abort());
   process.once('SIGTERM', () => interrupted.abort());
-  const ground: ChaosGround = lab ? await openLabGround(clock) : await openDemoGround(nodeCount, seed, clock);
+  const ground: ChaosGround = lab
+    ? await openLabGround(clock)
+    : await openDemoGround({ nodeCount, seed, clock, onlyOwners: owners });
   const nodes = ground.rules.nodes.length;
   const tell = (line: string) => err.writeLine(line);
   const end = interrupted.signal;
   const verdict = await runChaos({ ground, seed, minutes, clock, end, tell }).finally(() => ground.end());
   if (json) out.writeJson({ seed, minutes, nodes, isLab: lab, ...verdict });
-  else writeVerdict(out, verdict, `--minutes ${minutes} ${lab ? '--lab' : `--nodes ${nodes}`} --seed ${seed}`);
+  else
+    writeVerdict(
+      out,
+      verdict,
+      `--minutes ${minutes} ${lab ? '--lab' : `--nodes ${nodes}${owners ? ' --owners' : ''}`} --seed ${seed}`,
+    );
   return verdict.isGood ? 0 : 1;
 }
 

@@ -1,7 +1,8 @@
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import type { Clock } from '../../base/clock.js';
-import { DemoRun, field } from '../system/demo-run.js';
+import { SOURCE } from '../../cli/demo/demo-plan.js';
+import { DemoRun, field, until } from '../system/demo-run.js';
 import { readBoardLog } from './board-log.js';
 import { DEMO } from './chaos-bounds.js';
 import type { ChaosGround } from './chaos-ground.js';
@@ -10,6 +11,9 @@ import { ChaosWatch } from './chaos-watch.js';
 import { FaultInjector } from './fault-injector.js';
 
 const START_MS = 120_000;
+
+/** Deaths of whoever watches the shared source: with a will, and without. */
+const OWNER_WEIGHTS: ChaosRules['weights'] = { 'node killed': 4, 'node frozen': 1 };
 
 const WEIGHTS: ChaosRules['weights'] = {
   'node killed': 6,
@@ -23,20 +27,31 @@ const WEIGHTS: ChaosRules['weights'] = {
   'monitor killed': 2,
 };
 
+export type DemoGroundOptions = {
+  readonly nodeCount: number;
+  readonly seed: string;
+  readonly clock: Clock;
+  /** Only nodes that watch the shared source are hit. */
+  readonly onlyOwners: boolean;
+};
+
 /** A demo of its own, and somebody who listens to it. */
-export async function openDemoGround(nodeCount: number, seed: string, clock: Clock): Promise<ChaosGround> {
+export async function openDemoGround({ nodeCount, seed, clock, onlyOwners }: DemoGroundOptions): Promise<ChaosGround> {
   const nodes = Array.from({ length: nodeCount }, (_, i) => `cam${i + 1}`);
   const demo = new DemoRun('--nodes', String(nodes.length), '--seed', seed);
   try {
     const status = await demo.status('every node is up', (one) => isRunning(one, nodes), START_MS);
     const password = readFileSync(join(demo.stateDir, 'credentials', 'operator.password'), 'utf8').trim();
-    const watch = new ChaosWatch({ url: String(field(status, 'broker', 'url')), user: 'operator', password, clock });
+    const url = String(field(status, 'broker', 'url'));
+    const watch = new ChaosWatch({ url, user: 'operator', password, clock, source: SOURCE });
     watch.open();
+    await until('the shared source is watched', () => watch.source.some(({ what, isSo }) => what === 'frames' && isSo));
     const injector = new FaultInjector(demo, clock);
     return {
-      rules: { nodes, weights: WEIGHTS, times: DEMO },
+      rules: { nodes, weights: onlyOwners ? OWNER_WEIGHTS : WEIGHTS, times: DEMO },
       times: DEMO,
       watch,
+      targets: () => (onlyOwners ? watch.owners() : nodes),
       get isOver() {
         return demo.program.isOver;
       },

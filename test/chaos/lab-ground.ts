@@ -65,6 +65,7 @@ export async function openLabGround(clock: Clock): Promise<ChaosGround> {
     rules: { nodes: NAMES, weights: WEIGHTS, times: LAB },
     times: LAB,
     watch,
+    targets: () => NAMES,
     isOver: false,
     inject: (next) => breaker.inject(next),
     boardLogs: async () => ({ restarts: await audit.restarts(), failures: [] }),

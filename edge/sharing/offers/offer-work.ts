@@ -7,13 +7,13 @@ import { RateLimitedLog } from '../../../base/rate-limited-log.js';
 import { routes } from '../../../protocol/routes.js';
 import type { Boxes, SharedBox } from '../../../protocol/sharing.js';
 import { SCHEMA_MINOR } from '../../../protocol/status.js';
-import type { OfferReport, TickReport, VisionCommand } from '../../process/vision-message.js';
+import type { OfferReport, VisionCommand } from '../../process/vision-message.js';
 import type { NodeModel } from '../../state/node-info.js';
 import type { ClaimsBoard } from '../claims-board.js';
 import type { LookCaller } from '../look-caller.js';
 import type { Peer } from '../peer-book.js';
 import { readBoxes } from './answer-boxes.js';
-import { LoadWatch } from './load-watch.js';
+import type { LoadWatch } from './load-watch.js';
 import { OfferDesk } from './offer-desk.js';
 import { OFFER_LIMITS } from './offer-limits.js';
 import { type Offer, Offering } from './offering.js';
@@ -28,10 +28,10 @@ export type OfferWorkOptions = {
   readonly link: Link;
   readonly claims: ClaimsBoard;
   readonly looks: LookCaller;
+  /** What this node has to do, and could do. */
+  readonly load: LoadWatch;
   /** Tells the vision process; false while there is none. */
   readonly tellVision: (command: VisionCommand) => boolean;
-  /** Share of the time the detectors may work, 0..1. */
-  readonly share: () => number;
   readonly clock: Clock;
   readonly random: Random;
   readonly log: Log;
@@ -40,7 +40,7 @@ export type OfferWorkOptions = {
 /** Gives looks this node has no time for to others, and takes theirs; the pure parts beside it decide. */
 export class OfferWork {
   readonly #options: OfferWorkOptions;
-  readonly #load = new LoadWatch();
+  readonly #load: LoadWatch;
   readonly #offering: Offering;
   readonly #desk: OfferDesk<OfferReport, readonly SharedBox[]>;
   readonly #taking: TakingDesk;
@@ -55,8 +55,9 @@ export class OfferWork {
   #placesTold = 0;
 
   constructor(options: OfferWorkOptions) {
-    const { offersMax, random, clock, log } = options;
+    const { offersMax, load, random, clock, log } = options;
     this.#options = options;
+    this.#load = load;
     this.#faults = new RateLimitedLog(log, clock);
     const limits = { ...OFFER_LIMITS, offersMax };
     this.#offering = new Offering(limits, random.fork('offers'));
@@ -93,15 +94,15 @@ export class OfferWork {
     this.#tellPlaces();
   }
 
-  onTick(tick: TickReport): void {
-    const { clock, claims, share } = this.#options;
-    if (this.#load.note(tick, share(), clock.monoMs())) {
-      const { capacityFps, spareFps } = this.#load.spare;
-      this.#offering.setHome(this.#load.homeMs);
-      this.#taking.setSpare(this.#load.isOverloaded ? 0 : spareFps);
-      const state = this.#load.isOverloaded ? 'overloaded' : 'active';
-      claims.set({ capacityFps, spareFps, ...(claims.own.state === 'leaving' ? {} : { state }) });
-    }
+  /** The load was measured. */
+  onLoad(): void {
+    const { isOverloaded, homeMs, spare } = this.#load;
+    this.#offering.setHome(homeMs);
+    this.#taking.setSpare(isOverloaded ? 0 : spare.spareFps);
+  }
+
+  /** Time passed. */
+  onTick(): void {
     this.#tellPlaces();
   }
 
@@ -112,7 +113,6 @@ export class OfferWork {
   }
 
   onVisionLost(): void {
-    this.#load.reset();
     this.#desk.dropAll();
     this.#asked.clear();
     this.#placesTold = 0;

@@ -1,4 +1,5 @@
 import { describe, expect, it } from 'vitest';
+import { SystemClock } from '../../../base/clock.js';
 import type { RgbPicture } from '../../../edge/capture/frame.js';
 import { SerialDetector } from '../../../edge/process/serial-detector.js';
 import type { Detector } from '../../../edge/vision/detector.js';
@@ -33,16 +34,18 @@ class OneAtATime implements Detector {
 describe('the serial detector', () => {
   it('serves calls one after the other in their order, also past one that failed', async () => {
     const inner = new OneAtATime();
-    const detector = new SerialDetector(inner);
+    const detector = new SerialDetector(inner, new SystemClock());
     const calls = [0.1, 0.2, 0.3].map((scoreMin) => detector.detect(picture, { scoreMin }));
     const results = await Promise.allSettled(calls);
     expect(results.map(({ status }) => status)).toEqual(['fulfilled', 'rejected', 'fulfilled']);
     expect(inner.order).toEqual([0.1, 0.2, 0.3]);
+    // What failed took its time, too.
+    expect(detector.busyMs).toBeGreaterThan(0);
   });
 
   it('closes after the last call', async () => {
     const inner = new OneAtATime();
-    const detector = new SerialDetector(inner);
+    const detector = new SerialDetector(inner, new SystemClock());
     const call = detector.detect(picture, {});
     await detector.close();
     await call;
