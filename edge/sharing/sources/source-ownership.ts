@@ -43,7 +43,8 @@ export type SourceOwnershipOptions = {
   readonly times?: Partial<SourceTimes>;
 };
 
-type Unclaimed = { readonly sinceMs: number; readonly isLost: boolean };
+/** Somebody should take it: nobody has it, or who has it gives way. */
+type Unclaimed = { readonly sinceMs: number; readonly isLost: boolean; readonly isHeld: boolean };
 /** Who may take a source, this node apart. */
 type Takers = { readonly hasMe: boolean; readonly others: readonly Candidate[] };
 type Steady = { readonly what: string; readonly sinceMs: number };
@@ -202,11 +203,14 @@ export class SourceOwnership {
       this.#unclaimed.delete(source);
       return false;
     }
-    const unclaimed = this.#unclaimed.get(source) ?? { sinceMs: nowMs, isLost: this.#isOwnerLost(source) };
+    const isHeld = others.length > 0;
+    const known = this.#unclaimed.get(source);
+    // That an owner let go may be heard before it is heard who took over: the wait begins anew.
+    const unclaimed = known?.isHeld === isHeld ? known : { sinceMs: nowMs, isLost: this.#isOwnerLost(source), isHeld };
     this.#unclaimed.set(source, unclaimed);
-    if (others.length > 0 && !this.#mayRelieve(source, others, nowMs)) return false;
-    const isAtOnce = others.length > 0 || unclaimed.isLost;
-    const takers = this.#takers[others.length > 0 ? 'owned' : 'free'];
+    if (isHeld && !this.#mayRelieve(source, others, nowMs)) return false;
+    const isAtOnce = isHeld || unclaimed.isLost;
+    const takers = this.#takers[isHeld ? 'owned' : 'free'];
     if (!takers.hasMe) return false;
     const { unclaimedWaitMs, rankWaitMs, ranksMax } = this.#times;
     const place = this.#rendezvous.placeOf(source, asTaker(this.#me()), takers.others, ranksMax);

@@ -38,6 +38,7 @@ export class SourceOracle {
   #ownersBefore = new Map<string, string>();
   #situation = '';
   #orders = '';
+  #wasWell = true;
   #disturbedMs = 0;
   #takesTotal = 0;
   #changedMs = 0;
@@ -76,6 +77,8 @@ export class SourceOracle {
   onTake(node: string, source: string): void {
     this.#takesTotal++;
     const broker = this.#nodes().find(({ name }) => name === node)?.broker;
+    if (process.env.DBT)
+      process.stderr.write(`TAKE ${this.#world.nowMs} ${source} ${node} ${broker} disturbed ${this.#disturbedMs}\n`);
     if (broker === undefined) return;
     const key = `${source} at ${broker}`;
     this.#takes.set(key, [...(this.#takes.get(key) ?? []), this.#world.nowMs]);
@@ -131,7 +134,10 @@ export class SourceOracle {
     const orders = nodes.map(({ name, node }) => `${name} ${node.isLeaving}`).join(' ');
     if (orders !== this.#orders) this.#takes.clear();
     this.#orders = orders;
-    if (situation === this.#situation && isWell) return;
+    // What a broker held back until just now was under way.
+    const wasWell = this.#wasWell;
+    this.#wasWell = isWell;
+    if (situation === this.#situation && isWell && wasWell) return;
     this.#situation = situation;
     this.#disturbedMs = this.#world.nowMs;
     this.#takes.clear();

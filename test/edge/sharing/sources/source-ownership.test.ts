@@ -220,6 +220,17 @@ describe('nodes that share sources', () => {
     expect(planAt(ownership, 2 * relieveMs + 10_500, 2 * relieveMs + 12_000).owned).toHaveLength(2);
   });
 
+  it('wait for who took over when they hear first that the owner let go', () => {
+    const ownership = owner(SECOND);
+    ownership.announced('yard');
+    ownership.setPeers([peer(FIRST), peer(THIRD, { owns: ['yard'], state: 'overloaded' })]);
+    planAt(ownership, 0, relieveMs + 500);
+    ownership.setPeers([peer(FIRST), peer(THIRD, { state: 'overloaded' })]);
+    expect(planAt(ownership, relieveMs + 600, relieveMs + 600 + unclaimedWaitMs).owned).toEqual([]);
+    ownership.setPeers([peer(FIRST, { owns: ['yard'] }), peer(THIRD, { state: 'overloaded' })]);
+    expect(planAt(ownership, relieveMs + 4_000, relieveMs + 60_000).owned).toEqual([]);
+  });
+
   it('do not take back what they gave away because they had too much', () => {
     const ownership = owner(FIRST);
     ownership.announced('yard');
