@@ -43,8 +43,9 @@ export type SourceOwnershipOptions = {
   readonly times?: Partial<SourceTimes>;
 };
 
-/** Somebody should take it: nobody has it, or who has it gives way. */
-type Unclaimed = { readonly sinceMs: number; readonly isLost: boolean; readonly isHeld: boolean };
+/** Why somebody should take a source: nobody has it, or who has it gives way. */
+type Cause = 'nobody' | 'overloaded' | 'leaving';
+type Unclaimed = { readonly sinceMs: number; readonly isLost: boolean; readonly cause: Cause };
 /** Who may take a source, this node apart. */
 type Takers = { readonly hasMe: boolean; readonly others: readonly Candidate[] };
 type Steady = { readonly what: string; readonly sinceMs: number };
@@ -204,9 +205,11 @@ export class SourceOwnership {
       return false;
     }
     const isHeld = others.length > 0;
+    const cause = causeOf(others);
     const known = this.#unclaimed.get(source);
-    // That an owner let go may be heard before it is heard who took over: the wait begins anew.
-    const unclaimed = known?.isHeld === isHeld ? known : { sinceMs: nowMs, isLost: this.#isOwnerLost(source), isHeld };
+    // With another cause the wait begins anew: that an owner let go may be heard before it is heard who took over, and who
+    // leaves was overloaded for long.
+    const unclaimed = known?.cause === cause ? known : { sinceMs: nowMs, isLost: this.#isOwnerLost(source), cause };
     this.#unclaimed.set(source, unclaimed);
     if (isHeld && !this.#mayRelieve(source, others, nowMs)) return false;
     const isAtOnce = isHeld || unclaimed.isLost;
@@ -221,7 +224,7 @@ export class SourceOwnership {
   // Who leaves or is doubted is relieved of all at once; who is overloaded of one source at a time, or everything would
   // go to and fro.
   #mayRelieve(source: string, others: readonly Watcher[], nowMs: number): boolean {
-    if (!others.every(({ state, isDoubted }) => state === 'overloaded' && !isDoubted)) return true;
+    if (!others.every(isOverloaded)) return true;
     if (weightOf(this.#self.spareFps) === 0) return false;
     if (nowMs - (this.#regrets.get(source) ?? Number.NEGATIVE_INFINITY) < this.#times.regretMs) return false;
     const { relieveMs } = this.#times;
@@ -233,7 +236,7 @@ export class SourceOwnership {
 
   #waitsSince({ sinceMs }: Unclaimed, others: readonly Watcher[]): number {
     const steady = others
-      .filter(({ state, isDoubted }) => state === 'overloaded' && !isDoubted)
+      .filter(isOverloaded)
       .map(({ node }) => (this.#steady.get(node)?.sinceMs ?? 0) + this.#times.relieveMs);
     return Math.max(sinceMs, ...steady);
   }
@@ -372,6 +375,15 @@ export class SourceOwnership {
   #order(what: string, names: readonly string[]): string[] {
     return this.#rendezvous.order(what, names.map(asEqual));
   }
+}
+
+function causeOf(owners: readonly Watcher[]): Cause {
+  if (owners.length === 0) return 'nobody';
+  return owners.every(isOverloaded) ? 'overloaded' : 'leaving';
+}
+
+function isOverloaded({ state, isDoubted }: WatcherState): boolean {
+  return state === 'overloaded' && !isDoubted;
 }
 
 function isGood({ state, isDoubted }: WatcherState): boolean {

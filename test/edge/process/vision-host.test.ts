@@ -32,6 +32,7 @@ function hostOf(onLost: (cause: string) => void): VisionHost {
       firstTrackIds: {},
       share: 1,
       offers: false,
+      tellsWork: false,
       audits: false,
       adjustments: {},
       sources: [],

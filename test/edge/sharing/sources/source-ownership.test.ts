@@ -231,6 +231,16 @@ describe('nodes that share sources', () => {
     expect(planAt(ownership, relieveMs + 4_000, relieveMs + 60_000).owned).toEqual([]);
   });
 
+  it('wait in their order when an owner that was overloaded for long leaves', () => {
+    const ownership = owner(SECOND);
+    const others = (state: 'overloaded' | 'leaving') => [peer(FIRST), peer(THIRD, { owns: ['yard'], state })];
+    ownership.setPeers(others('overloaded'));
+    planAt(ownership, 0, relieveMs + 500);
+    ownership.setPeers(others('leaving'));
+    expect(ownership.plan(relieveMs + 600).owned).toEqual([]);
+    expect(ownership.plan(relieveMs + 600 + rankWaitMs).owned).toEqual(['yard']);
+  });
+
   it('do not take back what they gave away because they had too much', () => {
     const ownership = owner(FIRST);
     ownership.announced('yard');
