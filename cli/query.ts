@@ -12,7 +12,7 @@ export function registerQuery(program: Command, context: CommandContext): void {
     .option('--limit <n>', 'rows of a list, newest first', wholeNumber(1, 10_000), 50)
     .option('--node <node>', 'records of this node only')
     .option('--camera <camera>', 'of this camera')
-    .option('--kind <kind>', 'of this kind: track, alert, open, loss ...')
+    .option('--kind <kind>', 'of this kind: track, alert, look, audit, open, loss ... (default: all)')
     .option('--event <event>', 'of a track: new, update or end; of an alert: raise or clear')
     .option('--label <label>', 'of this label: person, car ...')
     .option('--zone <zone>', 'in this zone')

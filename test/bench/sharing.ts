@@ -296,6 +296,8 @@ async function writePlots(folder: string, findings: Findings, results: readonly 
     'frames/s',
   );
   await plot('sharing-latency.svg', 'From capture to track event, 99th percentile', 'ms', 'latency p99');
+  await plot('sharing-bytes.svg', 'Pictures and boxes on the wire', 'bytes a frame', 'bytes a frame');
+  await plot('sharing-fairness.svg', "Jain's index of the cameras' rates", '1: all alike', 'fairness of cameras');
   const rows = SCALES.filter((nodes) => nodes <= Number(args.scale)).map((nodes) => measureScale(1, nodes, 60_000));
   const scale = [
     { name: 'sharing', points: rows.map(({ nodes, sharedFps }): [number, number] => [nodes, sharedFps]) },
