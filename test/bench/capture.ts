@@ -5,8 +5,8 @@ import { join, resolve } from 'node:path';
 import { parseArgs } from 'node:util';
 import { SystemClock } from '../../base/clock.js';
 import { bindModel, createSession } from '../../edge/vision/detect/load-detector.js';
-import { OutputGarbage } from '../../edge/vision/detect/output-garbage.js';
 import { resolveModel } from '../../edge/vision/model/resolve-model.js';
+import { bareRunOf } from './bare-run.js';
 import { type BenchResult, buildReport, printReport, summarise, withRatio } from './bench-report.js';
 import { readFrames } from './capture-drivers.js';
 import { watchNode } from './capture-node.js';
@@ -102,20 +102,14 @@ async function measureDrivers(): Promise<void> {
 
 type Bare = { readonly fps: number; readonly cpuMs: number };
 
-/**
- * Bare `session.run`, for a quarter of the time a node is watched. What it gives is freed as the node frees it: left to
- * the collector it costs up to half as much again, and would make the node look better than the model allows.
- */
-async function bareRun(path: string): Promise<Bare> {
+/** Bare `session.run`, for a quarter of the time a node is watched. */
+async function bareRun(path: string, isFreed: boolean): Promise<Bare> {
   const clock = new SystemClock();
   const model = await resolveModel(path);
   const session = await createSession(model, 1);
-  const { inputs, decoder } = bindModel(model, session);
-  const garbage = new OutputGarbage();
-  const runOnce = async () => {
-    const outputs = await session.run(inputs.feeds, decoder.outputNames);
-    for (const { data } of Object.values(outputs)) if (ArrayBuffer.isView(data)) garbage.release(data.buffer);
-  };
+  const bound = bindModel(model, session);
+  const runLeft = () => session.run(bound.inputs.feeds, bound.decoder.outputNames);
+  const runOnce = isFreed ? bareRunOf(session, bound) : runLeft;
   for (let i = 0; i < 10; i++) await runOnce();
   const startedMs = clock.monoMs();
   const before = process.cpuUsage();
@@ -162,9 +156,10 @@ async function measureModel(path: string): Promise<void> {
   const watch = (size: { readonly widthPx?: number }) =>
     watchNode({ camera: camera(size), modelPath: path, measureMs });
   const rounds = await repeat(async () => ({
-    bare: await bareRun(path),
+    left: await bareRun(path, false),
+    bare: await bareRun(path, true),
     node: await watch({}),
-    bareAgain: await bareRun(path),
+    bareAgain: await bareRun(path, true),
     fitted: await watch({ widthPx }),
   }));
   const name = path.split('/').at(-1) ?? path;
@@ -178,7 +173,8 @@ async function measureModel(path: string): Promise<void> {
   const base = of('bare session.run', 'frames/s', bare);
   // Holds on a loaded machine, where frames/s do not.
   const baseCpu = of('bare session.run: processor time', 'ms/frame', bareCpu);
-  results.push(base, baseCpu);
+  const left = rounds.map((round) => round.left.cpuMs);
+  results.push(base, baseCpu, of('the same, outputs left to the collector', 'ms/frame', left));
   const nodes = {
     "frames of the video's size": rounds.map(({ node }) => node),
     [`frames ${widthPx} px wide, as the model takes them`]: rounds.map(({ fitted }) => fitted),

@@ -15,6 +15,7 @@ import { trackEventToRecordFields } from '../../edge/vision/event/track-event.js
 import { resolveModel } from '../../edge/vision/model/resolve-model.js';
 import { CameraPipeline } from '../../edge/vision/pipeline.js';
 import { SceneCamera } from '../../firmware-sim/scene/scene-camera.js';
+import { bareRunOf } from './bare-run.js';
 import { buildReport, printReport, summarise, withRatio } from './bench-report.js';
 import { BrokerPair } from './broker-pair.js';
 import { findPeerPython, VisionPeer } from './vision-peer.js';
@@ -74,13 +75,12 @@ async function renderClip(): Promise<Uint8Array[]> {
 const clip = clipPath === undefined ? await renderClip() : readClip(clipPath);
 const model = await resolveModel(modelPath);
 const session = await createSession(model, threads);
-const { inputs, decoder } = bindModel(model, session);
+const bound = bindModel(model, session);
+const { inputs } = bound;
 const detector = await loadDetector({ modelPath, threads });
 const first = await decodePicture(clip[0] ?? new Uint8Array());
 
-async function bareRun(): Promise<void> {
-  await session.run(inputs.feeds, decoder.outputNames);
-}
+const bareRun = bareRunOf(session, bound);
 
 async function fps(work: () => Promise<void>): Promise<number> {
   const startMs = clock.monoMs();
