@@ -1,5 +1,5 @@
 import { readdirSync } from 'node:fs';
-import { join, resolve } from 'node:path';
+import { basename, join, resolve } from 'node:path';
 import { parseArgs } from 'node:util';
 import { type Column, renderTable } from '../../base/terminal/table.js';
 import { Terminal } from '../../base/terminal/terminal.js';
@@ -10,13 +10,18 @@ import type { Detection } from '../../edge/vision/detection.js';
 import { resolveModel } from '../../edge/vision/model/resolve-model.js';
 import { DECODERS, decodeWith, type JpegDecoder, OTHER_RUNTIMES, openBoard, REFERENCE } from './audit-boards.js';
 import { type FaultyBoard, openFaultyBoards } from './audit-faults.js';
+import { disputesAmong, freshPictures } from './audit-fresh.js';
 import { type BenchPicture, readPictures } from './audit-pictures.js';
 import { AnswerTally, RULE_SETS, type Tally } from './audit-tally.js';
 import { type BenchResult, buildReport } from './bench-report.js';
 
-// npm run bench:audit -- [--json] [--every N] [--runtimes-every N] [--model PART]
+// npm run bench:audit -- [--json] [--every N] [--runtimes-every N] [--model PART] [--fresh N [--seed TEXT]]
 // How often two honest boards answer differently to the same JPEG, and how often a wrong one does: every pair of JPEG
-// decoders on every Nth picture, other thread counts and graph optimisations on fewer. Needs the fixtures and ffmpeg.
+// decoders on every Nth picture, other thread counts and graph optimisations on fewer. With --fresh: on pictures that no rule
+// was tuned on, until N pairs were compared that see something, and each decoder as worker with every two others as auditors.
+// Needs the fixtures and ffmpeg.
+
+const OWN_MODEL = resolve('edge/models/vedette-sim.onnx');
 
 const { values: args } = parseArgs({
   options: {
@@ -24,6 +29,8 @@ const { values: args } = parseArgs({
     every: { type: 'string', default: '1' },
     'runtimes-every': { type: 'string', default: '8' },
     model: { type: 'string', default: '' },
+    fresh: { type: 'string', default: '0' },
+    seed: { type: 'string', default: '1' },
   },
 });
 
@@ -36,7 +43,8 @@ type Bench = {
 };
 
 const fixtures = resolve(process.env.VEDETTE_FIXTURES ?? '../shared/fixtures');
-const pictures = readPictures(fixtures, Number(args.every));
+const freshMax = Number(args.fresh);
+const pictures = freshMax > 0 ? [] : readPictures(fixtures, Number(args.every));
 const runtimesEvery = Number(args['runtimes-every']);
 const honest = new AnswerTally();
 const faults = new AnswerTally();
@@ -45,7 +53,15 @@ for (const [i, picture] of pictures.entries()) {
   await compareDecoders(picture, i % runtimesEvery === 0);
   if (process.stderr.isTTY) process.stderr.write(`\r${i + 1} of ${pictures.length} pictures`);
 }
-const settings = { pictures: pictures.length, models: benches.length, every: Number(args.every), runtimesEvery };
+const fresh = { pictures: 0, compared: 0, seen: 0, judged: 0, disputed: 0 };
+if (freshMax > 0) await compareFresh();
+const settings = {
+  pictures: pictures.length,
+  ...(freshMax > 0 ? fresh : {}),
+  models: benches.length,
+  every: Number(args.every),
+  runtimesEvery,
+};
 const results = [...honest.rows, honest.sum, ...faults.rows].map(resultOf);
 const report = buildReport('audit', settings, ['onnxruntime-node', 'sharp', 'jpeg-js'], results);
 if (args.json) {
@@ -65,17 +81,29 @@ process.exit(0);
 async function openBenches(): Promise<Bench[]> {
   const names = readdirSync(join(fixtures, 'models')).filter((name) => name.endsWith('.onnx'));
   const opened: Bench[] = [];
-  for (const name of names.filter((one) => one.includes(args.model))) {
-    const model = await resolveModel(join(fixtures, 'models', name));
+  const paths = [...names.map((name) => join(fixtures, 'models', name)), ...(freshMax > 0 ? [OWN_MODEL] : [])];
+  for (const path of paths.filter((one) => basename(one).includes(args.model))) {
+    const name = basename(path);
+    const model = await resolveModel(path);
     const runtimes = [];
-    for (const kind of OTHER_RUNTIMES) runtimes.push({ name: kind.name, detector: await openBoard(model, kind) });
+    for (const kind of freshMax > 0 ? [] : OTHER_RUNTIMES)
+      runtimes.push({ name: kind.name, detector: await openBoard(model, kind) });
     opened.push({
       ...{ name, scoreMin: model.manifest.thresholds.score, runtimes },
       reference: await openBoard(model, REFERENCE),
-      faulty: await openFaultyBoards(model),
+      faulty: freshMax > 0 ? [] : await openFaultyBoards(model),
     });
   }
   return opened;
+}
+
+async function compareFresh(): Promise<void> {
+  for await (const picture of freshPictures(fixtures, args.seed)) {
+    fresh.pictures++;
+    await compareDecoders(picture, false);
+    if (process.stderr.isTTY) process.stderr.write(`\r${fresh.seen} of ${freshMax} comparisons`);
+    if (fresh.seen >= freshMax) return;
+  }
 }
 
 async function compareDecoders({ name: picture, jpeg }: BenchPicture, withRuntimes: boolean): Promise<void> {
@@ -90,11 +118,27 @@ async function compareDecoders({ name: picture, jpeg }: BenchPicture, withRuntim
         honest.add({ ...about, one: one.answer, other: other.answer, scoreMin: bench.scoreMin });
       }
     });
+    if (freshMax > 0)
+      noteFresh(
+        answers.map(({ answer }) => answer),
+        bench.scoreMin,
+      );
     const [first] = answers;
     const rgb = decoded.get('libjpeg-turbo');
     if (withRuntimes && first !== undefined && rgb !== undefined)
       await compareBoards(bench, picture, first.answer, rgb);
   }
+}
+
+// Where nobody sees anything, agreement says little.
+function noteFresh(answers: readonly Answer[], scoreMin: number): void {
+  const pairs = (answers.length * (answers.length - 1)) / 2;
+  fresh.compared += pairs;
+  if (answers.every((answer) => answer.length === 0)) return;
+  fresh.seen += pairs;
+  const { judged, disputed } = disputesAmong(answers, scoreMin);
+  fresh.judged += judged;
+  fresh.disputed += disputed;
 }
 
 async function compareBoards(bench: Bench, picture: string, one: Answer, rgb: RgbPicture): Promise<void> {
