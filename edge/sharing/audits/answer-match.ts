@@ -26,7 +26,7 @@ export type Difference = 'missing-box' | 'other-label' | 'other-box' | 'other-sc
 
 /**
  * Compares two answers to the same bytes. Boxes are paired greedily, highest score first, each with the one of its label
- * that overlaps most. Symmetric.
+ * that overlaps most; one without a pair that lies largely under a better one of its label may be missing. Symmetric.
  * @param scoreMin the threshold both were asked with, 0..1.
  */
 export function differenceOf(
@@ -38,10 +38,26 @@ export function differenceOf(
   const { pairs, left, right } = pairUp(one, other, rules.iouMin);
   const clearFrom = Math.max(scoreMin + rules.nearThreshold, rules.sureFrom);
   const isClear = ({ p }: AnswerBox) => p >= clearFrom;
-  const lone = [...left, ...right].filter(isClear);
-  if (lone.length > 0) return whyAlone(left, right, rules.iouMin);
-  const isOff = pairs.some(([a, b]) => (isClear(a) || isClear(b)) && Math.abs(a.p - b.p) > rules.scoreDiffMax);
+  const isLone = (box: AnswerBox, others: Answer) => isClear(box) && !isHidden(box, others);
+  const [paired, pairedOther] = [pairs.map(([a]) => a), pairs.map(([, b]) => b)];
+  if (left.some((box) => isLone(box, pairedOther)) || right.some((box) => isLone(box, paired)))
+    return whyAlone(left, right, rules.iouMin);
+  const diffMax = (a: AnswerBox, b: AnswerBox) => (isClear(a) && isClear(b) ? 1 : UNSURE_FACTOR) * rules.scoreDiffMax;
+  const isOff = pairs.some(([a, b]) => (isClear(a) || isClear(b)) && Math.abs(a.p - b.p) > diffMax(a, b));
   return isOff ? 'other-score' : undefined;
+}
+
+/** Scores of a box that one of the two is not sure of lie further apart. */
+const UNSURE_FACTOR = 2;
+/** Of two boxes of one label that overlap so much one detector gives both, another the better one alone. */
+const HIDING_IOU = { min: 0.4, max: 0.8 };
+
+// Models keep both up to some overlap, and with another decoder of JPEG it may lie on the other side of that.
+function isHidden(box: AnswerBox, others: Answer): boolean {
+  return others.some(({ l, p, b }) => {
+    const overlap = iou(b, box.b);
+    return l === box.l && p >= box.p && overlap >= HIDING_IOU.min && overlap < HIDING_IOU.max;
+  });
 }
 
 type Pairing = {

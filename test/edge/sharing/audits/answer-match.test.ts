@@ -34,6 +34,24 @@ describe('two answers to the same picture', () => {
     expect(differenceOf([person, box('dog', 0.5, [0, 0, 50, 50])], [person], LOW)).toBe('missing-box');
   });
 
+  it('may differ twice as much in a score that one of them is not sure of', () => {
+    const LOW = 0.3;
+    expect(differenceOf([box('person', 0.63)], [box('person', 0.48)], LOW)).toBeUndefined();
+    expect(differenceOf([box('person', 0.65)], [box('person', 0.48)], LOW)).toBe('other-score');
+    expect(differenceOf([box('person', 0.61)], [box('person', 0.52)], LOW)).toBe('other-score');
+  });
+
+  it('may miss a box that lies largely under a better one of its label, which a detector may give alone', () => {
+    const under = box('person', 0.75, [150, 100, 250, 300]);
+    const apart = box('person', 0.75, [170, 100, 270, 300]);
+    const wide = box('person', 0.8, [100, 100, 220, 300]);
+    expect(differenceOf([wide, under], [wide], SCORE_MIN)).toBeUndefined();
+    expect(differenceOf([wide], [wide, under], SCORE_MIN)).toBeUndefined();
+    expect(differenceOf([wide, apart], [wide], SCORE_MIN)).toBe('missing-box');
+    expect(differenceOf([wide, { ...under, l: 'dog' }], [wide], SCORE_MIN)).toBe('missing-box');
+    expect(differenceOf([wide, { ...under, p: 0.85 }], [wide], SCORE_MIN)).toBe('missing-box');
+  });
+
   it('pairs each box once', () => {
     const twice = [person, box('person', 0.79, [101, 101, 201, 301])];
     expect(differenceOf(twice, [person], SCORE_MIN)).toBe('missing-box');
