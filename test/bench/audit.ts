@@ -1,6 +1,5 @@
 import { readdirSync } from 'node:fs';
 import { basename, join, resolve } from 'node:path';
-import { parseArgs } from 'node:util';
 import { type Column, renderTable } from '../../base/terminal/table.js';
 import { Terminal } from '../../base/terminal/terminal.js';
 import type { RgbPicture } from '../../edge/capture/frame.js';
@@ -8,6 +7,7 @@ import type { Answer } from '../../edge/sharing/audits/answer-match.js';
 import type { OnnxDetector } from '../../edge/vision/detect/onnx-detector.js';
 import type { Detection } from '../../edge/vision/detection.js';
 import { resolveModel } from '../../edge/vision/model/resolve-model.js';
+import { numberOption, scriptOptions } from '../script-options.js';
 import { DECODERS, decodeWith, type JpegDecoder, OTHER_RUNTIMES, openBoard, REFERENCE } from './audit-boards.js';
 import { type FaultyBoard, openFaultyBoards } from './audit-faults.js';
 import { disputesAmong, freshPictures } from './audit-fresh.js';
@@ -15,23 +15,23 @@ import { type BenchPicture, readPictures } from './audit-pictures.js';
 import { AnswerTally, RULE_SETS, type Tally } from './audit-tally.js';
 import { type BenchResult, buildReport } from './bench-report.js';
 
-// npm run bench:audit -- [--json] [--every N] [--runtimes-every N] [--model PART] [--fresh N [--seed TEXT]]
-// How often two honest boards answer differently to the same JPEG, and how often a wrong one does: every pair of JPEG
-// decoders on every Nth picture, other thread counts and graph optimisations on fewer. With --fresh: on pictures that no rule
-// was tuned on, until N pairs were compared that see something, and each decoder as worker with every two others as auditors.
-// Needs the fixtures and ffmpeg.
-
 const OWN_MODEL = resolve('edge/models/vedette-sim.onnx');
 
-const { values: args } = parseArgs({
-  options: {
-    json: { type: 'boolean', default: false },
-    every: { type: 'string', default: '1' },
-    'runtimes-every': { type: 'string', default: '8' },
-    model: { type: 'string', default: '' },
-    fresh: { type: 'string', default: '0' },
-    seed: { type: 'string', default: '1' },
-  },
+const WORDS = {
+  call: 'npm run bench:audit',
+  about: `How often two honest boards answer differently to the same JPEG, and how often a wrong one does: every pair of JPEG
+decoders on every Nth picture, other thread counts and graph optimisations on fewer. With --fresh: on pictures that no rule
+was tuned on, until N pairs were compared that see something, and each decoder as worker with every two others as auditors.
+Needs the fixtures and ffmpeg.`,
+};
+
+const args = scriptOptions(WORDS, {
+  json: { type: 'boolean', default: false },
+  every: { type: 'string', default: '1' },
+  'runtimes-every': { type: 'string', default: '8' },
+  model: { type: 'string', default: '' },
+  fresh: { type: 'string', default: '0' },
+  seed: { type: 'string', default: '1' },
 });
 
 type Bench = {
@@ -43,9 +43,9 @@ type Bench = {
 };
 
 const fixtures = resolve(process.env.VEDETTE_FIXTURES ?? '../shared/fixtures');
-const freshMax = Number(args.fresh);
-const pictures = freshMax > 0 ? [] : readPictures(fixtures, Number(args.every));
-const runtimesEvery = Number(args['runtimes-every']);
+const freshMax = numberOption('--fresh', args.fresh, 0);
+const pictures = freshMax > 0 ? [] : readPictures(fixtures, numberOption('--every', args.every, 1));
+const runtimesEvery = numberOption('--runtimes-every', args['runtimes-every'], 1);
 const honest = new AnswerTally();
 const faults = new AnswerTally();
 const benches = await openBenches();
@@ -59,7 +59,7 @@ const settings = {
   pictures: pictures.length,
   ...(freshMax > 0 ? fresh : {}),
   models: benches.length,
-  every: Number(args.every),
+  every: numberOption('--every', args.every, 1),
   runtimesEvery,
 };
 const results = [...honest.rows, honest.sum, ...faults.rows].map(resultOf);

@@ -1,32 +1,32 @@
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { parseArgs } from 'node:util';
+import { numberOption, scriptOptions } from '../script-options.js';
 import { type BenchResult, buildReport, printReport, summarise, withRatio } from './bench-report.js';
 import { BrokerPair, loginOf, type RunningBroker } from './broker-pair.js';
 import { bootstrapMs, fillRetained, stuckReader } from './broker-scenes.js';
 import { livePayload, readingPayload } from './fleet-messages.js';
 import { runLoad } from './mqtt-load.js';
 
-// npm run bench:broker -- [--json] [--runs N] [--messages N] [--topics N] [--stuck SECONDS]
-// Our broker (journal on, every payload checked, every right asked) and, where it is installed, Mosquitto in turn:
-// QoS 1 messages a second as `live` to one and to four readers and as retained readings; how soon a newcomer has
-// everything that is retained; what a reader that does not read costs the others.
+const WORDS = {
+  call: 'npm run bench:broker',
+  about: `Our broker (journal on, every payload checked, every right asked) and, where it is installed, Mosquitto in turn:
+QoS 1 messages a second as live to one and to four readers and as retained readings; how soon a newcomer has
+everything that is retained; what a reader that does not read costs the others.`,
+};
 
-const { values: args } = parseArgs({
-  options: {
-    json: { type: 'boolean', default: false },
-    runs: { type: 'string', default: '5' },
-    messages: { type: 'string', default: '60000' },
-    topics: { type: 'string', default: '50000' },
-    stuck: { type: 'string', default: '20' },
-    fsync: { type: 'string', default: 'interval' },
-  },
+const args = scriptOptions(WORDS, {
+  json: { type: 'boolean', default: false },
+  runs: { type: 'string', default: '5' },
+  messages: { type: 'string', default: '60000' },
+  topics: { type: 'string', default: '50000' },
+  stuck: { type: 'string', default: '20' },
+  fsync: { type: 'string', default: 'interval' },
 });
-const runs = Number(args.runs);
-const messages = Number(args.messages);
-const topics = Number(args.topics);
-const stuckS = Number(args.stuck);
+const runs = numberOption('--runs', args.runs, 1);
+const messages = numberOption('--messages', args.messages, 1);
+const topics = numberOption('--topics', args.topics, 1);
+const stuckS = numberOption('--stuck', args.stuck, 0);
 const nodes = Array.from({ length: Math.max(1, Math.ceil(topics / 1000)) }, (_, i) => `cam${i + 1}`);
 const folder = await mkdtemp(join(tmpdir(), 'vedette-bench-'));
 const pair = new BrokerPair(folder);

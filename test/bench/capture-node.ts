@@ -26,6 +26,8 @@ export type NodeCost = {
   readonly fps: number;
   /** Share of one core, without the capture program, 0..1 and more. */
   readonly cpu: number;
+  /** Of it, the main process. */
+  readonly mainCpu: number;
   /** Processor time of a frame, all of the node's work counted. */
   readonly cpuMsPerFrame: number;
   /** Longest lag of its main process between two heartbeats (500 ms), one value each. */
@@ -58,7 +60,12 @@ export async function watchNode(run: NodeRun): Promise<NodeCost> {
       START_MS,
     );
     await sleep(run.settleMs ?? SETTLE_MS);
-    const before = { beats: listener.payloads('beat').length, cpuMs: both(edge, vision), records: stamped.count };
+    const before = {
+      beats: listener.payloads('beat').length,
+      cpuMs: both(edge, vision),
+      records: stamped.count,
+      mainMs: ofMain(edge),
+    };
     const startedMs = performance.now();
     await sleep(measureMs);
     const elapsedMs = performance.now() - startedMs;
@@ -71,6 +78,7 @@ export async function watchNode(run: NodeRun): Promise<NodeCost> {
     return {
       fps,
       cpu: usedMs / elapsedMs,
+      mainCpu: (ofMain(edge) - before.mainMs) / elapsedMs,
       cpuMsPerFrame: (usedMs * 1000) / elapsedMs / fps,
       lagsMs: beats.map((beat) => Number(field(beat, 'loopLagMs') ?? 0)),
       rssMiB: residentMiB,
@@ -111,7 +119,11 @@ class Stamped {
 }
 
 function both(edge: Program, vision: number): number {
-  return (cpuMs(edge.child.pid ?? 0) ?? 0) + (cpuMs(vision) ?? 0);
+  return ofMain(edge) + (cpuMs(vision) ?? 0);
+}
+
+function ofMain(edge: Program): number {
+  return cpuMs(edge.child.pid ?? 0) ?? 0;
 }
 
 function mean(values: readonly number[]): number {

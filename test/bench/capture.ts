@@ -1,40 +1,49 @@
 import { execFileSync } from 'node:child_process';
-import { existsSync, mkdtempSync, rmSync } from 'node:fs';
+import { existsSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
-import { parseArgs } from 'node:util';
 import { SystemClock } from '../../base/clock.js';
 import { bindModel, createSession } from '../../edge/vision/detect/load-detector.js';
 import { resolveModel } from '../../edge/vision/model/resolve-model.js';
+import { numberOption, partsOption, scriptOptions } from '../script-options.js';
 import { bareRunOf } from './bare-run.js';
 import { type BenchResult, buildReport, printReport, summarise, withRatio } from './bench-report.js';
 import { readFrames } from './capture-drivers.js';
 import { watchNode } from './capture-node.js';
-import { compareDetectors, type SweepParts, sweepCameras, sweepSizes } from './capture-sweeps.js';
-
-// npm run bench:capture -- [--json] [--only PART,PART] [--model FILE[,FILE]] [--seconds S] [--runs N] [--plots FOLDER]
-// drivers: frames/s and processor time per frame of each way a picture gets in.
-// full:    a real node on a video as fast as it goes, every frame through the model, against bare `session.run`; with
-//          frames of the video's size and of the size the model takes (`widthPx` of the source). With the fixtures on
-//          YOLOX-Nano, FastestDet and the built-in model; the other parts take the first model.
-// still:   a real node on a picture in which nothing happens, at 5 frames/s.
-// live:    a real node on the simulated camera: capture to `mosquitto_sub`, lag, memory.
-// Only where they are named:
-// detectors: two of one thread against one of two.
-// cameras, sizes: how the cost of a node grows with its cameras and the size of its picture; one run.
+import {
+  compareDetectors,
+  type SweepParts,
+  sweepCameras,
+  sweepObjects,
+  sweepRates,
+  sweepSizes,
+} from './capture-sweeps.js';
+import { drawCrowd } from './crowd-picture.js';
 
 const PARTS = ['drivers', 'full', 'still', 'live'];
-const MORE_PARTS = ['detectors', 'cameras', 'sizes'];
+const MORE_PARTS = ['detectors', 'cameras', 'sizes', 'objects', 'rate'];
 
-const { values: args } = parseArgs({
-  options: {
-    json: { type: 'boolean', default: false },
-    only: { type: 'string', default: PARTS.join(',') },
-    model: { type: 'string' },
-    seconds: { type: 'string', default: '20' },
-    runs: { type: 'string', default: '3' },
-    plots: { type: 'string' },
-  },
+const WORDS = {
+  call: 'npm run bench:capture',
+  about: `drivers: frames/s and processor time per frame of each way a picture gets in.
+full:    a real node on a video as fast as it goes, every frame through the model, against bare session.run; with frames of the video's
+         size and of the size the model takes (widthPx of the source). With the fixtures on YOLOX-Nano, FastestDet and the
+         built-in model; the other parts take the first model. --model FILE,FILE: on these.
+still:   a real node on a picture in which nothing happens, at 5 frames/s.
+live:    a real node on the simulated camera: capture to mosquitto_sub, lag, memory.
+Only where they are named:
+detectors: two of one thread against one of two.
+cameras, sizes, objects: how the cost of a node grows with its cameras, the size of its picture, the people in it; one run.
+rate: processor time of a node without cameras and of its broker, by records a second; one run.`,
+};
+
+const args = scriptOptions(WORDS, {
+  json: { type: 'boolean', default: false },
+  only: { type: 'string', default: PARTS.join(',') },
+  model: { type: 'string' },
+  seconds: { type: 'string', default: '20' },
+  runs: { type: 'string', default: '3' },
+  plots: { type: 'string' },
 });
 
 const fixtures = resolve(process.env.VEDETTE_FIXTURES ?? '../shared/fixtures');
@@ -46,17 +55,14 @@ const fixtureModels = hasFixtures
   : [];
 const modelPaths = args.model?.split(',') ?? [...fixtureModels, builtIn];
 const modelPath = modelPaths[0] ?? builtIn;
-const measureMs = Number(args.seconds) * 1000;
-const runs = Number(args.runs);
-const parts = args.only.split(',');
+const measureMs = numberOption('--seconds', args.seconds, 1) * 1000;
+const runs = numberOption('--runs', args.runs, 1);
+const parts = partsOption('--only', args.only, [...PARTS, ...MORE_PARTS]);
 const simCommand = [process.execPath, resolve('dist/cli/vedette.js'), 'sim', 'camera'];
 const folder = mkdtempSync(join(tmpdir(), 'vedette-bench-'));
 const results: BenchResult[] = [];
 /** What runs five times a second is compiled by then; a node runs for months. */
 const STILL_SETTLE_MS = 30_000;
-const allParts = [...PARTS, ...MORE_PARTS];
-const unknown = parts.filter((part) => !allParts.includes(part));
-if (unknown.length > 0) throw new Error(`--only ${unknown.join(',')}: any of ${allParts.join(',')}`);
 
 async function repeat<T>(measure: () => Promise<T>): Promise<T[]> {
   const values: T[] = [];
@@ -211,10 +217,27 @@ function stillVideo(widthPx: number, heightPx: number): string {
   return file;
 }
 
+/** So many people who sway, in a loop as long as a run, 5 frames/s. */
+function crowdVideo(people: number): string {
+  const { rgb, widthPx, heightPx } = drawCrowd(people);
+  const raw = join(folder, `crowd-${people}.rgb`);
+  const file = join(folder, `crowd-${people}.mp4`);
+  writeFileSync(raw, rgb);
+  const size = `${widthPx}x${heightPx}`;
+  const lengthS = String(60 + Math.ceil(measureMs / 1000));
+  execFileSync('ffmpeg', [
+    ...['-v', 'error', '-nostdin', '-stream_loop', '-1', '-f', 'rawvideo', '-pix_fmt', 'rgb24', '-s', size],
+    ...['-r', '5', '-i', raw, '-t', lengthS, '-preset', 'ultrafast', '-crf', '12', '-pix_fmt', 'yuv420p', '-y', file],
+  ]);
+  rmSync(raw);
+  return file;
+}
+
 const sweep: SweepParts = {
   measureMs,
   modelPath,
   stillVideo,
+  crowdVideo,
   plots: args.plots,
   progress: () => process.stderr.write('.'),
 };
@@ -293,6 +316,8 @@ try {
   if (parts.includes('detectors')) await measureDetectors();
   if (parts.includes('cameras')) results.push(...(await sweepCameras(sweep)));
   if (parts.includes('sizes')) results.push(...(await sweepSizes(sweep)));
+  if (parts.includes('objects')) results.push(...(await sweepObjects(sweep)));
+  if (parts.includes('rate')) results.push(...(await sweepRates(sweep)));
   process.stderr.write('\n');
   const settings = {
     models: modelPaths.map((path) => path.split('/').at(-1) ?? path).join(','),

@@ -1,28 +1,29 @@
 import { mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { parseArgs } from 'node:util';
+import { numberOption, numbersOption, scriptOptions } from '../script-options.js';
 import { type BenchResult, buildReport, printReport, summarise, withRatio } from './bench-report.js';
 import { BrokerPair, type RunningBroker } from './broker-pair.js';
 import { SimulatedBoards } from './fleet-load.js';
 import { drawPlot } from './plot.js';
 
-// npm run bench:fleet -- [--json] [--sizes 1,10,100,1000] [--all 10,30,100,200] [--seconds N] [--plots FOLDER]
-// So many simulated boards at one broker, ours and, where it is installed, Mosquitto: a heartbeat and a record a second
-// each, heard by one listener (`--sizes`) or records heard by all boards, as replicas are (`--all`): delay from when a
-// record was due, messages a second at full speed, time of all logins, memory.
+const WORDS = {
+  call: 'npm run bench:fleet',
+  about: `So many simulated boards at one broker, ours and, where it is installed, Mosquitto: a heartbeat and a record a second
+each, heard by one listener (--sizes) or records heard by all boards, as replicas are (--all): delay from when a
+record was due, messages a second at full speed, time of all logins, memory.`,
+};
 
-const { values: args } = parseArgs({
-  options: {
-    json: { type: 'boolean', default: false },
-    sizes: { type: 'string', default: '1,10,100,1000' },
-    all: { type: 'string', default: '10,30,100,200' },
-    seconds: { type: 'string', default: '10' },
-    messages: { type: 'string', default: '40000' },
-    plots: { type: 'string' },
-  },
+const args = scriptOptions(WORDS, {
+  json: { type: 'boolean', default: false },
+  sizes: { type: 'string', default: '1,10,100,1000' },
+  all: { type: 'string', default: '10,30,100,200' },
+  seconds: { type: 'string', default: '10' },
+  messages: { type: 'string', default: '40000' },
+  plots: { type: 'string' },
 });
-const seconds = Number(args.seconds);
+const seconds = numberOption('--seconds', args.seconds, 1);
+const fullSpeedMessages = numberOption('--messages', args.messages, 1);
 const folder = await mkdtemp(join(tmpdir(), 'vedette-bench-'));
 
 type Measured = Readonly<Record<string, { readonly value: number; readonly unit: string }>>;
@@ -37,7 +38,7 @@ async function heardByOne(broker: RunningBroker, boards: SimulatedBoards): Promi
   const loginMs = await boards.connect();
   const memoryMiB = broker.rssMiB();
   const { p50Ms, p99Ms, share } = await boards.heardByOne(seconds);
-  const rate = await boards.atFullSpeed(Number(args.messages));
+  const rate = await boards.atFullSpeed(fullSpeedMessages);
   return {
     'logins of all': { value: loginMs / 1000, unit: 's' },
     'memory, all connected': { value: memoryMiB, unit: 'MiB' },
@@ -115,7 +116,7 @@ async function plot(findings: Findings, file: string, title: string, quantity: s
 }
 
 try {
-  const sizes = args.sizes.split(',').map(Number);
+  const sizes = numbersOption('--sizes', args.sizes, 1);
   const one = await measure(sizes, 'one');
   const all = await measure(args.all.split(',').filter(Boolean).map(Number), 'all');
   progress('');
@@ -124,7 +125,12 @@ try {
   await plot(one, 'fleet-rate.svg', 'All boards at full speed, one listener', 'messages/s', ['at full speed']);
   await plot(one, 'fleet-memory.svg', 'Memory of the broker', 'MiB', ['memory, at the end']);
   if (all.size > 0) await plot(all, 'fleet-replicas.svg', 'A record until another board has it', 'ms', delays);
-  const settings = { seconds, recordsPerS: 1, qos: 1, messagesAtFullSpeed: Number(args.messages) };
+  const settings = {
+    seconds,
+    recordsPerS: 1,
+    qos: 1,
+    messagesAtFullSpeed: fullSpeedMessages,
+  };
   const results = [...resultsOf(one, 'one'), ...resultsOf(all, 'all')];
   printReport(buildReport('fleet', settings, ['aedes'], results), args.json);
 } finally {

@@ -2,7 +2,6 @@ import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { monitorEventLoopDelay } from 'node:perf_hooks';
-import { parseArgs } from 'node:util';
 import { SystemClock } from '../../base/clock.js';
 import { silentLog } from '../../base/log.js';
 import { Random } from '../../base/random.js';
@@ -16,21 +15,22 @@ import { DEFAULT_RECORD_LIMITS } from '../../edge/records/record-limits.js';
 import { RecordLog } from '../../edge/records/record-log.js';
 import { RecordQuery } from '../../edge/records/record-query.js';
 import { QuerySpec } from '../../protocol/query.js';
+import { numberOption, scriptOptions } from '../script-options.js';
 import { buildReport, printReport, summarise } from './bench-report.js';
 
-// npm run bench:query -- [--json] [--runs N] [--records N]
-// A replica's answers over a log on disk: the first query after a start, which reads every segment, and later ones, which
-// find them as columns, by the clock and by the time of all cores; the lag of the main thread's event loop meanwhile; and NeDB over its window for comparison.
+const WORDS = {
+  call: 'npm run bench:query',
+  about: `A replica's answers over a log on disk: the first query after a start, which reads every segment, and later ones, which
+find them as columns, by the clock and by the time of all cores; the lag of the main thread's event loop meanwhile; and NeDB over its window for comparison.`,
+};
 
-const { values: args } = parseArgs({
-  options: {
-    json: { type: 'boolean', default: false },
-    runs: { type: 'string', default: '20' },
-    records: { type: 'string', default: '100000' },
-  },
+const args = scriptOptions(WORDS, {
+  json: { type: 'boolean', default: false },
+  runs: { type: 'string', default: '20' },
+  records: { type: 'string', default: '100000' },
 });
-const runs = Number(args.runs);
-const count = Number(args.records);
+const runs = numberOption('--runs', args.runs, 1);
+const count = numberOption('--records', args.records, 1);
 const clock = new SystemClock();
 const random = new Random('bench');
 const START_MS = 1_789_000_000_000;

@@ -1,7 +1,6 @@
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { parseArgs } from 'node:util';
 import { SystemClock } from '../../base/clock.js';
 import { Link } from '../../base/link/link.js';
 import { RecordListener } from '../../base/listener/record-listener.js';
@@ -15,39 +14,36 @@ import { RecordLog } from '../../edge/records/record-log.js';
 import { RecordQuery } from '../../edge/records/record-query.js';
 import { RecordStore } from '../../edge/records/record-store.js';
 import { PlainBroker } from '../plain-broker.js';
+import { numberOption, numbersOption, partsOption, scriptOptions } from '../script-options.js';
 import { buildReport, printReport, summarise, withRatio } from './bench-report.js';
 import { measureNewcomer } from './bootstrap.js';
 import { makeRoom, measureCard, measureCopies, measureJsonLines, measureSqlite } from './record-files.js';
 import { measureReplication } from './replication.js';
 
-// npm run bench:records -- [--json] [--only PART,...] [--runs N] [--records N] [--copies N] [--rates N,...] [--seconds N]
-//   [--bootstrap N]
-// A node's log: appends a second, bytes of a record, the time from append to a listener over a plain Aedes in the same
-// process, NeDB inserts in their worker, and an empty listener that asks for the whole log. The same lines in a plain file
-// and in an SQLite file. The copies of three other nodes: appends, size, what opening takes, what reaches the card in a day.
-// Parts `replication` and `bootstrap` run once, with a broker and nodes as processes: time from an append to the copy at
-// another node, by rate, and an empty node among two that hold `--bootstrap` records. Without `--only`, all parts.
-
 const PARTS = ['log', 'files', 'wire', 'replication', 'bootstrap'] as const;
-const { values: args } = parseArgs({
-  options: {
-    json: { type: 'boolean', default: false },
-    runs: { type: 'string', default: '3' },
-    records: { type: 'string', default: '20000' },
-    copies: { type: 'string', default: '100000' },
-    only: { type: 'string', default: PARTS.join(',') },
-    rates: { type: 'string', default: '1,10,100' },
-    seconds: { type: 'string', default: '12' },
-    bootstrap: { type: 'string', default: '100000' },
-  },
+const WORDS = {
+  call: 'npm run bench:records',
+  about: `A node's log: appends a second, bytes of a record, the time from append to a listener over a plain Aedes in the same
+process, NeDB inserts in their worker, and an empty listener that asks for the whole log. The same lines in a plain file
+and in an SQLite file. The copies of three other nodes: appends, size, what opening takes, what reaches the card in a day.
+Parts replication and bootstrap run once, with a broker and nodes as processes: time from an append to the copy at
+another node, by rate, and an empty node among two that hold --bootstrap records. Without --only, all parts.`,
+};
+
+const args = scriptOptions(WORDS, {
+  json: { type: 'boolean', default: false },
+  runs: { type: 'string', default: '3' },
+  records: { type: 'string', default: '20000' },
+  copies: { type: 'string', default: '100000' },
+  only: { type: 'string', default: PARTS.join(',') },
+  rates: { type: 'string', default: '1,10,100' },
+  seconds: { type: 'string', default: '12' },
+  bootstrap: { type: 'string', default: '100000' },
 });
-const only = args.only.split(',');
-for (const part of only) {
-  if (!PARTS.some((one) => one === part)) throw new Error(`--only: no part "${part}"; there are: ${PARTS.join(', ')}`);
-}
-const runs = Number(args.runs);
-const count = Number(args.records);
-const copies = Number(args.copies);
+const only = partsOption('--only', args.only, PARTS);
+const runs = numberOption('--runs', args.runs, 1);
+const count = numberOption('--records', args.records, 1);
+const copies = numberOption('--copies', args.copies, 1);
 const clock = new SystemClock();
 const random = new Random('bench');
 const opening = () => ({ sw: '0.1.0', model: null, labels: ['person'], cameras: ['front'] });
@@ -268,9 +264,9 @@ for (let i = 0; i < runs; i++) {
   if (only.includes('files')) await measureFiles();
   if (only.includes('wire')) await measureWire();
 }
-const rates = args.rates.split(',').map(Number);
-const seconds = Number(args.seconds);
-const late = Number(args.bootstrap);
+const rates = numbersOption('--rates', args.rates, 1);
+const seconds = numberOption('--seconds', args.seconds, 1);
+const late = numberOption('--bootstrap', args.bootstrap, 1);
 const between = [
   ...(only.includes('replication') ? await measureReplication({ rates, seconds }) : []),
   ...(only.includes('bootstrap') ? await measureNewcomer(late) : []),

@@ -27,6 +27,10 @@ export class FleetNode {
     return node;
   }
 
+  get pid(): number {
+    return this.#child.pid ?? 0;
+  }
+
   /** @throws Error when the process ends instead of answering, or takes too long and is killed. */
   async tell(order: Order): Promise<Said> {
     const answer = this.#answer();

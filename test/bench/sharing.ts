@@ -1,6 +1,5 @@
 import { mkdir, readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { parseArgs } from 'node:util';
 import { SystemClock } from '../../base/clock.js';
 import { Link } from '../../base/link/link.js';
 import { silentLog } from '../../base/log.js';
@@ -8,6 +7,7 @@ import { Random } from '../../base/random.js';
 import { CameraConfig } from '../../edge/camera-config.js';
 import { JpegSplitter } from '../../edge/capture/file/jpeg-splitter.js';
 import { routes } from '../../protocol/routes.js';
+import { numberOption, numbersOption, scriptOptions } from '../script-options.js';
 import { jainIndex, measureScale } from '../sim/offers/offer-scale.js';
 import { Site } from '../system/site.js';
 import { type BenchResult, buildReport, printReport, summarise } from './bench-report.js';
@@ -15,27 +15,28 @@ import { CentralQueue } from './central-queue.js';
 import { drawPlot } from './plot.js';
 import { SharingNode } from './sharing-node.js';
 
-// npm run bench:sharing -- [--json] [--nodes 1,2,4,8] [--seconds N] [--runs N] [--share 0.03] [--plots FOLDER]
-// A node with cameras for three quarters of what the whole fleet can look at, the others idle; of eight nodes two have such
-// cameras. Four ways: sharing off, sharing on, cameras spread evenly by hand, a central queue that hands out frames. Real
-// vision processes, links and broker; each board is slow because its detectors may work a small share of the time, so that
-// the machine is not the limit. At the end the same for fleets of up to 1,000 nodes by simulation.
+const WORDS = {
+  call: 'npm run bench:sharing',
+  about: `A node with cameras for three quarters of what the whole fleet can look at, the others idle; of eight nodes two have such
+cameras. Four ways: sharing off, sharing on, cameras spread evenly by hand, a central queue that hands out frames. Real
+vision processes, links and broker; each board is slow because its detectors may work a small share of the time, so that
+the machine is not the limit. At the end the same for fleets of up to 1,000 nodes by simulation.`,
+};
 
-const { values: args } = parseArgs({
-  options: {
-    json: { type: 'boolean', default: false },
-    nodes: { type: 'string', default: '1,2,4,8' },
-    seconds: { type: 'string', default: '25' },
-    runs: { type: 'string', default: '1' },
-    share: { type: 'string', default: '0.03' },
-    scale: { type: 'string', default: '1000' },
-    plots: { type: 'string' },
-  },
+const args = scriptOptions(WORDS, {
+  json: { type: 'boolean', default: false },
+  nodes: { type: 'string', default: '1,2,4,8' },
+  seconds: { type: 'string', default: '25' },
+  runs: { type: 'string', default: '1' },
+  share: { type: 'string', default: '0.03' },
+  scale: { type: 'string', default: '1000' },
+  plots: { type: 'string' },
 });
-const sizes = args.nodes.split(',').map(Number);
-const seconds = Number(args.seconds);
-const runs = Number(args.runs);
-const share = Number(args.share);
+const sizes = numbersOption('--nodes', args.nodes, 1);
+const seconds = numberOption('--seconds', args.seconds, 1);
+const runs = numberOption('--runs', args.runs, 1);
+const share = numberOption('--share', args.share, 0);
+const scaleMax = numberOption('--scale', args.scale, 1);
 const clock = new SystemClock();
 
 /** Load is judged, peers are found and windows grow before anything is counted. */
@@ -298,7 +299,7 @@ async function writePlots(folder: string, findings: Findings, results: readonly 
   await plot('sharing-latency.svg', 'From capture to track event, 99th percentile', 'ms', 'latency p99');
   await plot('sharing-bytes.svg', 'Pictures and boxes on the wire', 'bytes a frame', 'bytes a frame');
   await plot('sharing-fairness.svg', "Jain's index of the cameras' rates", '1: all alike', 'fairness of cameras');
-  const rows = SCALES.filter((nodes) => nodes <= Number(args.scale)).map((nodes) => measureScale(1, nodes, 60_000));
+  const rows = SCALES.filter((nodes) => nodes <= scaleMax).map((nodes) => measureScale(1, nodes, 60_000));
   const scale = [
     { name: 'sharing', points: rows.map(({ nodes, sharedFps }): [number, number] => [nodes, sharedFps]) },
     { name: 'sharing off', points: rows.map(({ nodes, aloneFps }): [number, number] => [nodes, aloneFps]) },

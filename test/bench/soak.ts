@@ -1,26 +1,27 @@
 import { readdirSync, readFileSync, statSync } from 'node:fs';
 import { join } from 'node:path';
-import { parseArgs } from 'node:util';
 import Table from 'cli-table3';
+import { numberOption, scriptOptions } from '../script-options.js';
 import { field, type Program } from '../system/demo-run.js';
 import { childrenOf, Site, visionOf } from '../system/site.js';
 import { rssMiB } from './process-cost.js';
+import { SoakProgress } from './soak-progress.js';
 import { type Sample, type Trend, trendOf } from './trend.js';
 
-// npm run soak -- [--minutes N] [--cameras N] [--json]
-// A broker and a node with simulated cameras, left alone: memory, open files, size of the state folder, bytes written.
-// Exit code 1 when memory, open files or threads grow. What it cannot show in less than half an hour it says.
+const WORDS = {
+  call: 'npm run soak',
+  about: `A broker and a node with simulated cameras, left alone: memory, open files, size of the state folder, bytes written.
+Exit code 1 when memory, open files or threads grow. What it cannot show in less than half an hour it says.`,
+};
 
-const { values: args } = parseArgs({
-  options: {
-    minutes: { type: 'string', default: '60' },
-    cameras: { type: 'string', default: '3' },
-    json: { type: 'boolean', default: false },
-  },
+const args = scriptOptions(WORDS, {
+  minutes: { type: 'string', default: '60' },
+  cameras: { type: 'string', default: '3' },
+  json: { type: 'boolean', default: false },
 });
 
-const minutes = Number(args.minutes);
-const cameras = Number(args.cameras);
+const minutes = numberOption('--minutes', args.minutes, 0.1);
+const cameras = numberOption('--cameras', args.cameras, 1);
 const SAMPLE_MS = Math.max(1000, Math.min(10_000, (minutes * 60_000) / 60));
 const DAY_MS = 86_400_000;
 const MIB = 1024 * 1024;
@@ -64,6 +65,7 @@ function isGrowing(name: string, { perHour }: Trend): boolean {
   return kind !== undefined && perHour > kind[1];
 }
 
+const progress = new SoakProgress(minutes, process.stderr);
 const site = await Site.open('cam1');
 try {
   const listener = site.listen();
@@ -86,8 +88,10 @@ try {
     vision = now ?? vision;
     watch('broker', broker);
     note('state folder, MiB', folderBytes(site.path('state')) / MIB);
-    if (process.stderr.isTTY) process.stderr.write(`\r${((performance.now() - startedMs) / 60_000).toFixed(1)} min `);
+    const memoryMiB = { node: rssMiB(main), vision: rssMiB(vision), broker: rssMiB(broker) };
+    progress.tell(performance.now() - startedMs, { memoryMiB, records: listener.records('cam1').length });
   }
+  progress.end();
   const elapsedMs = performance.now() - startedMs;
   const records = listener.records('cam1').length;
   const writtenMiBPerDay = ((writtenBytes(main) - before) / MIB / elapsedMs) * DAY_MS;

@@ -2,7 +2,6 @@ import { existsSync, readFileSync } from 'node:fs';
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
-import { parseArgs } from 'node:util';
 import { connectAsync, type MqttClient } from 'mqtt';
 import sharp from 'sharp';
 import { SystemClock } from '../../base/clock.js';
@@ -15,25 +14,26 @@ import { trackEventToRecordFields } from '../../edge/vision/event/track-event.js
 import { resolveModel } from '../../edge/vision/model/resolve-model.js';
 import { CameraPipeline } from '../../edge/vision/pipeline.js';
 import { SceneCamera } from '../../firmware-sim/scene/scene-camera.js';
+import { numberOption, scriptOptions } from '../script-options.js';
 import { bareRunOf } from './bare-run.js';
 import { buildReport, printReport, summarise, withRatio } from './bench-report.js';
 import { BrokerPair } from './broker-pair.js';
 import { findPeerPython, VisionPeer } from './vision-peer.js';
 
-// npm run bench:vision -- [--json] [--model FILE] [--clip FILE.mjpeg] [--threads N] [--frames N] [--runs N]
-// Frames/s of the whole path (JPEG in to event out, the detector on every frame), of bare `session.run` on as many
-// threads, and of bare decode + `session.run`; run by run in turn, so that a machine whose speed drifts bends none.
-// Where Python has OpenCV and paho-mqtt and the model is YOLOX: the same through those, both publishing to one Mosquitto.
+const WORDS = {
+  call: 'npm run bench:vision',
+  about: `Frames/s of the whole path (JPEG in to event out, the detector on every frame), of bare session.run on as many
+threads, and of bare decode + session.run; run by run in turn, so that a machine whose speed drifts bends none.
+Where Python has OpenCV and paho-mqtt and the model is YOLOX: the same through those, both publishing to one Mosquitto.`,
+};
 
-const { values: args } = parseArgs({
-  options: {
-    json: { type: 'boolean', default: false },
-    model: { type: 'string' },
-    clip: { type: 'string' },
-    threads: { type: 'string', default: '1' },
-    frames: { type: 'string', default: '100' },
-    runs: { type: 'string', default: '5' },
-  },
+const args = scriptOptions(WORDS, {
+  json: { type: 'boolean', default: false },
+  model: { type: 'string' },
+  clip: { type: 'string' },
+  threads: { type: 'string', default: '1' },
+  frames: { type: 'string', default: '100' },
+  runs: { type: 'string', default: '5' },
 });
 
 const fixtures = resolve(process.env.VEDETTE_FIXTURES ?? '../shared/fixtures');
@@ -41,9 +41,9 @@ const builtIn = new URL('../../../edge/models/vedette-sim.onnx', import.meta.url
 const hasFixtures = existsSync(`${fixtures}/models/yolox_nano.onnx`);
 const modelPath = args.model ?? (hasFixtures ? `${fixtures}/models/yolox_nano.onnx` : builtIn);
 const clipPath = args.clip ?? (hasFixtures ? `${fixtures}/videos/one-person-room.mjpeg` : undefined);
-const threads = Number(args.threads);
-const framesMax = Number(args.frames);
-const runs = Number(args.runs);
+const threads = numberOption('--threads', args.threads, 1);
+const framesMax = numberOption('--frames', args.frames, 1);
+const runs = numberOption('--runs', args.runs, 1);
 const clock = new SystemClock();
 const folder = await mkdtemp(join(tmpdir(), 'vedette-bench-'));
 const pair = new BrokerPair(folder);

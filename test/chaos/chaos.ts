@@ -1,33 +1,33 @@
 import { spawn } from 'node:child_process';
 import { randomBytes } from 'node:crypto';
 import { once } from 'node:events';
-import { parseArgs } from 'node:util';
 import { SystemClock } from '../../base/clock.js';
 import { Terminal } from '../../base/terminal/terminal.js';
+import { numberOption, scriptOptions } from '../script-options.js';
 import type { ChaosGround } from './chaos-ground.js';
 import { writeVerdict } from './chaos-report.js';
 import { runChaos } from './chaos-run.js';
 import { openDemoGround } from './demo-ground.js';
 import { openLabGround } from './lab-ground.js';
 
-// npm run chaos -- [--minutes N] [--seed S] [--nodes N] [--owners] [--lab] [--json]
-// Random faults against the real processes of a `vedette demo` of its own, or with --lab against systemd boards, for so
-// many minutes; then what came of them. Linux: processes are found in /proc. The same seed draws the same numbers; what
-// they meet depends on the machine. --owners: only nodes that watch the source of the demo are killed and frozen.
+const WORDS = {
+  call: 'npm run chaos',
+  about: `Random faults against the real processes of a vedette demo of its own, or with --lab against systemd boards, for so
+many minutes; then what came of them. Linux: processes are found in /proc. The same seed draws the same numbers; what
+they meet depends on the machine. --owners: only nodes that watch the source of the demo are killed and frozen.`,
+};
 
-const { values: args } = parseArgs({
-  options: {
-    minutes: { type: 'string', default: '10' },
-    seed: { type: 'string', default: randomBytes(4).toString('hex') },
-    nodes: { type: 'string', default: '4' },
-    owners: { type: 'boolean', default: false },
-    lab: { type: 'boolean', default: false },
-    json: { type: 'boolean', default: false },
-  },
+const args = scriptOptions(WORDS, {
+  minutes: { type: 'string', default: '10' },
+  seed: { type: 'string', default: randomBytes(4).toString('hex') },
+  nodes: { type: 'string', default: '4' },
+  owners: { type: 'boolean', default: false },
+  lab: { type: 'boolean', default: false },
+  json: { type: 'boolean', default: false },
 });
 
-const minutes = number('--minutes', args.minutes, 0.1, 240);
-const nodeCount = Math.floor(number('--nodes', args.nodes, 1, 16));
+const minutes = numberOption('--minutes', args.minutes, 0.1, 240);
+const nodeCount = Math.floor(numberOption('--nodes', args.nodes, 1, 16));
 const { seed, owners, lab, json } = args;
 const isOnBoards = process.env.VEDETTE_LAB_PROGRAM !== undefined;
 
@@ -63,11 +63,4 @@ async function run(): Promise<number> {
       `--minutes ${minutes} ${lab ? '--lab' : `--nodes ${nodes}${owners ? ' --owners' : ''}`} --seed ${seed}`,
     );
   return verdict.isGood ? 0 : 1;
-}
-
-function number(option: string, text: string, min: number, max: number): number {
-  const value = Number(text);
-  if (text.trim() !== '' && value >= min && value <= max) return value;
-  process.stderr.write(`${option}: "${text}" is not a number from ${min} to ${max}\n`);
-  process.exit(2);
 }

@@ -1,8 +1,8 @@
 import { execFileSync } from 'node:child_process';
-import { parseArgs } from 'node:util';
 import { SystemClock } from '../../base/clock.js';
 import { ProgressBar } from '../../base/terminal/progress-bar.js';
 import { Terminal } from '../../base/terminal/terminal.js';
+import { scriptOptions, wrongCall } from '../script-options.js';
 import { runAuditsProgram } from './audits/audits-program.js';
 import { Campaign, commandFor, nodesOf, shrinkFailure } from './campaign.js';
 import { runHistory } from './history.js';
@@ -15,27 +15,27 @@ import type { Scenario } from './scenario.js';
 import { SOURCE_RULES } from './sources/source-rules.js';
 import { sourceScenario } from './sources/source-scenario.js';
 
-// npm run sim -- [--program replicas|sources|offers|audits] [--seeds N] [--seed S] [--steps N] [--nodes N] [--faults 3,7] [--reference] [--without RULE] [--json]
-// Simulated histories of replicas under faults. --steps: virtual seconds with faults. --seed: the first seed, and the only
-// one unless --seeds says how many. --faults: inflict only these of the plan. --reference: the reference replica instead of
-// the real core, of which --without leaves out a rule.
-// --program sources: histories of nodes that share sources, whole or --without a rule.
-// --program offers: histories of nodes that take looks off each other, with sharing and without; with --nodes fleets of up
-// to so many nodes, to see how that scales.
-// --program audits: histories of nodes that check each other's results, one of them wrong; --without leaves out a rule.
+const WORDS = {
+  call: 'npm run sim',
+  about: `Simulated histories of replicas under faults. --steps: virtual seconds with faults. --seed: the first seed, and the only
+one unless --seeds says how many. --faults: inflict only these of the plan. --reference: the reference replica instead of
+the real core, of which --without leaves out a rule.
+--program sources: histories of nodes that share sources, whole or --without a rule.
+--program offers: histories of nodes that take looks off each other, with sharing and without; with --nodes fleets of up
+to so many nodes, to see how that scales.
+--program audits: histories of nodes that check each other's results, one of them wrong; --without leaves out a rule.`,
+};
 
-const { values: args } = parseArgs({
-  options: {
-    program: { type: 'string', default: 'replicas' },
-    seeds: { type: 'string' },
-    seed: { type: 'string' },
-    steps: { type: 'string', default: '120' },
-    nodes: { type: 'string' },
-    faults: { type: 'string' },
-    without: { type: 'string' },
-    reference: { type: 'boolean', default: false },
-    json: { type: 'boolean', default: false },
-  },
+const args = scriptOptions(WORDS, {
+  program: { type: 'string', default: 'replicas' },
+  seeds: { type: 'string' },
+  seed: { type: 'string' },
+  steps: { type: 'string', default: '120' },
+  nodes: { type: 'string' },
+  faults: { type: 'string' },
+  without: { type: 'string' },
+  reference: { type: 'boolean', default: false },
+  json: { type: 'boolean', default: false },
 });
 
 const clock = new SystemClock();
@@ -113,7 +113,7 @@ function runOther(program: string): number {
   const { without, json } = args;
   if (program === 'audits') return runAuditsProgram({ firstSeed, seeds, without, json, terminal, clock });
   if (program === 'offers') return runOffersProgram({ firstSeed, seeds, steps, without, nodes, json, terminal, clock });
-  stop(`--program: no program "${program}"; there are: replicas, sources, offers, audits`);
+  wrongCall(`--program: no program "${program}"; there are: replicas, sources, offers, audits`);
 }
 
 function sources(): Scenario {
@@ -129,24 +129,19 @@ function replicas(): Scenario {
 function ruleOf<Rule extends string>(rules: readonly Rule[]): Rule | undefined {
   const rule = rules.find((each) => each === args.without);
   if (args.without !== undefined && rule === undefined) {
-    stop(`--without: no rule "${args.without}"; there are: ${rules.join(', ')}`);
+    wrongCall(`--without: no rule "${args.without}"; there are: ${rules.join(', ')}`);
   }
   return rule;
 }
 
 function whole(option: string, text: string, min: number): number {
   const value = Number(text);
-  if (!Number.isSafeInteger(value) || value < min) stop(`${option}: "${text}" is not a whole number from ${min}`);
+  if (!Number.isSafeInteger(value) || value < min) wrongCall(`${option}: "${text}" is not a whole number from ${min}`);
   return value;
 }
 
 function faultIds(text: string): number[] {
   return text === 'none' ? [] : text.split(',').map((id) => whole('--faults', id, 1));
-}
-
-function stop(message: string): never {
-  process.stderr.write(`${message}\n`);
-  process.exit(2);
 }
 
 function commitId(): string {
