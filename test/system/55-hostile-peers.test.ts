@@ -65,7 +65,7 @@ function doneBy(more: number, timeoutMs = WAIT_MS): Promise<unknown> {
   return listener.waitFor(
     `${more} looks done by others`,
     () => counted('cam1', 'offer-done') >= before + more,
-    WAIT_MS,
+    timeoutMs,
   );
 }
 
