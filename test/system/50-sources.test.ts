@@ -61,10 +61,18 @@ function alive(): string[] {
 
 describe('a source that publishes frames', () => {
   it('is watched by one node, and another one is the next', async () => {
-    const owner = await oneOwner(listener, 'yard', NODES);
-    await framesSeen(listener, owner, 'yard');
-    await listener.waitFor('a standby', () => NODES.some((node) => claimOf(listener, node, 'yard') === 'standby'));
-    expect(ownersOf(listener, 'yard', NODES)).toEqual([owner]);
+    // Where claims take a second to arrive all may take it first, and come to one.
+    const owner = await listener.waitFor('one sees its frames, and another is the next', () => {
+      const [now, ...more] = ownersOf(listener, 'yard', NODES);
+      const isNext = NODES.some((node) => claimOf(listener, node, 'yard') === 'standby');
+      if (now === undefined || more.length > 0 || !isNext) return undefined;
+      return field(listener.last('cameraState', { node: now, camera: 'yard' }), 'ok') === true ? now : undefined;
+    });
+    // Sources go by what nodes have unused, whatever else they share.
+    await listener.waitFor(
+      'it tells what it has unused',
+      () => Number(field(listener.last('claims', { node: owner }), 'capacityFps')) > 0,
+    );
     expect(Claims.safeParse(listener.last('claims', { node: owner })).success).toBe(true);
   }, 120_000);
 

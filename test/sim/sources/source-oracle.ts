@@ -79,7 +79,8 @@ export class SourceOracle {
     const broker = this.#nodes().find(({ name }) => name === node)?.broker;
     if (process.env.DBT)
       process.stderr.write(`TAKE ${this.#world.nowMs} ${source} ${node} ${broker} disturbed ${this.#disturbedMs}\n`);
-    if (broker === undefined) return;
+    // What nobody sends moves nothing either.
+    if (broker === undefined || isGhost(source)) return;
     const key = `${source} at ${broker}`;
     this.#takes.set(key, [...(this.#takes.get(key) ?? []), this.#world.nowMs]);
   }
@@ -255,7 +256,7 @@ function hasRoom(node: WatchingNode): boolean {
 
 /** It takes what it is to take, sooner or later: what is no source is no excuse. */
 function isFree(node: WatchingNode): boolean {
-  const real = node.owned.filter((source) => !source.includes('ghost'));
+  const real = node.owned.filter((source) => !isGhost(source));
   return !node.isLeaving && real.length < node.ownedMax;
 }
 
@@ -271,6 +272,10 @@ function situationOf(
   return [...lives, ...seen, latencies, ...[...world.brokers.values()].map(({ life, isUp }) => `${life}${isUp}`)].join(
     ' ',
   );
+}
+
+function isGhost(source: string): boolean {
+  return source.includes('ghost');
 }
 
 function isNode(state: unknown): state is WatchingNode {
