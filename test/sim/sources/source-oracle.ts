@@ -77,8 +77,6 @@ export class SourceOracle {
   onTake(node: string, source: string): void {
     this.#takesTotal++;
     const broker = this.#nodes().find(({ name }) => name === node)?.broker;
-    if (process.env.DBT)
-      process.stderr.write(`TAKE ${this.#world.nowMs} ${source} ${node} ${broker} disturbed ${this.#disturbedMs}\n`);
     // What nobody sends moves nothing either.
     if (broker === undefined || isGhost(source)) return;
     const key = `${source} at ${broker}`;
