@@ -19,7 +19,7 @@ type Wrong = {
   readonly fault: Fault;
   /** How a dispute may say that it differs. */
   readonly why: readonly string[];
-  /** Part of its results that are wrong, with room: measured on such scenes were nearly all, half of them for colours. */
+  /** Part of its results that are wrong, with room: measured on such scenes were nearly all, 16 of 59 for colours. */
   readonly wrongShare: number;
 };
 
@@ -30,7 +30,7 @@ const WRONG: readonly Wrong[] = [
     fault: { manifest: (manifest) => ({ ...manifest, labels: ['car', 'person', 'dog', 'bicycle'] }) },
   },
   {
-    ...{ node: 'colours', name: 'a broken preprocessing (red and blue exchanged)', wrongShare: 0.25, why: BOXES },
+    ...{ node: 'colours', name: 'a broken preprocessing (red and blue exchanged)', wrongShare: 0.2, why: BOXES },
     fault: { manifest: ({ input, ...rest }) => ({ ...rest, input: { ...Object(input), colour: 'bgr' } }) },
   },
   {
