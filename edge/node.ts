@@ -37,6 +37,7 @@ import { SensorDesk } from './sensing/sensor-desk.js';
 import { makeSensorSource } from './sensing/source-factory.js';
 import { digestInRecord } from './sharing/audits/audit-effects.js';
 import { CameraBoard } from './state/camera-board.js';
+import { FormerTopics } from './state/former-topics.js';
 import { buildNodeInfo, type NodeModel } from './state/node-info.js';
 
 export type EdgeNodeOptions = {
@@ -81,6 +82,7 @@ export class EdgeNode {
   readonly #sensors: SensorDesk;
   readonly #rules: NodeRules;
   readonly #sharing: NodeSharing;
+  readonly #former: FormerTopics;
   readonly #hass: HassAnnouncer;
   readonly #commands: NodeCommands;
   readonly #commandServer: CommandServer<CommandRequest>;
@@ -158,6 +160,10 @@ export class EdgeNode {
       logs: () => this.#records.reader,
       firstTrackId: (source) => this.#ledger.firstFreeId(source),
     });
+    this.#former = new FormerTopics({
+      ...{ node: config.node, link, documents: this.#documents, clock, log },
+      countsOf: (camera) => this.#boardOf(camera)?.counts,
+    });
     this.#rules = new NodeRules({
       ...{ config, stateDir, documents: this.#documents, clock, random, log },
       append: (fields, atMs) => this.#records.append(fields, atMs),
@@ -230,6 +236,7 @@ export class EdgeNode {
     this.#cooling.open();
     this.#sensors.open();
     this.#sharing.open();
+    this.#former.open();
     this.#watchdog.open();
     // A pipeline that never moves must not pass for a node without a pulse: from here on it grows old.
     this.#healthFile?.progress(() => this.#pulse());
@@ -247,6 +254,7 @@ export class EdgeNode {
     this.#cooling.close();
     await this.#sensors.close();
     this.#sharing.close();
+    this.#former.close();
     this.#watchdog.close();
     await this.#rules.close();
     await this.#hass.close();
@@ -349,8 +357,12 @@ export class EdgeNode {
     };
   }
 
+  #boardOf(camera: string): CameraBoard | undefined {
+    return this.#boards.get(camera) ?? this.#sharing.boardOf(camera);
+  }
+
   #onCameraReport(report: Extract<VisionReport, { type: 'camera' | 'count' | 'motion' | 'snapshot' }>): void {
-    const board = this.#boards.get(report.camera) ?? this.#sharing.boardOf(report.camera);
+    const board = this.#boardOf(report.camera);
     if (board === undefined) return;
     const { clock, log } = this.#options;
     if (report.type === 'camera' || report.type === 'motion') this.#rules.onCamera(report);

@@ -1,51 +1,22 @@
 import { describe, expect, it } from 'vitest';
-import type { z } from 'zod';
 import { SimulatedClock } from '../../../../base/clock.js';
-import { Link } from '../../../../base/link/link.js';
 import { RetainedDocuments } from '../../../../base/link/retained-documents.js';
-import { type LinkCleared, type LinkMessage, SubscriptionTable } from '../../../../base/link/subscription-table.js';
 import { silentLog } from '../../../../base/log.js';
 import { Random } from '../../../../base/random.js';
 import type { VisionCommand } from '../../../../edge/process/vision-message.js';
 import { ClaimsBoard } from '../../../../edge/sharing/claims-board.js';
 import { SharingConfig } from '../../../../edge/sharing/config.js';
 import { SourceDesk } from '../../../../edge/sharing/sources/source-desk.js';
-import type { Params, Route } from '../../../../protocol/routes.js';
+import { HandLink } from '../../hand-link.js';
 
-/** Delivers what a test says, and is up when it says so. */
-class HandLink extends Link {
-  readonly #table = new SubscriptionTable('vedette');
-  readonly #ups: (() => void)[] = [];
-
-  override subscribe<P extends string, S extends z.ZodType>(
-    route: Route<P, S>,
-    params: Partial<Params<P>>,
-    onMessage: (message: LinkMessage<P, z.infer<S>>) => void,
-    onCleared?: (cleared: LinkCleared<P>) => void,
-  ): () => void {
-    return this.#table.add(route, params, onMessage, onCleared).remove;
-  }
-
-  override onUp(listener: () => void): () => void {
-    this.#ups.push(listener);
-    return () => {};
-  }
-
-  up(): void {
-    for (const listener of this.#ups) listener();
-  }
-
+/** Sources as a test has them. */
+class SourcesLink extends HandLink {
   frame(source: string, bytes: Uint8Array, retained = false): void {
-    this.#table.deliver(`vedette/1/source/${source}/frame`, bytes, retained, 0, (error) => {
-      throw error;
-    });
+    this.deliver(`vedette/1/source/${source}/frame`, bytes, retained);
   }
 
   info(source: string): void {
-    const bytes = new TextEncoder().encode(JSON.stringify({ v: 1 }));
-    this.#table.deliver(`vedette/1/source/${source}/info`, bytes, true, 0, (error) => {
-      throw error;
-    });
+    this.deliver(`vedette/1/source/${source}/info`, new TextEncoder().encode(JSON.stringify({ v: 1 })), true);
   }
 }
 
@@ -57,7 +28,7 @@ function jpeg(number: number): Uint8Array {
 async function watching(cameras: readonly string[] = []) {
   const clock = new SimulatedClock();
   const parts = { clock, random: new Random(1), log: silentLog };
-  const link = new HandLink({ url: 'mqtt://127.0.0.1:1', clientId: 'me', root: 'vedette', ...parts });
+  const link = new SourcesLink({ url: 'mqtt://127.0.0.1:1', clientId: 'me', root: 'vedette', ...parts });
   const documents = new RetainedDocuments(link, clock, silentLog);
   const shares = { sources: true, offers: false, audits: false };
   const claims = new ClaimsBoard({
