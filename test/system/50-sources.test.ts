@@ -99,8 +99,12 @@ describe('a source that publishes frames', () => {
       'its model is loaded',
       () => field(listener.last('claims', { node: owner }), 'model') !== null,
     );
-    // Who comes back takes nothing from who watches.
+    // Who comes back takes nothing from who watches, and what it showed before it was killed is taken back.
     expect(await oneOwner(listener, 'yard', NODES)).toBe(next);
+    await listener.waitFor(
+      'its state of the source is emptied',
+      () => listener.last('cameraState', { node: owner, camera: 'yard' }) === undefined,
+    );
   }, 150_000);
 
   it('is watched again when its owner is frozen, and by one only when that thaws', async () => {
