@@ -125,6 +125,14 @@ export const Answer = z.object({
       'logs of the nodes asked about of which it holds more than the cut names, or that it does not name at all: heads ' +
         'are some seconds old and list the newest epochs only',
     ),
+  again: z
+    .int()
+    .min(0)
+    .optional()
+    .describe(
+      'of `count`, tracks of sources that tell the same event of the same frame as a record of another log, as far as this ' +
+        'replica was asked about both; in the first part, absent: none. Not in the digest',
+    ),
   checked: Checked.optional().describe('in the first part of an answer that was asked for with `verify` and got it'),
   tookMs: z.number().min(0),
 });

@@ -10,6 +10,8 @@ export type AnswerContent = {
   readonly rows: readonly QueryRow[];
   /** Of a histogram: start of the bar (wall clock ms) and records in it, oldest first, none of them empty. */
   readonly bars: readonly (readonly [number, number])[];
+  /** Of `count`, records of sources that tell what another one tells. Not in the digest: it follows from the records. */
+  readonly again: number;
 };
 
 /**

@@ -3,7 +3,6 @@ import {
   type Checked,
   type Missing,
   QUERY_BARS_MAX,
-  type QueryRow,
   type QuerySpec,
   type UnaskedLog,
 } from '../../protocol/query.js';
@@ -57,7 +56,8 @@ export class AnswerParts {
     if (rows.length > this.#spec.limit || bars.length > QUERY_BARS_MAX) {
       return { kind: 'damaged', message: `${rows.length} rows and ${bars.length} bars, more than was asked for` };
     }
-    const content = this.#contentOf(count, rows, bars);
+    const again = parts.find((part) => part.again !== undefined)?.again ?? 0;
+    const content = this.#contentOf({ count, rows, bars, again });
     // Checked over what arrived: an answer is worth what it says, not what it says of itself.
     if (content !== undefined && answerDigest(content) !== digest) {
       return { kind: 'damaged', message: 'its digest is not that of its content' };
@@ -74,12 +74,8 @@ export class AnswerParts {
   }
 
   // A number is its own digest's content: no second question is needed for it.
-  #contentOf(
-    count: number,
-    rows: readonly QueryRow[],
-    bars: readonly (readonly [number, number])[],
-  ): AnswerContent | undefined {
+  #contentOf(found: Omit<AnswerContent, 'shape'>): AnswerContent | undefined {
     const { shape } = this.#spec;
-    return this.#want === 'full' || shape === 'count' ? { shape, count, rows, bars } : undefined;
+    return this.#want === 'full' || shape === 'count' ? { shape, ...found } : undefined;
   }
 }

@@ -37,6 +37,8 @@ export type QueryResult = {
   readonly count: number;
   readonly rows: readonly QueryRow[];
   readonly bars: readonly (readonly [startMs: number, count: number])[];
+  /** Of `count`, records of sources that tell what another one tells, as far as one replica saw both. */
+  readonly again: number;
   readonly confidence: Confidence;
   /** Every record that matches, up to the cut and still kept, is in it. */
   readonly complete: boolean;
@@ -197,6 +199,7 @@ export class QueryCoordinator {
         spec.limit,
       ),
       bars: mergedBars(contents.flatMap(({ bars }) => bars)),
+      again: contents.reduce((sum, { again }) => sum + again, 0),
       confidence: leastSure(outcomes.map(({ outcome }) => outcome.confidence)),
       complete: missing.length === 0,
       missing,

@@ -115,8 +115,11 @@ export function renderTrust(result: QueryResult, nowMs: number, tookMs: number):
     );
   }
   if (result.doubtful !== undefined) lines.push(...doubtLines(result, result.doubtful));
-  const again = sameSightings(result.rows).size;
-  if (again > 0) lines.push(`  ${again} told by a second owner of the same source as well, of the same frame`);
+  const again = result.shape === 'list' ? sameSightings(result.rows).size : result.again;
+  if (again > 0) {
+    const of = result.shape === 'list' ? '' : ` of the ${result.count} counted`;
+    lines.push(`  ${again}${of} told by a second owner of the same source as well, of the same frame`);
+  }
   for (const { node, segments, rotten, mended } of result.findings) {
     if (rotten > 0) lines.push(`  ${node} read ${segments} segments again: ${rotten} rotten, ${mended} of them mended`);
   }
@@ -189,6 +192,7 @@ export function answerForPrograms(result: QueryResult, spec: QuerySpec, nowMs: n
     shape,
     filter: spec.filter,
     count,
+    again: result.again,
     ...(shape === 'list' ? { rows: rows.map((row) => ({ node: row.n, epoch: row.e, ...row.r, ...markOf(row) })) } : {}),
     ...(shape === 'histogram'
       ? {

@@ -36,6 +36,7 @@ export function encodeAnswer(content: AnswerContent, header: AnswerHeader, partB
       ...part,
       missing: i === 0 ? [...missing] : [],
       ...(i === 0 && also.length > 0 ? { also: [...also] } : {}),
+      ...(i === 0 && content.again > 0 ? { again: content.again } : {}),
       ...(i === 0 && checked !== undefined ? { checked } : {}),
       tookMs,
     }),

@@ -1,6 +1,7 @@
 import { byNewest, type RowPosition } from '../../base/query/answer-digest.js';
 import { QUERY_BARS_MAX, type QuerySpec } from '../../protocol/query.js';
 import { compileFilter, type RecordColumns, type RowTest, type WordTable } from './record-columns.js';
+import { RepeatCounter } from './repeat-counter.js';
 
 /** A run of records of one log: the columns of the lines from seq `first` on, and how to get at a line again. */
 export type RecordRun = {
@@ -33,6 +34,7 @@ export class TooManyBarsError extends Error {}
 export class Evaluation {
   readonly #spec: QuerySpec;
   readonly #bars = new Map<number, number>();
+  readonly #repeats = new RepeatCounter();
   #rows: WantedRow[] = [];
   /** Of a list that is full: rows older than this are not wanted. */
   #oldestWantedT = Number.NEGATIVE_INFINITY;
@@ -52,16 +54,25 @@ export class Evaluation {
     const test = this.#testFor(words);
     if (test === undefined) return;
     const { columns, first } = run;
+    // A space, so that logs sort by node first.
+    const log = `${run.node} ${run.epoch}`;
     const end = Math.min(columns.count, to - first + 1);
     for (let i = Math.max(0, from - first); i < end; i++) {
       if (!test(columns, i)) continue;
       this.#count++;
+      const sighting = columns.sighting?.[i] ?? Number.NaN;
+      if (!Number.isNaN(sighting)) this.#repeats.note(sighting, log);
       this.#keep(run, i, columns.t[i] ?? 0);
     }
   }
 
   get count(): number {
     return this.#count;
+  }
+
+  /** Of these, records of sources that tell what another log tells as well. */
+  get again(): number {
+    return this.#repeats.repeats;
   }
 
   /** Of a list: the newest rows, newest first. */

@@ -48,13 +48,17 @@ export type RecordColumns = {
   readonly rule: Uint16Array;
   readonly zones: Uint16Array;
   readonly score: Float32Array;
+  /** What records of sources tell, NaN for all others; absent in a run without such records: 8 bytes a record more. */
+  readonly sighting?: Float64Array;
 };
+
+type Writable<T> = { -readonly [K in keyof T]: T[K] };
 
 /** Columns of record lines; undefined if the table has no room for their words. */
 export function buildColumns(lines: readonly string[], words: WordTable): RecordColumns | undefined {
   const count = lines.length;
   const codes = () => new Uint16Array(count);
-  const columns = {
+  const columns: Writable<RecordColumns> = {
     count,
     t: new Float64Array(count),
     kind: codes(),
@@ -73,7 +77,7 @@ export function buildColumns(lines: readonly string[], words: WordTable): Record
   return columns;
 }
 
-function writeRow(columns: RecordColumns, i: number, fields: RecordFields, words: WordTable): boolean {
+function writeRow(columns: Writable<RecordColumns>, i: number, fields: RecordFields, words: WordTable): boolean {
   const zones = fields.zones.length === 0 ? null : fields.zones.join(ZONE_PARTER);
   const kind = words.codeFor(fields.kind);
   const camera = codeOf(words, fields.camera);
@@ -90,6 +94,10 @@ function writeRow(columns: RecordColumns, i: number, fields: RecordFields, words
   columns.rule[i] = rule ?? 0;
   columns.zones[i] = zoneSet ?? 0;
   columns.score[i] = fields.score ?? NO_SCORE;
+  if (fields.sighting !== null) {
+    columns.sighting ??= new Float64Array(columns.count).fill(Number.NaN);
+    columns.sighting[i] = fields.sighting;
+  }
   return true;
 }
 

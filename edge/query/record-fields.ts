@@ -1,4 +1,7 @@
 import { parseJson } from '../../protocol/codec.js';
+import { sightingNumber } from './repeat-counter.js';
+
+const DIGEST = /^[0-9a-f]{16}$/;
 
 /** What a query can ask about one record; null where the record does not say. */
 export type RecordFields = {
@@ -11,6 +14,8 @@ export type RecordFields = {
   /** Score in thousandths. */
   readonly score: number | null;
   readonly zones: readonly string[];
+  /** Of a track of a source: what it tells, as a number. */
+  readonly sighting: number | null;
 };
 
 /**
@@ -20,7 +25,7 @@ export type RecordFields = {
 export function readFields(line: string): RecordFields | undefined {
   const record = parseObject(line);
   if (record === undefined) return undefined;
-  const { t, k, c, l, ev, r, p, z } = record;
+  const { t, k, c, l, ev, r, p, z, src, j } = record;
   if (typeof t !== 'number' || !Number.isFinite(t) || typeof k !== 'string') return undefined;
   return {
     t,
@@ -31,7 +36,12 @@ export function readFields(line: string): RecordFields | undefined {
     rule: textOf(r),
     score: typeof p === 'number' ? p : null,
     zones: Array.isArray(z) ? z.filter((zone) => typeof zone === 'string') : [],
+    sighting: k === 'track' && src === 1 ? sightingOf(j, c, ev, l) : null,
   };
+}
+
+function sightingOf(j: unknown, c: unknown, ev: unknown, l: unknown): number | null {
+  return typeof j === 'string' && DIGEST.test(j) ? sightingNumber(j, [c, ev, l].map(String)) : null;
 }
 
 /** A record line as an object; undefined if it is none. */

@@ -47,7 +47,8 @@ export class ScanJob {
   finish(header: AnswerHeader): ScanReply {
     const rows = this.#readRows(this.#evaluation.rows());
     const { shape } = this.#spec;
-    const content = { shape, count: this.#evaluation.count, rows, bars: this.#evaluation.bars() };
+    const { count, again } = this.#evaluation;
+    const content = { shape, count, rows, bars: this.#evaluation.bars(), again };
     const missing = [...header.missing, ...this.#unread.map(lackOf)];
     const tookMs = Math.round(header.tookMs + performance.now() - this.#startedMonoMs);
     const parts = encodeAnswer(content, { ...header, missing, tookMs }, this.#partBytes);

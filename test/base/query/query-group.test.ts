@@ -8,7 +8,7 @@ const TIMES = { hedgeMs: HEDGE_MS, verifyMs: VERIFY_MS };
 
 function said(digest: string, lacked = 0, isFull = true): ReplicaAnswer {
   const missing = lacked === 0 ? [] : [{ n: 'cam1', e: 'aaaaaaaaaaaa', from: 1, to: lacked, why: 'behind' as const }];
-  const content = { shape: 'list' as const, count: 1, rows: [], bars: [] };
+  const content = { shape: 'list' as const, count: 1, rows: [], bars: [], again: 0 };
   return { digest, missing, also: [], tookMs: 1, ...(isFull ? { content } : {}) };
 }
 

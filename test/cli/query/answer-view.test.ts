@@ -9,7 +9,7 @@ const SPEC = QuerySpec.parse({ shape: 'count' });
 
 function resultOf(more: Partial<QueryResult>): QueryResult {
   return {
-    ...{ shape: 'count', count: 7, rows: [], bars: [], confidence: 'confirmed', complete: true, missing: [] },
+    ...{ shape: 'count', count: 7, rows: [], bars: [], again: 0, confidence: 'confirmed', complete: true, missing: [] },
     ...{ replicas: ['cam1', 'cam3'], absent: [], digests: [], lost: [], findings: [], cut: [], asOf: [] },
     token: new SessionToken(),
     ...more,
@@ -42,6 +42,14 @@ describe('what an answer is worth', () => {
       lost: ['cam2'],
       checked: MENDED.findings,
     });
+  });
+
+  it('says how many of those counted a second owner of a source told as well', () => {
+    const result = resultOf({ again: 2 });
+    expect(renderTrust(result, 0, 80)).toContain(
+      '  2 of the 7 counted told by a second owner of the same source as well, of the same frame\n',
+    );
+    expect(answerForPrograms(result, SPEC, 0, 80)).toMatchObject({ count: 7, again: 2 });
   });
 
   it('does not speak of reading again where nobody had to', () => {

@@ -111,7 +111,7 @@ async function ask(q: Query['q'], more: Partial<Query> = {}): Promise<Answer[]> 
 
 function contentOf(shape: 'count' | 'list' | 'histogram', parts: readonly Answer[]) {
   const rows = parts.flatMap((part) => part.rows ?? []);
-  return { shape, count: parts[0]?.count ?? 0, rows, bars: parts.flatMap((part) => part.buckets ?? []) };
+  return { shape, count: parts[0]?.count ?? 0, rows, bars: parts.flatMap((part) => part.buckets ?? []), again: 0 };
 }
 
 describe('QueryServer', () => {
@@ -133,6 +133,33 @@ describe('QueryServer', () => {
       [1_800_000, 200],
     ]);
     expect(histogram[0]?.digest).toBe(answerDigest(contentOf('histogram', histogram)));
+  });
+
+  it('tells how many of those counted tell what another log tells, whatever the shape', async () => {
+    // The same event of the same frame: one log has it twice, as the frame shows two dogs.
+    const dog = { k: 'track', c: 'yard', ev: 'new', id: 1, l: 'dog', p: 900, b: [0, 0, 1, 1], src: 1 };
+    const told = { ...dog, j: '0123456789abcdef' };
+    await Promise.all([records.append(told), records.append(told)]);
+    const first = records.liveEpoch ?? '';
+    await records.close();
+    records = await openLog();
+    closers.push(() => records.close());
+    await records.append(told);
+    await serve();
+    const second = records.liveEpoch ?? '';
+    for (const shape of ['count', 'list', 'histogram']) {
+      const q = { shape, filter: { camera: 'yard' } };
+      const [both] = await ask(q, {
+        cut: [
+          ['cam1', first, 3],
+          ['cam1', second, 2],
+        ],
+      });
+      expect(both).toMatchObject({ ok: true, count: 3, again: 1 });
+      const [alone] = await ask(q, { cut: [['cam1', first, 3]] });
+      expect(alone).toMatchObject({ ok: true, count: 2 });
+      expect(alone).not.toHaveProperty('again');
+    }
   });
 
   it('answers on exactly the prefix at the cut, however much newer its own log is', async () => {

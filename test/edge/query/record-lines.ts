@@ -1,5 +1,6 @@
 import fc from 'fast-check';
 import { type AnswerContent, byNewest } from '../../../base/query/answer-digest.js';
+import { sameSightings } from '../../../base/query/same-sighting.js';
 import { ColumnCache } from '../../../edge/query/column-cache.js';
 import { Evaluation } from '../../../edge/query/evaluation.js';
 import { parseObject } from '../../../edge/query/record-fields.js';
@@ -39,6 +40,8 @@ const bodies = fc.record(
     l: fc.constantFrom('person', 'car', 'a "cat"'),
     p: fc.constantFrom(0, 290, 500, 569, 570, 1000),
     z: fc.subarray(['gate', 'yard', 'gateway']),
+    src: fc.constant(1),
+    j: fc.constantFrom('0123456789abcdef', '0123456789abcdee', 'no digest'),
     n: fc.record({ deep: fc.double({ noNaN: true, noDefaultInfinity: true }), ä: fc.string() }),
   },
   { requiredKeys: ['k'] },
@@ -78,14 +81,14 @@ export function plainAnswer(
     const startMs = Math.floor(t / spec.bucketMs) * spec.bucketMs;
     bars.set(startMs, (bars.get(startMs) ?? 0) + 1);
   }
-  const rows = found
-    .slice(0, spec.limit)
-    .map(({ node, epoch, record }): QueryRow => ({ n: node, e: epoch, r: record }));
+  const all = found.map(({ node, epoch, record }): QueryRow => ({ n: node, e: epoch, r: record }));
+  const rows = all.slice(0, spec.limit);
   return {
     shape: spec.shape,
     count: found.length,
     rows: spec.shape === 'list' ? rows : [],
     bars: spec.shape === 'histogram' ? [...bars].sort(([a], [b]) => a - b) : [],
+    again: sameSightings(all.filter(({ r }) => r.j !== 'no digest')).size,
   };
 }
 
@@ -131,5 +134,5 @@ export function evaluatedAnswer(
     const record = source.kind === 'lines' ? parseObject(source.lines[i] ?? '') : undefined;
     return record === undefined ? [] : [{ n: node, e: epoch, r: { ...record, s, t, k: String(record.k) } }];
   });
-  return { shape: spec.shape, count: evaluation.count, rows, bars: evaluation.bars() };
+  return { shape: spec.shape, count: evaluation.count, rows, bars: evaluation.bars(), again: evaluation.again };
 }

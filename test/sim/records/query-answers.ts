@@ -114,7 +114,8 @@ export class QueryAnswers {
       const record = source.kind === 'lines' ? parseObject(source.lines[i] ?? '') : undefined;
       return record === undefined ? [] : [{ n: node, e: epoch, r: { ...record, s, t, k: String(record.k) } }];
     });
-    return { content: { shape: spec.shape, count: evaluation.count, rows, bars: evaluation.bars() }, unread };
+    const { count, again } = evaluation;
+    return { content: { shape: spec.shape, count, rows, bars: evaluation.bars(), again }, unread };
   }
 
   #columnsOf(segment: OpenedSegment): RecordColumns {
