@@ -688,6 +688,9 @@ describe('RecordLog', () => {
       }
       expect(diskStates).toEqual([{ ok: false, reason: 'stalled' }]);
       goOn();
+      // What was held up goes on writing: the folder is to be left alone before it is removed.
+      await vi.waitFor(() => expect(log.diskState).toEqual({ ok: true }));
+      await log.close();
     });
 
     it('closes without waiting for a disk that does not answer', async () => {
