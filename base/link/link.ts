@@ -120,9 +120,12 @@ export class Link {
     return this.#closing;
   }
 
-  /** True from CONNACK until the connection is gone. */
+  /**
+   * True from CONNACK until the connection is gone or we begin to end it: what is published then fails at once, and whoever
+   * tries again for as long as the link is up would never let the end come.
+   */
   get isUp(): boolean {
-    return this.#isUp;
+    return this.#isUp && this.#session?.isOpen === true;
   }
 
   /** True while the broker has not answered every SUBSCRIBE: what it has retained can only come after that. */

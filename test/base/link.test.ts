@@ -60,6 +60,19 @@ describe('Link', () => {
     return link;
   }
 
+  it('is down as soon as it begins to end a session: who tries again for as long as it is up lets the end come', async () => {
+    const link = await openLink();
+    let ups = 0;
+    link.onUp(() => ups++);
+    link.reconnect('to see');
+    let attempts = 0;
+    for (; link.isUp && attempts < 1_000; attempts++) {
+      await link.publish(routes.maintenance, { node: 'cam1' }, maintenance('me')).catch(() => {});
+    }
+    expect(attempts).toBe(0);
+    await eventually(() => ups === 2 && link.isUp, 'up again');
+  });
+
   it('delivers what is published, decoded, with its params', async () => {
     const link = await openLink();
     const seen: unknown[] = [];
