@@ -42,6 +42,8 @@ export class Publisher {
   #confirmed = new Map<string, number>();
   #ahead: { readonly epoch: string; lines: readonly RecordLine[] } | undefined;
   #isPumping = false;
+  /** A batch failed: nothing is sent until the retry is due or the link is up anew. */
+  #isResting = false;
   #isPumpWanted = false;
   #cancelBatch: (() => void) | undefined;
   #cancelSave: (() => void) | undefined;
@@ -63,13 +65,13 @@ export class Publisher {
       this.#confirmed.set(epoch, position);
       if (position < seq) this.#streams.set(epoch, new EpochStream(epoch, position));
     }
-    this.#stops = [link.onUp(() => this.wake()), clock.every(limits.cursorMs, () => void this.#saveCursor())];
+    this.#stops = [link.onUp(() => this.#goOn()), clock.every(limits.cursorMs, () => void this.#saveCursor())];
   }
 
   /** There may be something to send: a record was appended. Cheap. */
   wake(): void {
     this.#isPumpWanted = true;
-    if (this.#isPumping || this.#isClosed) return;
+    if (this.#isPumping || this.#isResting || this.#isClosed) return;
     this.#isPumping = true;
     void this.#pump();
   }
@@ -113,7 +115,7 @@ export class Publisher {
 
   async #pump(): Promise<void> {
     try {
-      while (this.#isPumpWanted && this.#options.link.isUp && !this.#isClosed) {
+      while (this.#isPumpWanted && !this.#isResting && this.#options.link.isUp && !this.#isClosed) {
         this.#isPumpWanted = false;
         const isSent = (await this.#pumpLive()) || (await this.#pumpOlder());
         if (isSent) this.#isPumpWanted = true;
@@ -218,6 +220,8 @@ export class Publisher {
       this.#counters.add('resent', batch.to - batch.from + 1);
     }
     this.#ahead = undefined;
+    // A link that refuses at once (its window is full) would be asked again before anything else had its turn.
+    this.#isResting = true;
     this.#wakeLater(RETRY_MS);
   }
 
@@ -244,11 +248,16 @@ export class Publisher {
     return stream;
   }
 
+  #goOn(): void {
+    this.#isResting = false;
+    this.wake();
+  }
+
   #wakeLater(delayMs: number): void {
     this.#cancelBatch?.();
     this.#cancelBatch = this.#options.clock.after(delayMs, () => {
       this.#cancelBatch = undefined;
-      this.wake();
+      this.#goOn();
     });
   }
 

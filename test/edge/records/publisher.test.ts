@@ -139,4 +139,23 @@ describe('Publisher', () => {
     const { s } = await last;
     await eventually(() => live.includes(`${ended} ${s}`), 'the last record of the ended epoch');
   });
+
+  it('leaves the others their turn while a link that is up refuses at once', async () => {
+    await open();
+    let refused = 0;
+    const publish = link.publishEncoded.bind(link);
+    link.publishEncoded = () => {
+      refused++;
+      // Nothing else would ever run, this test included: it ends by itself then, and has failed.
+      if (refused > 1_000) link.publishEncoded = publish;
+      return Promise.reject(new Error('too many publishes wait'));
+    };
+    await log.append(track(1));
+    publisher.wake();
+    await eventually(() => refused > 0, 'an attempt');
+    await clock.sleep(100);
+    expect(refused).toBeLessThan(10);
+    link.publishEncoded = publish;
+    await eventually(() => live.length > 0, 'the record');
+  });
 });
