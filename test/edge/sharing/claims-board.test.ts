@@ -1,33 +1,16 @@
 import { describe, expect, it } from 'vitest';
-import type { z } from 'zod';
 import { SimulatedClock } from '../../../base/clock.js';
-import { Link } from '../../../base/link/link.js';
 import { RetainedDocuments } from '../../../base/link/retained-documents.js';
-import { type LinkCleared, type LinkMessage, SubscriptionTable } from '../../../base/link/subscription-table.js';
 import { silentLog } from '../../../base/log.js';
 import { Random } from '../../../base/random.js';
 import { ClaimsBoard } from '../../../edge/sharing/claims-board.js';
-import type { Params, Route } from '../../../protocol/routes.js';
 import { Claims } from '../../../protocol/sharing.js';
+import { HandLink } from '../hand-link.js';
 
-/** Delivers what a test says. */
-class HandLink extends Link {
-  readonly #table = new SubscriptionTable('vedette');
-
-  override subscribe<P extends string, S extends z.ZodType>(
-    route: Route<P, S>,
-    params: Partial<Params<P>>,
-    onMessage: (message: LinkMessage<P, z.infer<S>>) => void,
-    onCleared?: (cleared: LinkCleared<P>) => void,
-  ): () => void {
-    return this.#table.add(route, params, onMessage, onCleared).remove;
-  }
-
+/** Statuses and claims as a test has them. */
+class PeersLink extends HandLink {
   say(topic: string, payload: object): void {
-    const bytes = new TextEncoder().encode(JSON.stringify(payload));
-    this.#table.deliver(`vedette/1/node/${topic}`, bytes, false, 0, (error) => {
-      throw error;
-    });
+    this.deliver(`vedette/1/node/${topic}`, new TextEncoder().encode(JSON.stringify(payload)), false);
   }
 }
 
@@ -39,7 +22,7 @@ const CLAIMS = Claims.parse({
 
 function boardWith(peers: number) {
   const clock = new SimulatedClock();
-  const link = new HandLink({
+  const link = new PeersLink({
     ...{ url: 'mqtt://127.0.0.1:1', clientId: 'me', root: 'vedette', clock, random: new Random(1), log: silentLog },
   });
   const documents = new RetainedDocuments(link, clock, silentLog);
