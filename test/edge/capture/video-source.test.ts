@@ -183,6 +183,9 @@ describeWithProgram('ffmpeg', 'videos through ffmpeg', () => {
   });
 
   test('ffmpeg ends by itself when the process that reads it is killed', async () => {
+    // More than the pipe holds: a program that has written all of it ends anyhow.
+    const large = join(dir, 'large.mp4');
+    await ffmpeg('-f', 'lavfi', '-i', 'testsrc=size=640x480:rate=25:duration=4', '-c:v', 'mjpeg', large);
     // The driver as it is built, in a process that dies without a word.
     const script = `
       const load = (path) => import(process.cwd() + '/dist/' + path);
@@ -196,7 +199,7 @@ describeWithProgram('ffmpeg', 'videos through ffmpeg', () => {
       await source.read(never);
       console.log(source.pid);
       setInterval(() => {}, 1000);`;
-    const args = ['--input-type=module', '-e', script, clip()];
+    const args = ['--input-type=module', '-e', script, large];
     const parent = spawn(process.execPath, args, { stdio: ['ignore', 'pipe', 'inherit'] });
     const [line] = await once(parent.stdout, 'data');
     const pid = Number(String(line));
