@@ -10,14 +10,15 @@ export type MaintenanceEarOptions = {
   readonly onChange: (isHeld: boolean) => void;
 };
 
-/** How long a timer may be set, ms: longer ones fire at once. Maintenance that lasts longer is looked at again then. */
-const TIMER_MAX_MS = 2 ** 31 - 1;
+/** Maintenance ends by the wall clock, which may jump: a board without a battery learns the time after its start. */
+const LOOK_MS = 1_000;
 
 /** Hears whether an operator holds this node for maintenance: it then does nothing for others. */
 export class MaintenanceEar {
   readonly #options: MaintenanceEarOptions;
-  #end = () => {};
-  #cancel = () => {};
+  readonly #ends: (() => void)[] = [];
+  /** Wall clock. */
+  #untilMs = 0;
   #isHeld = false;
 
   constructor(options: MaintenanceEarOptions) {
@@ -25,27 +26,31 @@ export class MaintenanceEar {
   }
 
   open(): void {
-    const { node, link } = this.#options;
-    this.#end = link.subscribe(
-      routes.maintenance,
-      { node },
-      ({ payload }) => this.#note(payload.untilMs),
-      () => this.#note(0),
+    const { node, link, clock } = this.#options;
+    this.#ends.push(
+      link.subscribe(
+        routes.maintenance,
+        { node },
+        ({ payload }) => this.#note(payload.untilMs),
+        () => this.#note(0),
+      ),
+      clock.every(LOOK_MS, () => this.#look()),
     );
   }
 
   close(): void {
-    this.#end();
-    this.#cancel();
+    for (const end of this.#ends.splice(0)) end();
   }
 
   #note(untilMs: number): void {
-    const { clock, onChange } = this.#options;
-    this.#cancel();
-    const leftMs = untilMs - clock.nowMs();
-    if (leftMs > 0) this.#cancel = clock.after(Math.min(leftMs, TIMER_MAX_MS), () => this.#note(untilMs));
-    if (leftMs > 0 === this.#isHeld) return;
-    this.#isHeld = leftMs > 0;
-    onChange(this.#isHeld);
+    this.#untilMs = untilMs;
+    this.#look();
+  }
+
+  #look(): void {
+    const isHeld = this.#options.clock.nowMs() < this.#untilMs;
+    if (isHeld === this.#isHeld) return;
+    this.#isHeld = isHeld;
+    this.#options.onChange(isHeld);
   }
 }
