@@ -25,6 +25,11 @@ export class KnownSources {
     if (this.#hasRoom(source)) this.#announced.add(source);
   }
 
+  /** From a broker that is new, or was away: what it has retained is told anew, and what it has not is withdrawn. */
+  renewed(): void {
+    this.#announced.clear();
+  }
+
   /** Its info was emptied: from now on only its frames tell of it. */
   withdrawn(source: string): void {
     this.#announced.delete(source);

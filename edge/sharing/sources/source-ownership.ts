@@ -95,7 +95,10 @@ export class SourceOwnership {
 
   linkUp(nowMs: number): void {
     this.#upSinceMs = nowMs;
+    this.#known.renewed();
     this.#unproven.heardAgain(nowMs);
+    // Nothing could be heard until now: that is no silence of theirs.
+    for (const source of this.#held.keys()) this.#held.set(source, nowMs);
   }
 
   /** What it holds it goes on holding: it may be back at once, and nobody may be left who does. */

@@ -17,6 +17,14 @@ describe('known sources', () => {
     expect([...known.all(1e9)]).toEqual([]);
   });
 
+  it('are announced anew by each broker: what it has not retained is withdrawn', () => {
+    const known = new KnownSources(10, 1_000);
+    known.announced('yard');
+    known.heardFrame('gate', 0);
+    known.renewed();
+    expect([...known.all(0)]).toEqual(['gate']);
+  });
+
   it('are at most so many; more are counted', () => {
     const known = new KnownSources(2, 1_000);
     for (const source of ['a', 'b', 'c', 'a']) known.heardFrame(source, 0);

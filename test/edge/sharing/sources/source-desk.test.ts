@@ -15,8 +15,9 @@ class SourcesLink extends HandLink {
     this.deliver(`vedette/1/source/${source}/frame`, bytes, retained);
   }
 
-  info(source: string): void {
-    this.deliver(`vedette/1/source/${source}/info`, new TextEncoder().encode(JSON.stringify({ v: 1 })), true);
+  info(source: string, more: object = {}): void {
+    const info = new TextEncoder().encode(JSON.stringify({ v: 1, ...more }));
+    this.deliver(`vedette/1/source/${source}/info`, info, true);
   }
 }
 
@@ -84,6 +85,19 @@ describe('the desk of sources', () => {
     expect(frames()).toHaveLength(1);
     const counts = { 'source-retained': 1, 'source-not-jpeg': 1, 'source-repeated': 1, 'source-frames': 1 };
     expect(desk.counters()).toMatchObject(counts);
+    desk.close();
+  });
+
+  it('tells of a source that announces another type, and looks at what it sends all the same', async () => {
+    const { clock, link, desk, claims, frames } = await watching();
+    link.info('gate', { contentType: 'image/png' });
+    await clock.advance(10_000);
+    expect(desk.counters()).toMatchObject({ 'source-content-type': 1 });
+    expect(claims.own.sources.map(({ source }) => source)).toEqual(['gate', 'yard']);
+    link.frame('gate', Uint8Array.from([0x89, 0x50, 0x4e, 0x47]));
+    link.frame('gate', jpeg(1));
+    expect(frames().map(({ source }) => source)).toEqual(['gate']);
+    expect(desk.counters()).toMatchObject({ 'source-not-jpeg': 1 });
     desk.close();
   });
 

@@ -103,6 +103,18 @@ describe('a node alone', () => {
     expect(ownership.plan(CALM_MS + 2 + settleMs).claims).toEqual([{ source: 'yard', as: 'owner' }]);
   });
 
+  it('goes on with what it holds after hours without a broker, and forgets what was withdrawn meanwhile', () => {
+    const ownership = owner('cam1');
+    for (const source of ['gate', 'yard']) ownership.announced(source);
+    planAt(ownership, 0, CALM_MS);
+    ownership.linkDown();
+    const backMs = 20 * forgetMs;
+    ownership.linkUp(backMs);
+    expect(ownership.plan(backMs).owned).toEqual(['gate', 'yard']);
+    ownership.announced('yard');
+    expect(planAt(ownership, backMs + 500, backMs + forgetMs).owned).toEqual(['yard']);
+  });
+
   it('forgets a source that was silent for long', () => {
     const ownership = owner('cam1');
     ownership.heardFrame('yard', 0);
