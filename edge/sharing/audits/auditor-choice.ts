@@ -7,8 +7,10 @@ export type AuditPeer = {
   readonly site: string | undefined;
   /** SHA-256 of its model, hex; undefined while none is loaded. */
   readonly model: string | undefined;
-  /** Alive, shares audits, and neither overloaded nor leaving. */
+  /** Alive, shares audits, and not leaving. */
   readonly isActive: boolean;
+  /** It has more to see than it can: asked where too few others are. */
+  readonly isOverloaded?: boolean;
   /** Its results are doubted: its answer would be no evidence. */
   readonly isDoubted: boolean;
 };
@@ -16,7 +18,8 @@ export type AuditPeer = {
 export type AuditedNode = { readonly node: string; readonly site: string | undefined; readonly model: string };
 
 /**
- * The two nodes that recompute a result: the first of those that can, in the rendezvous order of the record, so that nobody chooses and every pair has its share.
+ * The two nodes that recompute a result: the first of those that can, in the rendezvous order of the record, so that nobody
+ * chooses and every pair has its share. Overloaded ones come after all others.
  * @param leaf hash of the record's line.
  * @param worker whose result it is. @param otherSites whether its pictures may leave its site.
  * @returns undefined if fewer than two can.
@@ -28,8 +31,12 @@ export function auditorsOf(
   otherSites: boolean,
 ): readonly [string, string] | undefined {
   const able = peers.filter((peer) => canAudit(peer, worker, otherSites));
-  const names = able.map(({ node }) => node);
-  const [first, second] = rendezvousOrder(leaf, names);
+  const inOrder = (isOverloaded: boolean) =>
+    rendezvousOrder(
+      leaf,
+      able.filter((peer) => (peer.isOverloaded ?? false) === isOverloaded).map(({ node }) => node),
+    );
+  const [first, second] = [...inOrder(false), ...inOrder(true)];
   return first === undefined || second === undefined ? undefined : [first, second];
 }
 

@@ -84,6 +84,14 @@ describe('who audits', () => {
     expect(auditorsOf(leafOf('x'), worker, others.slice(1), false)).toBeUndefined();
   });
 
+  it('who has too much to do only where too few others are', () => {
+    const busy = peer('cam4', { isOverloaded: true });
+    const others = [peer('cam2'), peer('cam3'), busy];
+    for (let i = 0; i < 50; i++) expect(auditorsOf(leafOf(`${i}`), worker, others, false)).not.toContain('cam4');
+    expect(auditorsOf(leafOf('x'), worker, others.slice(1), false)).toEqual(['cam3', 'cam4']);
+    expect(auditorsOf(leafOf('x'), worker, [busy], false)).toBeUndefined();
+  });
+
   it('another site only where pictures may go there', () => {
     const others = [peer('cam2', { site: 'barn' }), peer('cam3', { site: undefined })];
     expect(auditorsOf(leafOf('x'), worker, others, false)).toBeUndefined();
@@ -178,16 +186,27 @@ describe('a stuck picture', () => {
   it('has the bytes of an earlier one of its camera', () => {
     const watch = new StuckWatch(100);
     expect(watch.note('cam1', 'front', 'd1', { e: 'e', s: 1, atMs: 10 })).toBeUndefined();
-    expect(watch.note('cam1', 'front', 'd1', { e: 'e', s: 5, atMs: 9_000 })).toEqual({ e: 'e', s: 1, atMs: 10 });
-    expect(watch.note('cam1', 'back', 'd1', { e: 'e', s: 6, atMs: 9_000 })).toBeUndefined();
-    expect(watch.note('cam2', 'front', 'd1', { e: 'e', s: 6, atMs: 9_000 })).toBeUndefined();
+    expect(watch.note('cam1', 'front', 'd1', { e: 'e', s: 5, atMs: 31_000 })).toEqual({ e: 'e', s: 1, atMs: 10 });
+    expect(watch.note('cam1', 'back', 'd1', { e: 'e', s: 6, atMs: 31_000 })).toBeUndefined();
+    expect(watch.note('cam2', 'front', 'd1', { e: 'e', s: 6, atMs: 31_000 })).toBeUndefined();
   });
 
-  it('is not the same frame told twice, nor one that a slow camera gives for some seconds', () => {
+  it('is not the same frame told twice, nor one that a slow camera gives for half a minute', () => {
     const watch = new StuckWatch(100);
     watch.note('cam1', 'front', 'd1', { e: 'e', s: 1, atMs: 10 });
-    expect(watch.note('cam1', 'front', 'd1', { e: 'e', s: 3, atMs: 4_000 })).toBeUndefined();
+    expect(watch.note('cam1', 'front', 'd1', { e: 'e', s: 3, atMs: 29_000 })).toBeUndefined();
     expect(watch.note('cam1', 'front', 'd1', { e: 'e', s: 2, atMs: 10 })).toBeUndefined();
+    expect(watch.note('cam1', 'front', 'd2', { e: 'e', s: 9, atMs: 31_000 })).toBeUndefined();
+  });
+
+  it('comes again after another one of its camera, however soon, in the order of the records', () => {
+    const watch = new StuckWatch(100);
+    watch.note('cam1', 'front', 'd1', { e: 'e', s: 1, atMs: 1_000 });
+    watch.note('cam1', 'back', 'd2', { e: 'e', s: 2, atMs: 1_500 });
+    expect(watch.note('cam1', 'front', 'd1', { e: 'e', s: 4, atMs: 2_000 })).toBeUndefined();
+    // The clock was set back meanwhile.
+    watch.note('cam1', 'front', 'd3', { e: 'e', s: 5, atMs: 500 });
+    expect(watch.note('cam1', 'front', 'd1', { e: 'e', s: 6, atMs: 900 })).toMatchObject({ s: 1 });
   });
 
   it('is forgotten at the limit', () => {
