@@ -38,6 +38,8 @@ const TICK_MS = 1_000;
 /** Counters in claims change with every audit: as often as a heartbeat is soon enough. */
 const CLAIMS_MS = 10_000;
 const DOUBTS_MAX = 64;
+/** A record follows its picture at once, unless the disk is in the way. */
+const RECORD_WAIT_MS = 30_000;
 /** Refusals a node says; more are kept to itself, or who floods it would have it flood the broker. */
 const REFUSALS = { burst: 20, perSecond: 2 };
 /** What of the counters is work done; the rest is loss or trouble, and told as such. */
@@ -52,13 +54,15 @@ export class AuditDesk {
   readonly #findings: FindingReader;
   readonly #refusals: TokenBucket;
   /** By camera: the picture whose first record is still to be written. */
-  readonly #candidates = new Map<string, CandidateReport>();
+  readonly #candidates = new Map<string, CandidateReport & { readonly heardMonoMs: number }>();
   #model: string | undefined;
   #lookMs = 0;
   /** For others, while cameras of this node waited. */
   #owedLooks = 0;
   #sendFailures = 0;
   #recordFailures = 0;
+  /** Pictures whose record never came. */
+  #unrecorded = 0;
   #refusalsUnsaid = 0;
   #doubts = '';
   #ends: (() => void)[] = [];
@@ -98,7 +102,8 @@ export class AuditDesk {
   onPeers(): void {
     const neighbours = this.#options.peers().map(({ node, claims, isActive }) => ({
       ...{ node, site: claims.site, model: claims.model?.sha256 },
-      isActive: isActive && claims.shares.audits && claims.state === 'active',
+      isActive: isActive && claims.shares.audits && claims.state !== 'leaving',
+      isOverloaded: claims.state === 'overloaded',
     }));
     this.#core.onNeighbours(neighbours);
   }
@@ -111,7 +116,8 @@ export class AuditDesk {
 
   /** The picture of records that come next. */
   onCandidate(report: CandidateReport): void {
-    this.#candidates.set(report.camera, report);
+    if (this.#candidates.has(report.camera)) this.#unrecorded++;
+    this.#candidates.set(report.camera, { ...report, heardMonoMs: this.#options.clock.monoMs() });
     if (this.#model !== undefined) this.#core.onModel({ sha256: this.#model, scoreMin: report.scoreMin });
   }
 
@@ -136,8 +142,8 @@ export class AuditDesk {
   /** What was left out, refused or lost since the start, and findings that were not good. */
   drops(): Record<string, number> {
     const losses = Object.entries(this.#core.counters()).filter(([name]) => !WORK.has(name));
-    const unsaid = { refusalsUnsaid: this.#refusalsUnsaid };
-    const failures = { sendFailures: this.#sendFailures, recordFailures: this.#recordFailures, ...unsaid };
+    const rest = { refusalsUnsaid: this.#refusalsUnsaid, unrecorded: this.#unrecorded };
+    const failures = { sendFailures: this.#sendFailures, recordFailures: this.#recordFailures, ...rest };
     return Object.fromEntries([...losses, ...Object.entries(failures)].map(([name, n]) => [`audits.${name}`, n]));
   }
 
@@ -147,10 +153,21 @@ export class AuditDesk {
   }
 
   #tick(): void {
-    this.#do(this.#core.onTick(this.#options.clock.monoMs()));
+    const nowMonoMs = this.#options.clock.monoMs();
+    this.#do(this.#core.onTick(nowMonoMs));
+    this.#forgetUnrecorded(nowMonoMs);
     const doubts = JSON.stringify(this.#core.doubts);
     if (doubts !== this.#doubts) this.#tell();
     this.#doubts = doubts;
+  }
+
+  // A source that went to another node takes its last picture with it.
+  #forgetUnrecorded(nowMonoMs: number): void {
+    for (const [camera, { heardMonoMs }] of this.#candidates) {
+      if (nowMonoMs - heardMonoMs < RECORD_WAIT_MS) continue;
+      this.#candidates.delete(camera);
+      this.#unrecorded++;
+    }
   }
 
   #tell(): void {

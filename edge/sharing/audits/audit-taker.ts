@@ -27,6 +27,7 @@ export type TakerView = {
 const COUNTERS = [
   ...['taken', 'takenBytes', 'refusedBusy', 'refusedModel', 'refusedDoubted', 'refusedNotShared', 'refusedPicture'],
   ...['takenFailed', 'repeated', 'foundValid', 'foundDisputed', 'foundInconclusive', 'undecided', 'early'],
+  ...['earlyForgotten', 'lateReplies', 'strayReplies'],
 ] as const;
 type CounterName = (typeof COUNTERS)[number];
 
@@ -107,12 +108,12 @@ export class AuditTaker {
     return taken.other === undefined ? [reply] : [reply, ...this.#conclude(key, taken)];
   }
 
-  /** The other auditor of a result said what it sees. @returns undefined if this is about no audit taken here. */
+  /** The other auditor of a result said what it sees. */
   onReply(sender: string, reply: AuditReply): readonly AuditEffect[] {
     const key = `${reply.of.n}/${reply.id}`;
     const taken = this.#taken.get(key);
     if (taken === undefined) return this.#keepEarly(`${sender}/${key}`, key, reply);
-    if (taken.audit.other !== sender || taken.other !== undefined) return [];
+    if (taken.audit.other !== sender || taken.other !== undefined) return this.#count('strayReplies');
     taken.other = reply;
     return taken.mine === undefined ? [] : this.#conclude(key, taken);
   }
@@ -162,10 +163,13 @@ export class AuditTaker {
   }
 
   #keepEarly(earlyKey: string, key: string, reply: AuditReply): readonly AuditEffect[] {
-    if (this.#over.has(key)) return [];
+    if (this.#over.has(key)) return this.#count('lateReplies');
     this.#early.set(earlyKey, reply);
     const [oldest] = this.#early.keys();
-    if (this.#early.size > EARLY_MAX && oldest !== undefined) this.#early.delete(oldest);
+    if (this.#early.size > EARLY_MAX && oldest !== undefined) {
+      this.#early.delete(oldest);
+      this.#count('earlyForgotten');
+    }
     return this.#count('early');
   }
 

@@ -52,12 +52,20 @@ export class FindingReader {
     this.#isLooking = true;
     try {
       const held = reader.logs();
-      for (const log of held) await this.#goOn(reader, log);
+      for (const log of held) await this.#tryGoOn(reader, log);
       this.#forgetAllBut(held);
-    } catch (error) {
-      this.#options.log.debug('logs not looked through', { error: messageOf(error) });
     } finally {
       this.#isLooking = false;
+    }
+  }
+
+  // One that cannot be read holds none of the others up.
+  async #tryGoOn(reader: LogReader, held: HeldLog): Promise<void> {
+    try {
+      await this.#goOn(reader, held);
+    } catch (error) {
+      const { node, epoch } = held;
+      this.#options.log.debug('log not looked through', { node, epoch, error: messageOf(error) });
     }
   }
 
@@ -88,7 +96,7 @@ export class FindingReader {
   #readLine(author: string, text: string): void {
     // Most lines are tracks: to parse them all would be most of the work.
     if (!text.includes('"audit"')) return;
-    const record = AuditRecord.safeParse(parseJson(text));
+    const record = AuditRecord.safeParse(jsonOf(text));
     if (!record.success) return;
     const { of, m: model, by, v: verdict, at: atMs, t: recordedMs } = record.data;
     this.#options.onFinding({ author, of, model, by, verdict, atMs, recordedMs });
@@ -97,6 +105,15 @@ export class FindingReader {
   #forgetAllBut(held: readonly HeldLog[]): void {
     const keys = new Set(held.map(({ node, epoch }) => keyOf(node, epoch)));
     for (const key of this.#done.keys()) if (!keys.has(key)) this.#done.delete(key);
+  }
+}
+
+// A line that is none of ours is no finding.
+function jsonOf(text: string): unknown {
+  try {
+    return parseJson(text);
+  } catch {
+    return undefined;
   }
 }
 

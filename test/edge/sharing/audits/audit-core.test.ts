@@ -125,10 +125,9 @@ describe('an audit', () => {
     expect(trio.core('cam1').standing?.rate).toBe(1);
   });
 
-  it('disputes the same bytes at another time, though all see the same in them', () => {
+  it('disputes the same bytes after other ones, though all see the same in them', () => {
     const trio = new Trio();
-    trio.audit('cam1', 'the same');
-    trio.audit('cam1', 'the same');
+    for (const picture of ['the same', 'another', 'the same']) trio.audit('cam1', picture);
     expect(trio.records.slice(-2).map(({ fields }) => [fields.v, fields.why])).toEqual([
       ['disputed', 'stuck'],
       ['disputed', 'stuck'],
@@ -163,6 +162,25 @@ describe('an audit', () => {
     trio.audit('cam1');
     expect(trio.records.map(({ author, fields }) => [author, fields.v])).toEqual([['cam2', 'valid']]);
     expect(trio.core('cam2').counters()).toMatchObject({ early: 1 });
+  });
+});
+
+describe('an auditor', () => {
+  it('counts answers nobody waits for: of who was not asked, that come late, and that are forgotten', () => {
+    const trio = new Trio();
+    trio.lost.add('cam3');
+    trio.audit('cam1');
+    const of = { n: 'cam1', e: 'e1', s: 1 };
+    const reply = { id: 'e1-1', of, ok: true, boxes: seen('dog') };
+    const cam2 = trio.core('cam2');
+    expect(cam2.onReply('cam9', reply)).toEqual([]);
+    expect(cam2.counters()).toMatchObject({ strayReplies: 1 });
+    trio.run('cam2', cam2.onReply('cam3', { ...reply, boxes: seen('person') }));
+    expect(trio.records.map(({ author, fields }) => [author, fields.v])).toEqual([['cam2', 'valid']]);
+    cam2.onReply('cam3', reply);
+    expect(cam2.counters()).toMatchObject({ lateReplies: 1 });
+    for (let s = 2; s < 68; s++) cam2.onReply('cam3', { ...reply, id: `e1-${s}`, of: { ...of, s } });
+    expect(cam2.counters()).toMatchObject({ early: 66, earlyForgotten: 2 });
   });
 });
 

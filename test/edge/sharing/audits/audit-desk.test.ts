@@ -121,7 +121,7 @@ class Node {
     this.link = new BusLink(site.bus, name, site.clock);
     const caller = new LookCaller({ clock: site.clock, tellVision: (command) => this.#look(command, caller) });
     this.desk = new AuditDesk({
-      ...{ node: name, site: 'yard', otherSites: false, link: this.link, looks: caller },
+      ...{ node: name, site: 'yard', otherSites: site.otherSites, link: this.link, looks: caller },
       peers: () =>
         site.nodes.filter((other) => other !== this).map((o) => ({ node: o.name, claims: o.claims, isActive: true })),
       append: async (fields: AuditRecordFields) => {
@@ -170,9 +170,11 @@ class Site {
   readonly bus = new Bus();
   readonly logs = new Logs();
   readonly nodes: readonly Node[];
+  readonly otherSites: boolean;
   #heads = 0;
 
-  constructor() {
+  constructor(otherSites = false) {
+    this.otherSites = otherSites;
     const nodes: Node[] = [];
     this.nodes = nodes;
     for (const name of NODES) nodes.push(new Node(this, name));
@@ -255,10 +257,10 @@ describe('the audit desk of a node', () => {
     expect(site.node('cam1').desk.drops()).toMatchObject({ 'audits.withoutAuditors': 1 });
   });
 
-  it('asks nobody who does not share audits, is overloaded, of another site, or of another model', async () => {
+  it('asks nobody who does not share audits, is leaving, of another site, or of another model', async () => {
     const changes = [
       { shares: { sources: true, offers: true, audits: false } },
-      { state: 'overloaded' },
+      { state: 'leaving' },
       { site: 'barn' },
       { model: { id: 'm', sha256: 'b'.repeat(64) } },
     ];
@@ -271,6 +273,39 @@ describe('the audit desk of a node', () => {
       expect(site.node('cam3').looks).toEqual([]);
       expect(site.node('cam1').desk.drops()).toMatchObject({ 'audits.withoutAuditors': 1 });
     }
+  });
+
+  it('asks who has too much to do where too few others are, and sends its pictures to other sites where it may', async () => {
+    const busy = new Site();
+    busy.node('cam3').claims = claimsOf({ state: 'overloaded' });
+    for (const { desk } of busy.nodes) desk.onPeers();
+    busy.node('cam1').record('one');
+    await busy.head('cam2');
+    expect(busy.findings()).toHaveLength(2);
+
+    const far = new Site(true);
+    far.node('cam3').claims = claimsOf({ site: 'barn' });
+    for (const { desk } of far.nodes) desk.onPeers();
+    far.node('cam1').record('one');
+    await far.head('cam2');
+    expect(far.findings()).toHaveLength(2);
+  });
+
+  it('keeps no picture whose record never comes', async () => {
+    const site = new Site();
+    const { desk } = site.node('cam1');
+    const jpeg = jpegOf('one');
+    const digest = createHash('sha256').update(jpeg).digest('hex');
+    const about = { camera: 'yard', capturedAtMs: 1_000_000, isQuiet: false, live: true, scoreMin: 0.5 };
+    const candidate = { type: 'candidate' as const, ...about, digest, jpeg };
+    desk.onCandidate(candidate);
+    desk.onCandidate(candidate);
+    expect(desk.drops()).toMatchObject({ 'audits.unrecorded': 1 });
+    await site.clock.advance(31_000);
+    expect(desk.drops()).toMatchObject({ 'audits.unrecorded': 2 });
+    desk.onRecorded('yard', { s: 1, t: 1, k: 'look', c: 'yard', j: digestInRecord(digest) }, EPOCH);
+    await site.head('cam2');
+    expect(site.findings()).toEqual([]);
   });
 
   it('counts looks that came to nothing, records not written and messages not sent, and goes on', async () => {

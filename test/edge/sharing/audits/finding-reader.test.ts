@@ -69,6 +69,22 @@ describe('findings in the logs held here', () => {
     ]);
   });
 
+  it('are found behind lines that are none, and in the logs behind one that cannot be read', async () => {
+    const log = new OneLog();
+    log.lines = ['{"k":"audit"', audit(2)];
+    const { reader, found } = readerOf(log);
+    const broken: HeldLog = { node: 'cam1', epoch: EPOCH, first: 1, frontier: 9 };
+    const [whole] = log.logs();
+    log.logs = () => (whole === undefined ? [] : [broken, whole]);
+    const slice = log.slice.bind(log);
+    log.slice = (node, ...range) => {
+      if (node === 'cam1') throw new Error('gone');
+      return slice(node, ...range);
+    };
+    await reader.look();
+    expect(found.map(({ recordedMs }) => recordedMs)).toEqual([1_002]);
+  });
+
   it('are found in closed segments, too; one that is rotten costs its own only', async () => {
     const log = new OneLog();
     const head = { v: 1, n: 'cam2', e: EPOCH, count: 2, t0: 1, t1: 2, prev: '' };
