@@ -488,7 +488,7 @@ export class EdgeNode {
         ...records.drops,
         ...this.#host.counters.snapshot(),
         ...this.#tick?.counters,
-        ...cameraLosses(Object.fromEntries(cameras), (camera) => this.#boards.has(camera)),
+        ...cameraLosses(Object.fromEntries(cameras), (camera) => this.#boards.has(camera), this.#tick?.gone),
         ...this.#options.link.stats().counters,
         ...this.#options.presence.counters(),
         ...this.#commandServer.counters(),

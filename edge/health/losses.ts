@@ -15,12 +15,15 @@ export function lossesOf(counters: Readonly<Record<string, number>>): Record<str
 /**
  * The same of cameras, as `<camera>.<cause>`. Those of sources are summed up, as `source:<cause>`: of them there may be more
  * than a health document has room for.
+ * @param gone of sources that were watched, and are not any more.
  */
 export function cameraLosses(
   cameras: TickReport['cameras'],
   isOwn: (camera: string) => boolean,
+  gone: Readonly<Record<string, number>> = {},
 ): Record<string, number> {
   const losses: Record<string, number> = {};
+  for (const [cause, count] of Object.entries(lossesOf(gone))) losses[`source:${cause}`] = count;
   for (const [camera, { counters }] of Object.entries(cameras)) {
     for (const [cause, count] of Object.entries(lossesOf(counters))) {
       const name = isOwn(camera) ? `${camera}.${cause}` : `source:${cause}`;

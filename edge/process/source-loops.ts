@@ -1,3 +1,4 @@
+import { Counters } from '../../base/counters.js';
 import type { SourceTraits } from '../capture/config.js';
 import { PushedPictures, PushedSource } from '../capture/pushed/pushed-source.js';
 import { VisionSettings } from '../vision/config.js';
@@ -32,6 +33,7 @@ export class SourceLoops {
   readonly #watched = new Map<string, Watched>();
   /** Those that end: one that is watched again waits for its end. */
   readonly #ending = new Map<string, Promise<void>>();
+  readonly #gone = new Counters<string>([]);
   /** Frames that came before the model was there, or when nobody watched any more. */
   unwatched = 0;
 
@@ -48,6 +50,11 @@ export class SourceLoops {
 
   get loops(): ReadonlyMap<string, CameraLoop> {
     return new Map([...this.#watched].map(([source, { loop }]) => [source, loop]));
+  }
+
+  /** Counters of those that are not watched any more, summed up: what they lost stays counted. */
+  get gone(): Readonly<Record<string, number>> {
+    return this.#gone.snapshot();
   }
 
   watch({ source, settings, firstTrackId }: Omit<WatchSource, 'type'>): void {
@@ -93,7 +100,9 @@ export class SourceLoops {
     watched.stop.abort();
     this.#ending.set(source, watched.ended);
     await watched.ended;
+    for (const [name, count] of Object.entries(watched.loop.tick().counters)) this.#gone.add(name, count);
     if (this.#ending.get(source) === watched.ended) this.#ending.delete(source);
+    if (!this.#watched.has(source)) this.#parts?.turns.forget(source);
   }
 
   /** Ends all. */

@@ -95,6 +95,17 @@ export class Turns {
     for (let i = this.#away; i < places; i++) this.#grantNext();
   }
 
+  /** A camera that will not ask again: sources come and go, and their names are without end. */
+  forget(camera: string): void {
+    this.#lastEndedMonoMs.delete(camera);
+    this.#lastAskedMonoMs.delete(camera);
+  }
+
+  /** Cameras remembered. */
+  get remembered(): number {
+    return this.#lastEndedMonoMs.size;
+  }
+
   /** Why those wait that wait now. */
   get cause(): WaitCause {
     return this.#share < 1 ? 'cooling' : 'waiting';

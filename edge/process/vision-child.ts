@@ -102,6 +102,7 @@ async function run(start: StartVision): Promise<void> {
       },
       ...(start.tellsWork ? { work: workNow() } : {}),
       cameras: Object.fromEntries(all().map(([id, loop]) => [id, loop.tick()])),
+      gone: sources.gone,
     });
   };
   const cancelTick = clock.every(start.tickMs, tick);

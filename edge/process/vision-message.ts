@@ -260,6 +260,8 @@ export const VisionReport = z.discriminatedUnion('type', [
     /** Where it is to be told. */
     work: Work.optional(),
     cameras: z.record(z.string(), CameraTick),
+    /** Counters of sources that are not watched any more, all together. */
+    gone: Counts.optional(),
   }),
 ]);
 export type VisionReport = z.infer<typeof VisionReport>;

@@ -9,6 +9,13 @@ describe('what cameras lost', () => {
     expect(cameraLosses(cameras, () => true)).toEqual({ 'front.replaced': 4, 'back.replaced': 1 });
   });
 
+  it('goes on being told of sources that are not watched any more', () => {
+    const gone = { frames: 9, 'bad-pictures': 3 };
+    expect(cameraLosses({ yard: tick({ 'bad-pictures': 1 }) }, () => false, gone)).toEqual({
+      'source:bad-pictures': 4,
+    });
+  });
+
   it('is summed up for sources: 256 of them fit into a health document as one does', () => {
     const sources = Object.fromEntries(
       Array.from({ length: 256 }, (_, i) => [`yard${i}`, tick({ replaced: 1, 'replaced-waiting': i })]),

@@ -7,7 +7,7 @@ import { Random } from '../../../base/random.js';
 import type { RgbPicture } from '../../../edge/capture/frame.js';
 import { SourceLoops } from '../../../edge/process/source-loops.js';
 import { Turns } from '../../../edge/process/turns.js';
-import type { CandidateReport, VisionReport } from '../../../edge/process/vision-message.js';
+import type { CandidateReport, TrackReport, VisionReport } from '../../../edge/process/vision-message.js';
 import type { Detector } from '../../../edge/vision/detector.js';
 import { eventually } from '../../eventually.js';
 
@@ -28,7 +28,7 @@ function makeLoops() {
   const loops = new SourceLoops(report);
   const shared = { detector, turns, modelScoreMin: 0.5, audits: true, clock, random: new Random(1), report };
   const open = () => loops.open({ ...shared, log: openLog('test', 'silent'), onCount: () => {} });
-  return { loops, said, open };
+  return { loops, said, open, turns };
 }
 
 describe('the loops of sources', () => {
@@ -50,8 +50,44 @@ describe('the loops of sources', () => {
     expect(loops.unwatched).toBe(1);
   });
 
-  it('vouch for their own looks, not for what a device sends: the same picture twice is no fault of the node', async () => {
+  it('follow, filter and place objects as cameras do, each record with the digest of its frame', async () => {
     const { loops, said, open } = makeLoops();
+    open();
+    // The detector's person stands at (0.375, 0.5).
+    const band = (top: number, bottom: number) => ({
+      polygon: [
+        [0, top],
+        [1, top],
+        [1, bottom],
+        [0, bottom],
+      ],
+      enterFrames: 1,
+    });
+    const zones = { gate: band(0.4, 0.6), roof: band(0, 0.3) };
+    const seen = { motion: { enabled: false }, tracker: { hitsMin: 1, confirmMs: 0 }, zones };
+    loops.watch({ source: 'yard', settings: { ...seen, objects: { labels: ['person'] } }, firstTrackId: 7 });
+    loops.watch({ source: 'kennel', settings: { ...seen, objects: { labels: ['dog'] } }, firstTrackId: 1 });
+    const picture = sharp({ create: { width: 64, height: 48, channels: 3, background: '#808080' } });
+    const jpeg = new Uint8Array(await picture.jpeg().toBuffer());
+    const tracks = () => said.filter((message): message is TrackReport => message.type === 'track');
+    const looked = (source: string) => loops.loops.get(source)?.tick().counters.looked ?? 0;
+    await eventually(() => {
+      for (const source of ['yard', 'kennel']) {
+        const digest = source === 'yard' ? 'd'.repeat(16) : 'e'.repeat(16);
+        loops.push({ type: 'frame', source, jpeg, capturedAtMs: Date.now(), digest });
+      }
+      return tracks().some(({ z }) => z?.includes('gate')) && looked('kennel') >= 3;
+    }, 'a track in a zone');
+    expect(tracks().find(({ ev }) => ev === 'new')).toMatchObject({ camera: 'yard', id: 7, l: 'person' });
+    for (const { camera, j, z } of tracks()) {
+      expect([camera, j]).toEqual(['yard', 'd'.repeat(16)]);
+      expect(z ?? []).not.toContain('roof');
+    }
+    await loops.close();
+  });
+
+  it('vouch for their own looks, not for what a device sends: the same picture twice is no fault of the node', async () => {
+    const { loops, said, open, turns } = makeLoops();
     open();
     loops.watch({ source: 'yard', settings: {}, firstTrackId: 1 });
     const picture = sharp({ create: { width: 64, height: 48, channels: 3, background: '#808080' } });
@@ -63,6 +99,10 @@ describe('the loops of sources', () => {
       return candidate() !== undefined;
     }, 'a picture for audits');
     expect(candidate()).toMatchObject({ camera: 'yard', live: false });
+    expect(turns.remembered).toBe(1);
+    const { frames } = loops.loops.get('yard')?.tick().counters ?? {};
     await loops.close();
+    expect(turns.remembered).toBe(0);
+    expect(loops.gone.frames).toBeGreaterThanOrEqual(frames ?? 1);
   });
 });
