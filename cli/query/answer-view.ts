@@ -5,6 +5,7 @@ import { sameSightings } from '../../base/query/same-sighting.js';
 import { type Column, renderTable } from '../../base/terminal/table.js';
 import { printable, type Terminal } from '../../base/terminal/terminal.js';
 import type { QueryRow, QuerySpec } from '../../protocol/query.js';
+import { AuditRecord } from '../../protocol/record.js';
 import { ageText, timeText } from './time-words.js';
 
 /** Characters of a record's other fields in a table: what is left of a usual window. */
@@ -43,7 +44,7 @@ const COLUMNS: readonly Column<QueryRow>[] = [
   { title: 'node', cell: ({ n }) => n },
   { title: 'camera', cell: ({ r }) => textOf(r.c) },
   { title: 'kind', cell: ({ r }) => r.k },
-  { title: 'event', cell: ({ r }) => textOf(r.ev) },
+  { title: 'event', cell: ({ r }) => textOf(r.k === 'audit' ? r.v : r.ev) },
   { title: 'track', cell: ({ r }) => (r.k === 'track' ? textOf(r.id) : '-'), align: 'right' },
   { title: 'label', cell: ({ r }) => textOf(r.k === 'alert' ? r.r : r.l) },
   { title: 'score', cell: ({ r }) => (typeof r.p === 'number' ? (r.p / 1000).toFixed(2) : '-'), align: 'right' },
@@ -57,7 +58,15 @@ function textOf(value: unknown): string {
 
 function moreOf(record: QueryRow['r']): string {
   if (record.k === 'track') return '';
+  const audit = AuditRecord.safeParse(record);
+  if (audit.success) return auditText(audit.data);
   return record.k === 'alert' && typeof record.x === 'string' ? printable(record.x) : restOf(record);
+}
+
+// The verdict stands in its own column.
+function auditText({ of: { n, e, s }, why, odd, by }: AuditRecord): string {
+  const about = `${n} ${e} ${s}${why === undefined ? '' : `: ${why}`}`;
+  return `of ${about}, by ${by.join(' and ')}${odd === undefined ? '' : `, ${odd} alone saw something else`}`;
 }
 
 function restOf(record: QueryRow['r']): string {

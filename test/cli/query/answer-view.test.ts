@@ -57,6 +57,23 @@ describe('what an answer is worth', () => {
   });
 });
 
+describe('a list of audits', () => {
+  it('has the verdict, and which record it is about, who looked, and how they differ', () => {
+    const out = new Terminal({ write: () => true }, {});
+    const about = { of: { n: 'cam1', e: 'abcdefghijkl', s: 7 }, m: 'a'.repeat(64), by: ['cam2', 'cam3'], c: 'front' };
+    const audit = { s: 3, t: 0, k: 'audit', ...about, j: '0123456789abcdef', at: 0 };
+    const rows = [
+      { ...audit, v: 'disputed', why: 'other-label' },
+      { ...audit, v: 'valid', odd: 'cam3' },
+    ].map((r) => ({ n: 'cam2', e: 'abcdefghijkl', r }));
+    const lines = renderAnswer(out, resultOf({ shape: 'list', rows }), QuerySpec.parse({ shape: 'list' })).split('\n');
+    expect(lines[2]).toMatch(
+      / cam2 +front +audit +disputed +- +- +- +- +of cam1 abcdefghijkl 7: other-label, by cam2 and cam3$/,
+    );
+    expect(lines[3]).toMatch(/ valid .* of cam1 abcdefghijkl 7, by cam2 and cam3, cam3 alone saw something else$/);
+  });
+});
+
 describe('a list of alerts', () => {
   it('has the rule where tracks have their label, and the text', () => {
     const out = new Terminal({ write: () => true }, {});
