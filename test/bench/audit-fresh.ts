@@ -3,8 +3,10 @@ import { readdirSync } from 'node:fs';
 import { join } from 'node:path';
 import sharp, { type Sharp } from 'sharp';
 import { Random } from '../../base/random.js';
+import type { RgbPicture } from '../../edge/capture/frame.js';
 import type { Answer } from '../../edge/sharing/audits/answer-match.js';
 import { judgeAnswers } from '../../edge/sharing/audits/audit-verdict.js';
+import type { BoxXyxyPx } from '../../edge/vision/box.js';
 import { SceneCamera } from '../../firmware-sim/scene/scene-camera.js';
 import { makeMaterials } from '../../firmware-sim/scene/texture.js';
 import type { BenchPicture } from './audit-pictures.js';
@@ -19,6 +21,9 @@ const QUALITIES = [35, 50, 65, 75, 85, 90, 95] as const;
 const SUBSAMPLINGS = ['4:2:0', '4:4:4'];
 /** Share of the pictures that are drawn; the others are cut from footage and photographs. */
 const DRAWN = 0.4;
+/** Parts of a picture that are looked at beside the whole, and the least of its width and height. */
+const PARTS = 11;
+const PART_MIN = 0.3;
 /** Into a scene, or a clip of the test data, s. */
 const CLIP_S = 20;
 
@@ -49,6 +54,17 @@ export async function* freshPictures(fixtures: string, seed: string): AsyncGener
       yield { name: `part of ${path} ${seed} ${i}`, jpeg: await finish(picture, random) };
     }
   }
+}
+
+/** The whole picture (undefined) and parts of it, each in a place and of a shape of its own; whole pixels. */
+export function viewsOf({ widthPx, heightPx }: RgbPicture, random: Random): (BoxXyxyPx | undefined)[] {
+  const part = (): BoxXyxyPx => {
+    const [width, height] = [widthPx, heightPx].map((sizePx) => Math.floor(sizePx * random.range(PART_MIN, 1)));
+    const left = random.int(widthPx - (width ?? 1) + 1);
+    const top = random.int(heightPx - (height ?? 1) + 1);
+    return [left, top, left + (width ?? 1), top + (height ?? 1)];
+  };
+  return [undefined, ...Array.from({ length: PARTS }, part)];
 }
 
 /** Each of these as worker, every two others as its auditors. @returns how often that is a dispute, of how many. */

@@ -1,16 +1,18 @@
 import { readdirSync } from 'node:fs';
 import { basename, join, resolve } from 'node:path';
+import { Random } from '../../base/random.js';
 import { type Column, renderTable } from '../../base/terminal/table.js';
 import { Terminal } from '../../base/terminal/terminal.js';
 import type { RgbPicture } from '../../edge/capture/frame.js';
 import type { Answer } from '../../edge/sharing/audits/answer-match.js';
+import type { BoxXyxyPx } from '../../edge/vision/box.js';
 import type { OnnxDetector } from '../../edge/vision/detect/onnx-detector.js';
 import type { Detection } from '../../edge/vision/detection.js';
 import { resolveModel } from '../../edge/vision/model/resolve-model.js';
 import { numberOption, scriptOptions } from '../script-options.js';
 import { DECODERS, decodeWith, type JpegDecoder, OTHER_RUNTIMES, openBoard, REFERENCE } from './audit-boards.js';
 import { type FaultyBoard, openFaultyBoards } from './audit-faults.js';
-import { disputesAmong, freshPictures } from './audit-fresh.js';
+import { disputesAmong, freshPictures, viewsOf } from './audit-fresh.js';
 import { type BenchPicture, readPictures } from './audit-pictures.js';
 import { AnswerTally, RULE_SETS, type Tally } from './audit-tally.js';
 import { type BenchResult, buildReport } from './bench-report.js';
@@ -21,7 +23,7 @@ const WORDS = {
   call: 'npm run bench:audit',
   about: `How often two honest boards answer differently to the same JPEG, and how often a wrong one does: every pair of JPEG
 decoders on every Nth picture, other thread counts and graph optimisations on fewer. With --fresh: on pictures that no rule
-was tuned on, until N pairs were compared that see something, and each decoder as worker with every two others as auditors.
+was tuned on, whole and in parts, until N pairs were compared that see something, and each decoder as worker with every two others as auditors.
 Needs the fixtures and ffmpeg.`,
 };
 
@@ -98,20 +100,38 @@ async function openBenches(): Promise<Bench[]> {
 }
 
 async function compareFresh(): Promise<void> {
+  const random = new Random(`views ${args.seed}`);
   for await (const picture of freshPictures(fixtures, args.seed)) {
     fresh.pictures++;
-    await compareDecoders(picture, false);
+    await compareDecoders(picture, false, random);
     if (process.stderr.isTTY) process.stderr.write(`\r${fresh.seen} of ${freshMax} comparisons`);
     if (fresh.seen >= freshMax) return;
   }
 }
 
-async function compareDecoders({ name: picture, jpeg }: BenchPicture, withRuntimes: boolean): Promise<void> {
+/** @param parts with it, parts of the picture are looked at too: as others see other things, and decoding costs the most. */
+async function compareDecoders({ name, jpeg }: BenchPicture, withRuntimes: boolean, parts?: Random): Promise<void> {
   const decoded = new Map<JpegDecoder, RgbPicture>();
   for (const decoder of DECODERS) decoded.set(decoder, await decodeWith(decoder, jpeg));
+  const [size] = decoded.values();
+  const views = size === undefined || parts === undefined ? [undefined] : viewsOf(size, parts);
+  for (const region of views) {
+    const picture = region === undefined ? name : `${name} at ${region.join(',')}`;
+    await compareView({ picture, decoded, region, withRuntimes });
+  }
+}
+
+type View = {
+  readonly picture: string;
+  readonly decoded: ReadonlyMap<JpegDecoder, RgbPicture>;
+  readonly region: BoxXyxyPx | undefined;
+  readonly withRuntimes: boolean;
+};
+
+async function compareView({ picture, decoded, region, withRuntimes }: View): Promise<void> {
   for (const bench of benches) {
     const answers: { readonly name: JpegDecoder; readonly answer: Answer }[] = [];
-    for (const [name, rgb] of decoded) answers.push({ name, answer: await look(bench.reference, rgb) });
+    for (const [name, rgb] of decoded) answers.push({ name, answer: await look(bench.reference, rgb, { region }) });
     answers.forEach((one, i) => {
       for (const other of answers.slice(i + 1)) {
         const about = { name: `${one.name} and ${other.name}`, picture: `${bench.name} ${picture}` };
@@ -150,13 +170,16 @@ async function compareBoards(bench: Bench, picture: string, one: Answer, rgb: Rg
   // Where nobody sees anything a wrong board cannot be told from a right one, and no record is made either.
   if (one.length === 0) return;
   for (const { name, detector, spoil, labelOf } of bench.faulty) {
-    const other = await look(detector, spoil(rgb), labelOf);
+    const other = await look(detector, spoil(rgb), { labelOf });
     faults.add({ name, picture: about, one, other, scoreMin });
   }
 }
 
-async function look(detector: OnnxDetector, rgb: RgbPicture, labelOf = (label: string) => label): Promise<Answer> {
-  const found = await detector.detect(rgb, {}).catch((): readonly Detection[] => []);
+type LookOptions = { readonly region?: BoxXyxyPx | undefined; readonly labelOf?: (label: string) => string };
+
+async function look(detector: OnnxDetector, rgb: RgbPicture, options: LookOptions = {}): Promise<Answer> {
+  const { region, labelOf = (label: string) => label } = options;
+  const found = await detector.detect(rgb, region === undefined ? {} : { region }).catch((): Detection[] => []);
   return found.map(({ label, score, box }) => ({ l: labelOf(label), p: score, b: box }));
 }
 

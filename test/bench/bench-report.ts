@@ -30,7 +30,7 @@ export function summarise(name: string, unit: string, values: readonly number[])
   return {
     name,
     unit,
-    median: round(sorted[Math.floor(sorted.length / 2)] ?? Number.NaN),
+    median: round(medianOf(sorted)),
     min: round(sorted[0] ?? Number.NaN),
     max: round(sorted.at(-1) ?? Number.NaN),
     runs: sorted.length,
@@ -45,7 +45,13 @@ export function withRatio(
   baseValues: readonly number[],
 ): BenchResult {
   const ratios = values.map((value, i) => value / (baseValues[i] ?? Number.NaN)).sort((a, b) => a - b);
-  return { ...result, ratioTo: base.name, ratio: round(ratios[Math.floor(ratios.length / 2)] ?? Number.NaN) };
+  return { ...result, ratioTo: base.name, ratio: round(medianOf(ratios)) };
+}
+
+// Of two the upper one would flatter.
+function medianOf(sorted: readonly number[]): number {
+  const half = (sorted.length - 1) / 2;
+  return ((sorted[Math.floor(half)] ?? Number.NaN) + (sorted[Math.ceil(half)] ?? Number.NaN)) / 2;
 }
 
 export function buildReport(

@@ -150,6 +150,15 @@ async function widthTaken(path: string): Promise<number> {
   return Math.min(width, Math.ceil(resize === 'stretch' ? Math.max(widthPx, asHigh) : Math.min(widthPx, asHigh)));
 }
 
+function cpuOf(costs: readonly Bare[]): number[] {
+  return costs.map(({ cpuMs }) => cpuMs);
+}
+
+/** A node's ratio is to the bare runs before and after it. */
+function mean(one: Bare, other: Bare): Bare {
+  return { fps: (one.fps + other.fps) / 2, cpuMs: (one.cpuMs + other.cpuMs) / 2 };
+}
+
 async function measureFull(): Promise<void> {
   if (!hasFixtures) return void process.stderr.write('full: skipped, the fixtures are not there\n');
   for (const path of modelPaths) await measureModel(path);
@@ -167,34 +176,38 @@ async function measureModel(path: string): Promise<void> {
     watchNode({ camera: camera(width), modelPath: path, measureMs, settleMs: FULL_SETTLE_MS });
   const rounds = await repeat(async () => ({
     left: await bareRun(path, false),
-    bare: await bareRun(path, true),
+    before: await bareRun(path, true),
     node: await watch(undefined),
-    bareAgain: await bareRun(path, true),
+    between: await bareRun(path, true),
     fitted: await watch(widthPx),
+    after: await bareRun(path, true),
   }));
   const name = path.split('/').at(-1) ?? path;
   const of = (what: string, unit: string, values: readonly number[]) => summarise(`${name}: ${what}`, unit, values);
-  const bares = rounds.map(({ bare, bareAgain }) => ({
-    fps: (bare.fps + bareAgain.fps) / 2,
-    cpuMs: (bare.cpuMs + bareAgain.cpuMs) / 2,
-  }));
-  const bare = bares.map(({ fps }) => fps);
-  const bareCpu = bares.map(({ cpuMs }) => cpuMs);
-  const base = of('bare session.run', 'frames/s', bare);
+  const fpsOf = (costs: readonly { readonly fps: number }[]) => costs.map(({ fps }) => fps);
+  const bares = rounds.flatMap(({ before, between, after }) => [before, between, after]);
+  const base = of('bare session.run', 'frames/s', fpsOf(bares));
   // Holds on a loaded machine, where frames/s do not.
-  const baseCpu = of('bare session.run: processor time', 'ms/frame', bareCpu);
-  const left = rounds.map((round) => round.left.cpuMs);
-  results.push(base, baseCpu, of('the same, outputs left to the collector', 'ms/frame', left));
-  const nodes = {
-    "frames of the video's size": rounds.map(({ node }) => node),
-    [`frames ${widthPx} px wide, as the model takes them`]: rounds.map(({ fitted }) => fitted),
+  const baseCpu = of('bare session.run: processor time', 'ms/frame', cpuOf(bares));
+  const left = rounds.map((round) => round.left);
+  results.push(
+    ...[base, baseCpu],
+    of('bare, outputs left to the collector', 'frames/s', fpsOf(left)),
+    of('bare, outputs left to the collector: processor time', 'ms/frame', cpuOf(left)),
+  );
+  const sizes = {
+    "frames of the video's size": rounds.map(({ before, node, between }) => ({ node, bare: mean(before, between) })),
+    [`frames ${widthPx} px wide, as the model takes them`]: rounds.map(({ between, fitted, after }) => ({
+      ...{ node: fitted, bare: mean(between, after) },
+    })),
   };
-  for (const [size, costs] of Object.entries(nodes)) {
-    const fps = costs.map((cost) => cost.fps);
-    const cpu = costs.map((cost) => cost.cpuMsPerFrame);
+  for (const [size, runsOf] of Object.entries(sizes)) {
+    const fps = fpsOf(runsOf.map(({ node }) => node));
+    const cpu = runsOf.map(({ node }) => node.cpuMsPerFrame);
+    const bare = runsOf.map((run) => run.bare);
     results.push(
-      withRatio(of(`raw frames in to record appended, ${size}`, 'frames/s', fps), fps, base, bare),
-      withRatio(of(`processor time without ffmpeg, ${size}`, 'ms/frame', cpu), cpu, baseCpu, bareCpu),
+      withRatio(of(`raw frames in to record appended, ${size}`, 'frames/s', fps), fps, base, fpsOf(bare)),
+      withRatio(of(`processor time without ffmpeg, ${size}`, 'ms/frame', cpu), cpu, baseCpu, cpuOf(bare)),
     );
   }
   const lags = rounds.map(({ node }) => p(99, node.lagsMs));
