@@ -31,6 +31,8 @@ export const SENSORS = 'sensors';
 export const OPERATOR = 'operator';
 /** A camera without a detector, which the nodes watch for each other. */
 export const SOURCE = 'porch';
+/** A result takes two others that check it: fewer nodes check none. */
+const AUDITING_NODES_MIN = 3;
 /** Where the names of cameras come from; the fourth and later ones are numbered. */
 const PLACES = ['front', 'yard', 'street'];
 
@@ -112,6 +114,8 @@ export type DemoPlan = {
   readonly cameras: ReadonlyMap<string, string>;
   /** Cameras without a detector. A broker that is not ours may not know them: there is none then. */
   readonly sources: readonly string[];
+  /** The nodes check some of each other's results. */
+  readonly audits: boolean;
   readonly folders: readonly string[];
   readonly logsDir: string;
 };
@@ -126,6 +130,7 @@ export function planDemo(options: DemoOptions, port: number, doors?: DemoDoors):
   const brokerUrl = options.brokerUrl ?? `mqtt://127.0.0.1:${port}`;
   const secret = (name: string) => join(options.credentialsDir ?? at('credentials'), `${name}.password`);
   const site = { name: 'demo', brokers: [brokerUrl] };
+  const audits = options.nodes >= AUDITING_NODES_MIN;
   const usersFile = options.brokerUrl === undefined ? at('credentials', 'users') : undefined;
 
   const broker = {
@@ -156,7 +161,7 @@ export function planDemo(options: DemoOptions, port: number, doors?: DemoDoors):
       cameras: { [camera]: { source: options.camera ?? `sim:${options.seed}-${index + 1}` } },
       rules: RULES,
       timing: TIMING,
-      sharing: { sources: true },
+      sharing: { sources: true, audits },
     },
   });
 
@@ -183,6 +188,7 @@ export function planDemo(options: DemoOptions, port: number, doors?: DemoDoors):
     usersFile,
     cameras,
     sources: ownBroker ? [SOURCE] : [],
+    audits,
     logsDir: at('logs'),
     folders: ['', 'config', 'credentials', 'logs', 'state'].map((name) => at(name)),
     files: [

@@ -1,5 +1,6 @@
+import { foldDoubts } from '../../base/doubts.js';
 import type { DemoPlan } from './demo-plan.js';
-import { type CameraView, dropsOf, type FleetView, type NodeView } from './fleet-view.js';
+import { type CameraView, dropsOf, type FleetView, type NodeView, type Verdict } from './fleet-view.js';
 import type { SupervisedChild } from './supervised-child.js';
 
 /** One camera of the demo at one moment; a node without news yet has nulls. */
@@ -67,6 +68,14 @@ export type SourceStatus = {
   readonly objects: Readonly<Record<string, number>>;
 };
 
+/** What the nodes found of each other's results. */
+export type AuditStatus = {
+  /** Records of all; two of each result. */
+  readonly verdicts: Readonly<Record<Verdict, number>>;
+  /** Nodes whose results most of the others doubt. */
+  readonly doubted: readonly string[];
+};
+
 /** The whole demo at one moment: what `--json` prints every second and the table shows. */
 export type DemoStatus = {
   readonly elapsedS: number;
@@ -88,6 +97,8 @@ export type DemoStatus = {
   };
   readonly sensors: readonly SensorStatus[];
   readonly sources: readonly SourceStatus[];
+  /** Null where there are too few to check each other. */
+  readonly audits: AuditStatus | null;
   readonly messages: number;
   readonly records: number;
   readonly latencyMs: { readonly p50: number; readonly p99: number; readonly count: number } | null;
@@ -146,6 +157,7 @@ export function buildDemoStatus(
     },
     sensors: sensors.toSorted((a, b) => a.sensor.localeCompare(b.sensor)),
     sources: plan.sources.map((source) => sourceStatus(source, view)),
+    audits: plan.audits ? auditStatus(view) : null,
     messages: view.messages,
     records: [...view.nodes.values()].reduce((sum, node) => sum + node.log.records, 0),
     latencyMs: view.latencyMs() ?? null,
@@ -161,6 +173,13 @@ function sourceStatus(source: string, { nodes }: FleetView): SourceStatus {
   const owner = holderAs('owner');
   const camera = owner === null ? undefined : nodes.get(owner)?.cameras.get(source);
   return { source, owner, standby: holderAs('standby'), fps: camera?.fps ?? null, objects: inView(camera) };
+}
+
+function auditStatus({ nodes, verdicts }: FleetView): AuditStatus {
+  const claimants = [...nodes].flatMap(([node, { status, claims }]) =>
+    claims === undefined ? [] : [{ node, isOnline: status?.state === 'online', claims }],
+  );
+  return { verdicts: { ...verdicts }, doubted: [...foldDoubts(claimants).doubted.keys()].sort() };
 }
 
 function inView(camera: CameraView | undefined): Readonly<Record<string, number>> {

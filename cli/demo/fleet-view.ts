@@ -22,6 +22,8 @@ const LATENCIES_MAX = 1_000;
 
 export type LastEvent = { readonly event: string; readonly label: string; readonly id: number; readonly atMs: number };
 
+export type Verdict = 'valid' | 'disputed' | 'inconclusive';
+
 export type LastAlert = {
   readonly rule: string;
   readonly event: string;
@@ -65,6 +67,8 @@ export class FleetView {
   roster: Roster | undefined;
   monitor: Status | undefined;
   messages = 0;
+  /** What nodes recorded of each other's results. */
+  readonly verdicts: Record<Verdict, number> = { valid: 0, disputed: 0, inconclusive: 0 };
   #latenciesMs: number[] = [];
 
   /** @param retained it may be of an earlier demo, and counts as no life of this one. */
@@ -139,6 +143,7 @@ export class FleetView {
     for (const record of live.r) {
       if (!view.log.take(live.e, record.s)) continue;
       if (record.k === 'track') this.#onTrack(node, record, nowMs);
+      if (record.k === 'audit') this.#onAudit(record);
       if (record.k === 'alert') view.lastAlert = alertOf(record) ?? view.lastAlert;
     }
   }
@@ -162,6 +167,10 @@ export class FleetView {
     view.latencyMs = Math.max(0, nowMs - t);
     this.#latenciesMs.push(view.latencyMs);
     if (this.#latenciesMs.length > LATENCIES_MAX) this.#latenciesMs.shift();
+  }
+
+  #onAudit({ v }: Live['r'][number]): void {
+    if (v === 'valid' || v === 'disputed' || v === 'inconclusive') this.verdicts[v]++;
   }
 
   #node(node: string): NodeView | undefined {
@@ -202,9 +211,11 @@ export class FleetView {
   }
 }
 
-/** Everything a node counts as dropped, since its start. */
+/** Everything a node counts as dropped, since its start. A result that was not audited is none: few are. */
 export function dropsOf(view: NodeView): number {
-  return Object.values(view.health?.drops ?? {}).reduce((sum, count) => sum + count, 0);
+  return Object.entries(view.health?.drops ?? {})
+    .filter(([cause]) => !cause.startsWith('audits.'))
+    .reduce((sum, [, count]) => sum + count, 0);
 }
 
 function alertOf({ t: atMs, r: rule, ev: event, sev: severity, x: text }: Live['r'][number]): LastAlert | undefined {

@@ -1,7 +1,7 @@
 import { type Column, renderTable } from '../../base/terminal/table.js';
 import type { Colour, Terminal } from '../../base/terminal/terminal.js';
 import { printable } from '../../base/terminal/terminal.js';
-import type { CameraStatus, DemoStatus, SensorStatus, SourceStatus } from './demo-status.js';
+import type { AuditStatus, CameraStatus, DemoStatus, SensorStatus, SourceStatus } from './demo-status.js';
 import { tryLines } from './try-lines.js';
 
 const COLUMNS: readonly Column<CameraStatus>[] = [
@@ -42,6 +42,7 @@ export function renderDemo(terminal: Terminal, status: DemoStatus, notice: strin
     '',
     `${sensorBoard.node}  ${sensorBoard.state}, monitor says ${sensorBoard.monitor}: ${sensorsLine(terminal, status.sensors)}`,
     ...status.sources.map((source) => sourceLine(terminal, source)),
+    ...(status.audits === null ? [] : [auditLine(terminal, status.audits)]),
     '',
     ...alertLines(terminal, status.nodes),
     ...incidentLines(terminal, status.nodes),
@@ -167,6 +168,13 @@ function sourceLine(terminal: Terminal, { source, owner, standby, fps, objects }
   const next = standby === null ? '' : `, ${standby} is next`;
   const rate = fps === null ? '' : `, ${fps.toFixed(1)} frames/s`;
   return `${source}  a camera without a detector: ${terminal.paint('green', `watched by ${owner}`)}${next}${rate}: ${objectsCell(objects)}`;
+}
+
+function auditLine(terminal: Terminal, { verdicts, doubted }: AuditStatus): string {
+  const counts = Object.entries(verdicts).filter(([, count]) => count > 0);
+  const found = counts.map(([verdict, count]) => `${count} ${verdict}`).join(', ') || 'no verdict yet';
+  const doubts = doubted.length === 0 ? '' : `, ${terminal.paint('red', `doubted: ${doubted.join(', ')}`)}`;
+  return `results  some are checked by two other nodes each: ${found}${doubts}`;
 }
 
 function rounded(value: number): string {

@@ -11,6 +11,9 @@ export function tryLines(status: DemoStatus): string[] {
   return [
     `Try in another terminal:  ${mosquittoLine(broker.url)}`,
     `Ask the nodes themselves: npx vedette query --count ${ask} --state ${stateDir}`,
+    ...(status.audits === null
+      ? []
+      : [`See what they checked:    npx vedette query --kind audit --limit 9 ${ask} --state ${stateDir}`]),
     `Kill a node there:        kill -9 $(cat ${stateDir}/state/run/${node}/pid)`,
     `See who brought it back:  npx vedette monitor explain ${node} ${ask} ${asOperator}`,
     `Work on it undisturbed:   npx vedette monitor maintenance on ${node} --for 60 ${ask} ${asOperator}`,

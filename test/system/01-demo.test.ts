@@ -32,7 +32,7 @@ describeWithProgram('mosquitto_sub', 'vedette demo, watched by a real mosquitto_
   let port: number;
 
   beforeAll(async () => {
-    demo = new DemoRun('--nodes', '3', '--duration', '240');
+    demo = new DemoRun('--nodes', '3', '--duration', '400');
     port = await demo.port();
     listener = new Listener(['-h', '127.0.0.1', '-p', `${port}`]);
     await demo.status('all nodes are online', (status) =>
@@ -153,6 +153,18 @@ describeWithProgram('mosquitto_sub', 'vedette demo, watched by a real mosquitto_
     const seconds = demo.statuses().map((one) => Number(field(one, 'elapsedS')));
     expect(seconds).toEqual([...seconds].sort((a, b) => a - b));
   });
+
+  it('has results of its nodes checked by two others each', async () => {
+    // A camera that starts, a head after ten seconds, and two looks.
+    await demo.status('a verdict', (one) => Number(field(one, 'audits', 'verdicts', 'valid')) > 0, 150_000);
+    const ask = ['--kind', 'audit', '--broker', `mqtt://127.0.0.1:${port}`, '--state', demo.stateDir];
+    const query = runVedette('query', ...ask, '--json', '--timeout', '10');
+    await query.exit;
+    const row = field(parseJson(query.lines.at(-1) ?? '{}'), 'rows', 0);
+    expect(NODES).toContain(field(row, 'of', 'n'));
+    expect(NODES.filter((node) => node !== field(row, 'of', 'n'))).toEqual(field(row, 'by'));
+    expect(field(demo.statuses().at(-1), 'audits', 'doubted')).toEqual([]);
+  }, 200_000);
 
   it('stops on Ctrl-C: everybody says that he stops, exit 0, no process stays', async () => {
     expect(demo.processes().length).toBeGreaterThanOrEqual(6);

@@ -25,7 +25,7 @@ describe('the plan of the demo', () => {
     const read = { path: 'demo', env: {} };
     const edge = parseConfig(fileOf(plan, 'cam2'), { ...read, schema: EdgeFile }).edge;
     expect(edge.cameras.yard?.source).toMatchObject({ driver: 'sim', seed: '7-2' });
-    expect(edge.sharing.sources).toBe(true);
+    expect(edge.sharing).toMatchObject({ sources: true, audits: true });
     const monitor = parseConfig(fileOf(plan, 'monitor'), { ...read, schema: MonitorFile }).monitor;
     expect(Object.keys(monitor.nodes)).toEqual(['cam1', 'cam2', 'cam3', 'sensors']);
     const broker = parseConfig(fileOf(plan, 'broker'), {
@@ -57,6 +57,18 @@ describe('the plan of the demo', () => {
     expect(foreign.sources).toEqual([]);
     expect(foreign.brokerUrl).toBe('mqtt://10.0.0.5');
     expect(foreign.identities[0]?.passwordFile).toBe('/etc/secrets/cam1.password');
+  });
+
+  it('has results checked where three are there to do it', () => {
+    const audits = (nodes: number) => {
+      const few = planDemo({ ...OPTIONS, nodes }, 1883);
+      const { edge } = parseConfig(fileOf(few, 'cam1'), { path: 'demo', env: {}, schema: EdgeFile });
+      return [few.audits, edge.sharing.audits];
+    };
+    expect([audits(2), audits(3)]).toEqual([
+      [false, false],
+      [true, true],
+    ]);
   });
 
   it('has room for sixteen nodes with different cameras', () => {

@@ -13,6 +13,13 @@ const OPTIONS: DemoOptions = { nodes: 1, json: false, port: 1883, stateDir: '/tm
 const EPOCH = 'abcdefghijkl';
 const NOW_MS = 1_789_000_000_000;
 
+const HEALTH = {
+  ...{ v: 1, load: 'active' as const, cpu: 0.5, temperatureC: null, throttled: null, queues: {} },
+  memory: { usedMiB: 1, totalMiB: 2, rssMiB: 1 },
+  disk: { freeMiB: 1, totalMiB: 2, ok: true },
+  drops: { 'audits.overBudget': 9, 'offer-late': 1 },
+};
+
 function track(s: number, ev: 'new' | 'update' | 'end', agoMs: number) {
   return {
     s,
@@ -131,6 +138,39 @@ describe('the table of the demo', () => {
     const text = renderDemo(terminal, buildDemoStatus(plan, view, new Map(), moment), '');
     expect(text).toContain('porch  a camera without a detector: watched by cam1');
     expect(text).toContain('2.0 frames/s: 1 person');
+  });
+
+  it('tells what nodes found of each other, whom they doubt, and takes what was not audited for no drop', () => {
+    const three = planDemo({ ...OPTIONS, nodes: 3 }, 1883);
+    const view = heard();
+    const online = { v: 1, state: 'online', gen: 1, sid: 's', inv: 'i', boot: 'b', version: '0' } as const;
+    const model = 'a'.repeat(64);
+    const doubt = { node: 'cam3', model, sinceMs: NOW_MS, disputed: 2, valid: 0, last: { e: EPOCH, s: 1 } };
+    const said = () => buildDemoStatus(three, view, new Map(), moment);
+    const text = () => renderDemo(new Terminal({ write: () => true }, {}), said(), '');
+    expect(text()).toContain('checked by two other nodes each: no verdict yet');
+    for (const node of ['cam1', 'cam2', 'cam3']) {
+      view.onStatus(node, online);
+      const claims = Claims.parse({
+        ...{ v: 1, site: 'demo', state: 'active', beatMs: 2_000, model: { id: 'm', sha256: model } },
+        ...{ capacityFps: 9, spareFps: 8, shares: { sources: true, offers: false, audits: true } },
+        ...{ sources: [], heard: [], doubts: node === 'cam3' ? [] : [doubt] },
+      });
+      view.onClaims(node, claims);
+    }
+    const audit = (s: number, v: 'valid' | 'disputed') => ({
+      ...{ s, t: NOW_MS, k: 'audit' as const, of: { n: 'cam3', e: EPOCH, s }, m: model, v, c: 'street', at: NOW_MS },
+      ...{ by: ['cam1', 'cam2'] as [string, string], j: '0123456789abcdef' },
+    });
+    view.onLive('cam2', { v: 1, e: EPOCH, r: [audit(1, 'valid'), audit(2, 'disputed'), audit(3, 'disputed')] }, NOW_MS);
+    view.onLive('cam2', { v: 1, e: EPOCH, r: [audit(3, 'disputed')] }, NOW_MS);
+    const verdicts = { valid: 1, disputed: 2, inconclusive: 0 };
+    expect(said().audits).toEqual({ verdicts, doubted: ['cam3'] });
+    expect(text()).toContain('checked by two other nodes each: 1 valid, 2 disputed, doubted: cam3');
+    expect(text()).toContain('vedette query --kind audit --limit 9 --broker');
+    expect(buildDemoStatus(plan, view, new Map(), moment).audits).toBeNull();
+    view.onHealth('cam1', HEALTH);
+    expect(said().nodes[0]?.drops).toBe(1);
   });
 
   it('takes the age of an end for no latency', () => {
