@@ -176,9 +176,13 @@ describe('a source that sends what is no frame', () => {
     } finally {
       clearInterval(more);
     }
-    // Larger than a route allows, and a name outside the grammar: the broker takes neither.
+    // Larger than a route allows, and names outside the grammar: the broker passes none of them on, and tells.
+    const told = () => listener.payloads('brokerQuarantine').filter((one) => field(one, 'client') === 'garden').length;
+    const before = told();
     send(device, topic, pictures.large);
     send(device, 'vedette/1/source/garden/Frame Nr. 1', pictures.text);
+    send(device, 'vedette/1/source/Garden_1/frame', pictures.text);
+    await listener.waitFor('the broker tells of all three', () => told() >= before + 3);
     const watcher = await oneOwner(listener, 'yard', NODES);
     await framesSeen(listener, watcher, 'yard');
     expect(alive()).toEqual(NODES);
