@@ -18,6 +18,8 @@ export class NewestSlot {
   #waiting: Frame | undefined;
   #taken: Frame | undefined;
   #ended = false;
+  /** Frames offered since the start. */
+  puts = 0;
   readonly #counters = new Counters(REPLACED_CAUSES);
   #cause: () => ReplacedCause = () => 'replaced';
   #wakeTaker: () => void = () => {};
@@ -39,6 +41,7 @@ export class NewestSlot {
       this.#giveBack(this.#waiting);
     }
     this.#waiting = frame;
+    this.puts++;
     this.#wakeTaker();
   }
 

@@ -45,6 +45,9 @@ export type CameraLoopOptions = {
   readonly report: (report: VisionReport) => void;
 };
 
+/** A turn of the event loop reads up to 4 MiB of a pipe, which is about what one holds. */
+const READ_ON_TURNS_MAX = 8;
+
 const COUNTERS = [
   'looked',
   'inferences',
@@ -187,6 +190,7 @@ export class CameraLoop {
     const turn = await turns.take(id, { isUrgent: this.#pipeline.isBusy }, signal);
     slot.countUnder(() => 'replaced');
     try {
+      if (!this.#options.feed.traits.every) await this.#readOn();
       // What waited may have been discarded meanwhile: the camera failed.
       const frame = slot.takeNow();
       if (frame === undefined) return;
@@ -196,6 +200,17 @@ export class CameraLoop {
       await this.#look(frame);
     } finally {
       this.#endTurn(turn);
+    }
+  }
+
+  // A detector in this thread keeps it from reading: what came meanwhile lies in the pipe, the oldest first. It is read,
+  // replaced and counted before one is taken, or every look would be at a frame that is older than the one before.
+  async #readOn(): Promise<void> {
+    const { slot } = this.#camera;
+    for (let turn = 0; turn < READ_ON_TURNS_MAX; turn++) {
+      const { puts } = slot;
+      await new Promise((resolve) => setImmediate(resolve));
+      if (slot.puts === puts) return;
     }
   }
 
