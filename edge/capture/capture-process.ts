@@ -86,9 +86,11 @@ export class CaptureProcess {
     return this.#child.pid;
   }
 
-  /** The last words on standard error: one line, no control sequences, at most 200 characters. */
+  /** The last words on standard error: one line, no control sequences, no password of an address, at most 200 characters. */
   get lastWords(): string {
+    // Programs repeat the address they were given. Before the cut: behind it, half an address looks like none.
     return stripVTControlCharacters(this.#stderr)
+      .replace(/(\w+:\/\/)[^\s/@]*@/g, '$1***@')
       .trim()
       .replace(/\s*\n\s*/g, '; ')
       .slice(-200);

@@ -88,10 +88,7 @@ export class StreamSource implements FrameSource {
   }
 
   #error(code: ErrorCode, message: string, hint?: string): OperationError {
-    const subject = this.#subject;
-    // ffmpeg repeats the address it was given, with the password in it.
-    const clean = message.replace(/(\w+:\/\/)[^\s/@]*@/g, '$1***@');
     const more = hint === undefined ? {} : { hint };
-    return new OperationError({ code, op: 'read', subject, message: clean, transient: true, ...more });
+    return new OperationError({ code, op: 'read', subject: this.#subject, message, transient: true, ...more });
   }
 }
