@@ -28,8 +28,8 @@ const MIB = 1024 * 1024;
 /** While the detectors work, the picture of one more camera is decoded. */
 const DECODING_AHEAD = 1;
 const stop = new AbortController();
-// Every camera waits for it in several places.
-setMaxListeners(0, stop.signal);
+// Every camera waits for it in several places, and ends its program when this process ends.
+setMaxListeners(0, stop.signal, process);
 const clock = new SystemClock();
 const turns = new Turns(clock);
 /** By camera, from when the model is loaded. */

@@ -7,8 +7,9 @@ import { messageOf } from '../../base/errors.js';
 import type { Log } from '../../base/log.js';
 import type { Random } from '../../base/random.js';
 import { describeIssues } from '../../protocol/codec.js';
+import { endLeftBehind, LIFE_VARIABLE } from './left-behind.js';
 import { letGoFirstWithoutMemory } from './oom-choice.js';
-import { guardAgainstOrphanhood } from './orphan-guard.js';
+import { type Guarded, guardAgainstOrphanhood } from './orphan-guard.js';
 import { type StartVision, type VisionCommand, VisionReport } from './vision-message.js';
 import { judgeVision, lookMsOf, type VisionLimits, type VisionWatch } from './vision-watch.js';
 
@@ -24,7 +25,13 @@ export type VisionHostOptions = {
   readonly onLost: (cause: string) => void;
 };
 
-type Life = { readonly child: ChildProcess; readonly ended: Promise<string>; verdict: string | undefined };
+type Life = {
+  readonly child: ChildProcess;
+  /** What it and all it starts carry in their environment. */
+  readonly mark: string;
+  readonly ended: Promise<string>;
+  verdict: string | undefined;
+};
 
 // First retry after half a second: a crash costs few frames. The ceiling spares a board whose model always crashes.
 const RETRY = { firstMs: 500, maxMs: 30_000, factor: 2 };
@@ -40,7 +47,6 @@ export function visionRepairMs(limits: Pick<VisionLimits, 'frameDeadlineMs' | 's
 const CHILD_FLAGS = ['--max-old-space-size=128', '--max-semi-space-size=2', '--v8-pool-size=1'];
 /** Each heap of the C library keeps what its threads freed; two for all threads keep 3 to 5 MiB less. */
 const CHILD_ENV = { MALLOC_ARENA_MAX: '2' };
-const CHILD_NAME = 'vision-child';
 const STOP_DEADLINE_MS = 3000;
 /** A life that lasted this long was a good one: the next failure starts the backoff anew. */
 const GOOD_LIFE_MS = 60_000;
@@ -106,12 +112,19 @@ export class VisionHost {
     if (signal.aborted) onAbort();
     try {
       const how = await life.ended;
+      await this.#endLeftBehind(life);
       if (life.verdict === undefined && !signal.aborted) this.counters.add('visionCrashes');
       return life.verdict ?? how;
     } finally {
       signal.removeEventListener('abort', onAbort);
       cancelWatch();
     }
+  }
+
+  // One that was killed could not end its capture programs, and the next one wants their cameras.
+  async #endLeftBehind({ mark }: Life): Promise<void> {
+    const pids = await endLeftBehind(mark);
+    if (pids.length > 0) this.#options.log.warn('programs of the vision process ended', { pids });
   }
 
   // A board that is short of memory, processes or files cannot start a process just now: that is no end of the node.
@@ -125,17 +138,18 @@ export class VisionHost {
   }
 
   #start(): Life {
-    const { clock, log } = this.#options;
+    const { clock, log, random } = this.#options;
     const nowMonoMs = clock.monoMs();
+    const mark = `${process.pid}-${random.int(2 ** 31)}`;
     this.#watch = { startedMonoMs: nowMonoMs, lastTickMonoMs: nowMonoMs, busyMs: 0, rssMiB: 0, ready: false };
     this.counters.add('visionStarts');
     const child = fork(new URL('./vision-child.js', import.meta.url), {
       serialization: 'advanced',
       stdio: ['ignore', 'ignore', 'inherit', 'ipc'],
       execArgv: [...CHILD_FLAGS],
-      env: { ...CHILD_ENV, ...ownEnvironment() },
+      env: { ...CHILD_ENV, ...ownEnvironment(), [LIFE_VARIABLE]: mark },
     });
-    const callOff = child.pid === undefined ? () => {} : watchOver(child.pid, log);
+    const callOff = child.pid === undefined ? () => {} : watchOver({ pid: child.pid, mark }, log);
     this.#child = child;
     const ended = new Promise<string>((resolve) => {
       child.on('error', (error) => resolve(`could not start: ${error.message}`));
@@ -147,7 +161,7 @@ export class VisionHost {
     child.send(this.#options.buildStart(), (error) => {
       if (error !== null) log.debug('vision process did not take its start', { error: error.message });
     });
-    const life: Life = { child, ended, verdict: undefined };
+    const life: Life = { child, mark, ended, verdict: undefined };
     child.on('message', (message) => {
       this.#onMessage(message);
       this.#check(life);
@@ -188,7 +202,7 @@ export class VisionHost {
   }
 }
 
-function watchOver(pid: number, log: Log): () => void {
-  letGoFirstWithoutMemory(pid);
-  return guardAgainstOrphanhood({ pid, name: CHILD_NAME }, log);
+function watchOver(guarded: Guarded, log: Log): () => void {
+  letGoFirstWithoutMemory(guarded.pid);
+  return guardAgainstOrphanhood(guarded, log);
 }

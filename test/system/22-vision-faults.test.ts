@@ -123,6 +123,25 @@ describeWithProgram('mosquitto_sub', 'the vision process of a node', () => {
     ]);
   }, 240_000);
 
+  it('leaves no capture program behind, not even silent ones, when it is killed and when all of the node is', async () => {
+    site = await Site.open('cam1');
+    const source = (seed: string) => ({ driver: 'sim', seed, argv: ['sleep', '601'] });
+    const cameras = Array.from({ length: 12 }, (_, i) => [`c${i}`, { source: source(`${i}`), ...EVERY_FRAME }]);
+    const edge = site.edge('cam1', Object.fromEntries(cameras), { model: { path: writePersonModel(site.dir) } });
+    const programs = () => {
+      const found = childrenOf(edge, 'sleep\u0000601');
+      return found.length === cameras.length && found;
+    };
+    const first = await until('a program for each camera', programs, 90_000);
+    expect(edge.errors.join('\n')).not.toContain('MaxListenersExceeded');
+    process.kill(await visionOf(edge), 'SIGKILL');
+    await until('they are gone', () => first.every((pid) => !isAlive(pid)), 60_000);
+    const second = await until('new programs', programs, 90_000);
+    expect(second.filter((pid) => first.includes(pid))).toEqual([]);
+    process.kill(edge.child.pid ?? 0, 'SIGKILL');
+    await until('nothing is left', () => second.every((pid) => !isAlive(pid)), 60_000);
+  }, 300_000);
+
   it('is ended and started again when it takes more memory than it may', async () => {
     site = await Site.open('cam1');
     const listener = site.listen();
