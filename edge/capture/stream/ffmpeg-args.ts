@@ -21,11 +21,12 @@ function inputArgs(config: StreamSourceConfig, secret: string | undefined): read
     case 'http':
       return [...decoderArgs(config.decoder), ...httpArgs(config), '-i', addressOf(config, secret)];
     case 'v4l2':
-      return [...v4l2Args(config), '-i', config.device];
+      return [...decoderArgs(config.decoder), ...v4l2Args(config), '-i', config.device];
   }
 }
 
-function decoderArgs(decoder: DecoderName): readonly string[] {
+/** What names the decoder of an input to ffmpeg, before its `-i`. */
+export function decoderArgs(decoder: DecoderName): readonly string[] {
   if (decoder === 'software') return [];
   return decoder.endsWith('_v4l2m2m') ? ['-c:v', decoder] : ['-hwaccel', decoder];
 }
@@ -65,10 +66,12 @@ const EARLY_SHARE = 0.15;
  * every frame until the next one is there (measured at 1 frame/s: a second later than `-r`). Stamps a fixed time apart
  * keep the pipe's constant rate from repeating or dropping frames; the option against it has had three names.
  */
-function filterOf({ fps, widthPx, heightPx }: StreamSourceConfig): string {
+function filterOf({ driver, fps, widthPx, heightPx }: StreamSourceConfig): string {
+  // MJPEG over HTTP has no times: ffmpeg counts 25 frames to a second, whatever the camera sends.
+  const times = driver === 'http' ? 'settb=1/1000,setpts=time(0)*1000,' : '';
   const gapS = ((1 - EARLY_SHARE) / fps).toFixed(4);
   const rate = `select='isnan(prev_selected_t)+gte(t-prev_selected_t\\,${gapS})+lt(t\\,prev_selected_t)'`;
   // Only ever smaller: enlarging a picture costs work and shows nothing more.
   const size = `scale=w='min(${widthPx}\\,iw)':h=${heightPx === undefined ? -2 : `'min(${heightPx}\\,ih)'`}:flags=area`;
-  return `${rate},${size},settb=1/1000,setpts=N*40`;
+  return `${times}${rate},${size},settb=1/1000,setpts=N*40`;
 }

@@ -72,6 +72,7 @@ export const V4l2Source = z.strictObject({
     .enum(['any', 'yuyv422', 'mjpeg', 'h264', 'nv12'])
     .default('any')
     .describe('what the camera is asked for; raw (yuyv422) costs half of what mjpeg does, but not every size has it'),
+  decoder: z.enum(DECODERS).default('software').describe('who decodes what the camera sends as mjpeg or h264'),
   captureWidthPx: SidePx.optional().describe('width asked of the camera; absent: widthPx'),
   captureHeightPx: SidePx.optional().describe('height asked of the camera; absent: what goes with the width at 4:3'),
   ...common,

@@ -27,6 +27,8 @@ export class RtspServer {
   #fault: 'none' | 'stall' | 'garbage' | 'half' = 'none';
   /** Sessions that reached PLAY since the start. */
   plays = 0;
+  /** Packets of garbage sent since the start. */
+  garbled = 0;
 
   private constructor(options: RtspServerOptions) {
     this.#options = options;
@@ -155,6 +157,7 @@ export class RtspServer {
   #relay(packet: Buffer): void {
     if (this.#fault === 'stall') return;
     const bytes = this.#fault === 'garbage' ? scrambled(packet) : packet;
+    if (this.#fault === 'garbage') this.garbled++;
     const head = Buffer.from([0x24, 0, bytes.length >> 8, bytes.length & 255]);
     for (const socket of this.#players) {
       if (this.#fault === 'half') {
