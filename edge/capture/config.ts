@@ -2,7 +2,7 @@ import { z } from 'zod';
 import { OperationError } from '../../base/errors.js';
 import { describeIssues } from '../../protocol/codec.js';
 import { PICTURE_SIDE_PX_MAX } from './limits.js';
-import { HttpSource, RpicamSource, RtspSource, V4l2Source } from './stream/stream-config.js';
+import { DECODERS, HttpSource, RpicamSource, RtspSource, V4l2Source } from './stream/stream-config.js';
 
 const SidePx = z.int().min(16).max(PICTURE_SIDE_PX_MAX);
 const Fps = z.number().min(0.01).max(240);
@@ -34,6 +34,7 @@ export const FileSource = z.strictObject({
   widthPx: SidePx.optional().describe(
     'width of the frames of a video; a larger one is shrunk by ffmpeg; absent: as it is. Pictures and .mjpeg are taken as they are',
   ),
+  decoder: z.enum(DECODERS).optional().describe('who decodes a video; absent: software'),
   fps: z
     .union([Fps, z.literal('source'), z.literal('max')])
     .default('source')

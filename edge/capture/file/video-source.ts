@@ -7,6 +7,8 @@ import type { FrameBuffers } from '../frame-buffers.js';
 import type { FrameSource } from '../frame-source.js';
 import { Pacer } from '../pacer.js';
 import { PpmReader } from '../ppm-reader.js';
+import { decoderArgs } from '../stream/ffmpeg-args.js';
+import type { DecoderName } from '../stream/stream-config.js';
 import { Timeline } from '../timeline.js';
 import { probeFps } from './video-rate.js';
 
@@ -16,6 +18,8 @@ export type VideoSourceOptions = {
   readonly fps: number | 'source' | 'max';
   /** A larger video is shrunk to it, in its aspect; absent: as it is. */
   readonly widthPx?: number;
+  /** Absent: software. */
+  readonly decoder?: DecoderName;
   readonly clock: Clock;
   readonly buffers: FrameBuffers;
   readonly ffmpeg?: string;
@@ -92,7 +96,7 @@ export class VideoSource implements FrameSource {
     this.#framesInPass = 0;
     const started = await CaptureProcess.start({
       program: this.#options.ffmpeg ?? 'ffmpeg',
-      args: ffmpegArgs(this.#options.path, this.#fps, this.#options.widthPx),
+      args: videoArgs(this.#options, this.#fps),
       subject: this.#options.path,
       missingHint: FFMPEG_HINT,
       clock: this.#options.clock,
@@ -126,9 +130,11 @@ export class VideoSource implements FrameSource {
 
 // `file:` keeps a path with a colon from being taken for a protocol, and the list keeps a playlist or a crafted
 // container from opening anything but files. One thread: the other cores are the detector's.
-function ffmpegArgs(path: string, fps: number | undefined, widthPx: number | undefined): readonly string[] {
+function videoArgs(options: VideoSourceOptions, fps: number | undefined): readonly string[] {
+  const { path, widthPx, decoder = 'software' } = options;
   const quiet = ['-nostdin', '-hide_banner', '-loglevel', 'error', '-threads', '1'];
-  const input = ['-protocol_whitelist', 'file,pipe', '-i', `file:${resolve(path)}`, '-map', '0:v:0'];
+  const only = [...decoderArgs(decoder), '-protocol_whitelist', 'file,pipe'];
+  const input = [...only, '-i', `file:${resolve(path)}`, '-map', '0:v:0'];
   const filters = [rateFilter(fps), ...(widthPx === undefined ? [] : [sizeFilter(widthPx)])].join(',');
   return [...quiet, ...input, '-vf', filters, '-f', 'image2pipe', '-c:v', 'ppm', '-pix_fmt', 'rgb24', 'pipe:1'];
 }
