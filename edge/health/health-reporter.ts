@@ -45,6 +45,7 @@ export class HealthReporter {
   #load: Load = 'active';
   #share = 1;
   #previous = { frames: 0, overruns: 0 };
+  #framesMonoMs = 0;
   #diskOk = true;
   #broker = '';
   #board = UNKNOWN_BOARD;
@@ -59,6 +60,7 @@ export class HealthReporter {
   open(): void {
     const { clock, periodMs, read } = this.#options;
     this.#broker = read().broker;
+    this.#framesMonoMs = clock.monoMs();
     this.#cancels = [clock.every(periodMs, () => void this.#report()), clock.every(JUDGE_MS, () => this.#judge())];
     void this.#report();
   }
@@ -77,13 +79,13 @@ export class HealthReporter {
     const { frames, overruns, share, disk, broker } = this.#options.read();
     // Counters start anew with the vision process.
     const isNewLife = frames < this.#previous.frames;
-    const sample = {
-      frames: isNewLife ? frames : frames - this.#previous.frames,
-      overruns: isNewLife ? overruns : overruns - this.#previous.overruns,
-      diskOk: disk.ok,
-    };
+    const newFrames = isNewLife ? frames : frames - this.#previous.frames;
+    const newOverruns = isNewLife ? overruns : overruns - this.#previous.overruns;
     this.#previous = { frames, overruns };
-    const load = decideLoad(this.#load, sample);
+    const nowMonoMs = this.#options.clock.monoMs();
+    if (newFrames > 0) this.#framesMonoMs = nowMonoMs;
+    const quietMs = nowMonoMs - this.#framesMonoMs;
+    const load = decideLoad(this.#load, { frames: newFrames, overruns: newOverruns, quietMs });
     const isSame = load === this.#load && share === this.#share && disk.ok === this.#diskOk && broker === this.#broker;
     if (isSame) return;
     this.#load = load;
@@ -126,7 +128,7 @@ export class HealthReporter {
     const { disk, share, rssMiB, broker, queues, drops } = this.#options.read();
     return {
       v: SCHEMA_MINOR,
-      // Judged every few seconds; a disk that fails is told by the first report that shows it.
+      // A node that cannot keep records is overloaded, whatever its frames do.
       load: disk.ok ? this.#load : 'overloaded',
       cpu: board.cpu,
       temperatureC: board.temperatureC,

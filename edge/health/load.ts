@@ -4,8 +4,8 @@ export type LoadSample = {
   readonly frames: number;
   /** Frames replaced by a newer one before anybody looked at them. */
   readonly overruns: number;
-  /** Whether records reach the disk. */
-  readonly diskOk: boolean;
+  /** How long no camera has delivered any, ms. */
+  readonly quietMs: number;
 };
 
 export type Load = 'active' | 'overloaded';
@@ -13,12 +13,13 @@ export type Load = 'active' | 'overloaded';
 // Enter above a half, leave below a fifth: between them nothing changes, so that a board at its limit does not flap.
 const ENTER_SHARE = 0.5;
 const LEAVE_SHARE = 0.2;
+/** A look of a slow model may take ten seconds, in which nothing is counted; a board without cameras has nothing to do. */
+const QUIET_MS = 60_000;
 
-/** Decides whether a node is overloaded. A node that cannot keep records is, whatever its frames do. */
-export function decideLoad(previous: Load, sample: LoadSample): Load {
-  if (!sample.diskOk) return 'overloaded';
-  if (sample.frames === 0) return previous;
-  const share = sample.overruns / sample.frames;
+/** Decides whether the frames of a node are more than it can look at. */
+export function decideLoad(previous: Load, { frames, overruns, quietMs }: LoadSample): Load {
+  if (frames === 0) return quietMs < QUIET_MS ? previous : 'active';
+  const share = overruns / frames;
   if (previous === 'active') return share > ENTER_SHARE ? 'overloaded' : 'active';
   return share < LEAVE_SHARE ? 'active' : 'overloaded';
 }

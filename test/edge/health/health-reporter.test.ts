@@ -5,7 +5,48 @@ import { UNKNOWN_BOARD } from '../../../edge/health/board-probe.js';
 import { HealthReporter, type NodeReading } from '../../../edge/health/health-reporter.js';
 import { Health } from '../../../protocol/status.js';
 
+/** A node on a simulated clock that delivers what `counts` says. */
+function reporterOf(counts: { frames: number; overruns: number }, disk: { ok: boolean }) {
+  const clock = new SimulatedClock();
+  const published: Health[] = [];
+  const reporter = new HealthReporter({
+    stateDir: '/nowhere',
+    periodMs: 10_000,
+    clock,
+    log: silentLog,
+    read: () => ({
+      ...{ ...counts, share: 1, disk, rssMiB: 100, broker: 'mqtt://127.0.0.1:1883', queues: {}, drops: {} },
+    }),
+    publish: (health) => published.push(health),
+    probe: () => Promise.resolve(UNKNOWN_BOARD),
+  });
+  reporter.open();
+  return { clock, reporter, load: () => published.at(-1)?.load };
+}
+
 describe('HealthReporter', () => {
+  it('calls a node without frames well again as soon as its disk is', async () => {
+    const disk = { ok: false };
+    const { clock, reporter, load } = reporterOf({ frames: 0, overruns: 0 }, disk);
+    await clock.advance(20_001);
+    expect(load()).toBe('overloaded');
+    disk.ok = true;
+    await clock.advance(10_001);
+    expect(load()).toBe('active');
+    reporter.close();
+  });
+
+  it('calls an overloaded node active a minute after its last frame', async () => {
+    const counts = { frames: 0, overruns: 0 };
+    const { clock, reporter, load } = reporterOf(counts, { ok: true });
+    Object.assign(counts, { frames: 100, overruns: 90 });
+    await clock.advance(40_001);
+    expect(load()).toBe('overloaded');
+    await clock.advance(40_001);
+    expect(load()).toBe('active');
+    reporter.close();
+  });
+
   it('tells of a disk that does not answer, though the board cannot be read for it', async () => {
     const clock = new SimulatedClock();
     const published: Health[] = [];
