@@ -120,7 +120,6 @@ describe('the share of the time the detectors may work', () => {
 
 describe('reading how hot a board is', () => {
   let dir: string;
-  const throttledFile = () => path.join(dir, 'get_throttled');
 
   beforeEach(async () => {
     dir = await mkdtemp(path.join(tmpdir(), 'vedette-thermal-'));
@@ -133,28 +132,35 @@ describe('reading how hot a board is', () => {
     await writeFile(path.join(dir, name, 'temp'), `${temp}\n`);
   }
 
+  /** What the firmware of a Raspberry Pi says. @param soc the folder of its chip. */
+  async function writeThrottled(flags: string, soc = 'soc'): Promise<void> {
+    const firmware = path.join(dir, 'platform', soc, `${soc}:firmware`);
+    await mkdir(firmware, { recursive: true });
+    await writeFile(path.join(firmware, 'get_throttled'), `${flags}\n`);
+  }
+  const files = () => ({ zonesDir: dir, platformDir: path.join(dir, 'platform') });
+
   it('takes the zone of the processor, not a hotter one beside it', async () => {
     await writeZone('thermal_zone0', 'gpu-thermal', '91000');
     await writeZone('thermal_zone1', 'cpu-thermal', '61234');
-    await writeFile(throttledFile(), '50005\n');
-    expect(await readThermal({ zonesDir: dir, throttledFile: throttledFile() })).toEqual({
-      temperatureC: 61.2,
-      throttled: true,
-    });
+    await writeThrottled('50005');
+    expect(await readThermal(files())).toEqual({ temperatureC: 61.2, throttled: true });
   });
 
   it('takes the hottest where none is the processor, and passes over one that cannot be read', async () => {
     await writeZone('thermal_zone0', 'soc', '48000');
     await writeZone('thermal_zone1', 'acpitz', 'nonsense');
-    await writeFile(throttledFile(), '50000\n');
-    expect(await readThermal({ zonesDir: dir, throttledFile: throttledFile() })).toEqual({
-      temperatureC: 48,
-      throttled: false,
-    });
+    await writeThrottled('50000');
+    expect(await readThermal(files())).toEqual({ temperatureC: 48, throttled: false });
+  });
+
+  it('finds the firmware of a Raspberry Pi 5, and passes over a chip without', async () => {
+    await mkdir(path.join(dir, 'platform', 'soc'), { recursive: true });
+    await writeThrottled('4', 'soc@107c000000');
+    expect(await readThermal(files())).toEqual({ temperatureC: null, throttled: true });
   });
 
   it('knows nothing on a board without sensors', async () => {
-    const files = { zonesDir: path.join(dir, 'none'), throttledFile: throttledFile() };
-    expect(await readThermal(files)).toEqual(UNKNOWN_THERMAL);
+    expect(await readThermal(files())).toEqual(UNKNOWN_THERMAL);
   });
 });
