@@ -8,10 +8,15 @@ export type AttachedCamera = { readonly source: string; readonly name: string };
 
 const run = promisify(execFile);
 const LIST_TIMEOUT_MS = 10_000;
+/**
+ * Video devices of a Raspberry Pi that are no cameras, by the names their drivers give them (kernel 6.6): codecs, image
+ * processors, and the sockets that its own cameras are read from by rpicam-vid alone.
+ */
+const NO_CAMERA = /^(?:bcm2835-(?:codec|isp)|pispbe|rpi-?hevc|rpivid|unicam|rp1-cfe)/;
 
 /**
  * Video devices by the kernel's own list. One camera may have several; those that give no pictures (metadata) are told
- * apart by their index: the first of a device gives them.
+ * apart by their index: the first of a device gives them. Codecs, which have the same kind of device, by their name.
  * @param root /sys/class/video4linux; a folder that is not there holds no cameras.
  */
 export async function v4l2Cameras(root = '/sys/class/video4linux'): Promise<AttachedCamera[]> {
@@ -31,7 +36,9 @@ export async function v4l2Cameras(root = '/sys/class/video4linux'): Promise<Atta
         index: await read(device, 'index'),
       })),
   );
-  return found.filter(({ index }) => index === '' || index === '0').map(({ source, name }) => ({ source, name }));
+  return found
+    .filter(({ index, name }) => (index === '' || index === '0') && !NO_CAMERA.test(name))
+    .map(({ source, name }) => ({ source, name }));
 }
 
 /** Cameras of a Raspberry Pi, as rpicam-vid lists them; none where the program is not installed. */

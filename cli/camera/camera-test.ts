@@ -1,6 +1,6 @@
 import { messageOf, OperationError, systemCodeOf } from '../../base/errors.js';
 import { printable } from '../../base/terminal/terminal.js';
-import { parseSource } from '../../edge/capture/config.js';
+import { parseSource, type SourceConfig } from '../../edge/capture/config.js';
 import type { Frame, RgbPicture } from '../../edge/capture/frame.js';
 import { FrameBuffers } from '../../edge/capture/frame-buffers.js';
 import type { FrameSource } from '../../edge/capture/frame-source.js';
@@ -9,7 +9,12 @@ import { makeFrameSource } from '../../edge/capture/source-factory.js';
 import { writePicture } from '../../edge/vision/draw/picture-file.js';
 import type { CommandContext } from '../command-context.js';
 
-export type CameraTestOptions = { readonly json?: boolean; readonly out: string; readonly seconds: number };
+export type CameraTestOptions = {
+  readonly json?: boolean;
+  readonly out: string;
+  readonly seconds: number;
+  readonly passwordFile?: string;
+};
 
 /** Opening a camera on a slow board, and the first key frame of a stream. */
 const FIRST_FRAME_MS = 20_000;
@@ -21,7 +26,7 @@ type Seen = { readonly frames: number; readonly fps: number; readonly firstFrame
  * @throws OperationError what the driver throws; `unavailable` if no frame comes.
  */
 export async function runCameraTest(text: string, options: CameraTestOptions, context: CommandContext): Promise<void> {
-  const config = parseSource(text);
+  const config = withPassword(parseSource(text), options.passwordFile);
   const buffers = new FrameBuffers();
   const { clock, self } = context;
   const source = makeFrameSource(config, { clock, buffers, simCommand: [...self, 'sim', 'camera'] });
@@ -40,6 +45,18 @@ export async function runCameraTest(text: string, options: CameraTestOptions, co
   } finally {
     await source.close();
   }
+}
+
+function withPassword(config: SourceConfig, passwordFile: string | undefined): SourceConfig {
+  if (passwordFile === undefined) return config;
+  if (config.driver === 'rtsp' || config.driver === 'http') return { ...config, passwordFile };
+  throw new OperationError({
+    code: 'config-invalid',
+    op: 'use',
+    subject: `--password-file ${passwordFile}`,
+    message: `a camera of the driver ${config.driver} asks for no password`,
+    hint: 'leave it out, or give the address of an IP camera: rtsp://USER@HOST/PATH',
+  });
 }
 
 async function look(source: FrameSource, subject: string, durationMs: number, context: CommandContext): Promise<Seen> {

@@ -3,6 +3,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { parseRpicamList, rpicamCameras, v4l2Cameras } from '../../cli/camera/attached-cameras.js';
+import { MjpegServer } from '../edge/capture/mjpeg-server.js';
 import { runVedette } from './vedette-process.js';
 
 let dir = '';
@@ -18,16 +19,26 @@ describe('vedette camera list', () => {
       await writeFile(join(dir, name, 'name'), `${label}\n`);
       await writeFile(join(dir, name, 'index'), `${index}\n`);
     };
-    await device('video10', '0', 'bcm2835-codec-decode');
+    await device('video10', '0', 'UVC Camera (046d:0825)');
     await device('video0', '0', 'HD Pro Webcam C920');
     await device('video1', '1', 'HD Pro Webcam C920');
     await device('v4l-subdev0', '0', 'unicam');
     expect(await v4l2Cameras(dir)).toEqual([
       { source: 'v4l2:/dev/video0', name: 'HD Pro Webcam C920' },
-      { source: 'v4l2:/dev/video10', name: 'bcm2835-codec-decode' },
+      { source: 'v4l2:/dev/video10', name: 'UVC Camera (046d:0825)' },
     ]);
     expect(await v4l2Cameras(join(dir, 'nothing'))).toEqual([]);
   });
+
+  it.each(['bcm2835-codec-decode', 'bcm2835-isp', 'rpi-hevc-dec', 'pispbe-input', 'unicam-image', 'rp1-cfe-csi2_ch0'])(
+    'leaves %s out, which every Raspberry Pi has and which shows nothing',
+    async (name) => {
+      await mkdir(join(dir, 'video11'));
+      await writeFile(join(dir, 'video11', 'name'), `${name}\n`);
+      await writeFile(join(dir, 'video11', 'index'), '0\n');
+      expect(await v4l2Cameras(dir)).toEqual([]);
+    },
+  );
 
   it('reads what rpicam-vid lists', async () => {
     const text = `Available cameras
@@ -62,6 +73,30 @@ describe('vedette camera test', () => {
     expect(result.frames).toBeGreaterThan(3);
     const png = await readFile(join(dir, 'frame.png'));
     expect(png.subarray(1, 4).toString()).toBe('PNG');
+  });
+
+  it('logs in at a camera that asks for it, with a password from a file', async () => {
+    const camera = await MjpegServer.start({ fps: 20, credentials: 'me:s3cret' });
+    const passwordFile = join(dir, 'password');
+    await writeFile(passwordFile, 's3cret\n', { mode: 0o600 });
+    const source = camera.url.replace('http://', 'http://me@');
+    const look = (more: readonly string[]) =>
+      runVedette(['camera', 'test', source, '--seconds', '1', '--json', ...more], { cwd: dir });
+    try {
+      const told = await look(['--password-file', passwordFile]);
+      expect(told.stderr).toBe('');
+      expect(JSON.parse(told.stdout)).toMatchObject({ source, widthPx: 160, heightPx: 120 });
+      const refused = await look([]);
+      expect(refused.code).toBe(69);
+      expect(refused.stderr).toContain('401');
+    } finally {
+      await camera.close();
+    }
+  });
+
+  it('refuses a password for a camera that asks for none', async () => {
+    const args = ['camera', 'test', 'sim:7', '--password-file', 'password'];
+    expect(await runVedette(args, { cwd: dir })).toMatchObject({ code: 78, stderr: expect.stringContaining('sim') });
   });
 
   it.each([
