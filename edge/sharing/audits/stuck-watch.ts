@@ -1,8 +1,8 @@
 /** An earlier picture of the same bytes. */
 export type EarlierPicture = { readonly e: string; readonly s: number; readonly atMs: number };
 
-/** A slow camera's picture stands for a while, and is read more than once; the watch over cameras waits as long. */
-const STANDS_MS = 30_000;
+/** A slow camera's picture stands for a while, and is read more than once. Six results a minute are audited meanwhile. */
+const STANDS_MS = 10_000;
 
 /**
  * Remembers pictures of cameras: a sensor's noise never repeats, so the same bytes after other ones, or for long, are no
