@@ -1,6 +1,7 @@
 import { z } from 'zod';
 import { HassDevice, HassPresence } from './home-assistant.js';
 import { EPOCH_PATTERN, ID_PATTERN } from './ids.js';
+import { SNAPSHOT_BYTES_MAX } from './picture-limits.js';
 import { Answer, Query } from './query.js';
 import { CameraEvent, Command, CommandResult, Fill, Head, Live, Need } from './record.js';
 import { Frontier, Poll, ReplicaState, Vote } from './replica.js';
@@ -124,7 +125,10 @@ export const routes = {
   cameraState: json('node/<node>/camera/<camera>/state', 'node', CameraState, { retain: true }),
   motion: text('node/<node>/camera/<camera>/motion', z.enum(['ON', 'OFF'])),
   count: text('node/<node>/camera/<camera>/count/<label>', z.string().regex(/^\d{1,6}$/, 'allowed: a bare integer')),
-  snapshot: bytes('node/<node>/camera/<camera>/snapshot/<label>', 'node', { retain: true, payloadBytesMax: 256 * KIB }),
+  snapshot: bytes('node/<node>/camera/<camera>/snapshot/<label>', 'node', {
+    retain: true,
+    payloadBytesMax: SNAPSHOT_BYTES_MAX,
+  }),
   sensor: json('node/<node>/sensor/<sensor>', 'node', SensorReading, { retain: true }),
   alert: json('node/<node>/alert/<rule>', 'node', Alert, { retain: true }),
   claims: json('node/<node>/claims', 'node', Claims, { retain: true, payloadBytesMax: 64 * KIB }),

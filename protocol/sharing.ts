@@ -1,5 +1,6 @@
 import { z } from 'zod';
 import { Epoch, Id } from './ids.js';
+import { SHARED_BOXES_MAX, SharedBox } from './shared-box.js';
 
 // What nodes say to each other to share work: sources they watch, crops they give away, results they check.
 
@@ -9,7 +10,6 @@ const Fps = z.number().min(0).max(100_000);
 const SidePx = z.int().min(1).max(65_535);
 const RequestId = z.string().min(1).max(64);
 const WallMs = z.int().min(0);
-const Label = z.string().max(64);
 const Score = z.number().min(0).max(1);
 
 /** Sources one node lists at most. */
@@ -65,16 +65,6 @@ export const Claims = z.object({
 });
 export type Claims = z.infer<typeof Claims>;
 
-/** A box on the wire of shared work: pixels of the picture that was sent. */
-export const SharedBox = z.object({
-  l: Label,
-  p: Score,
-  b: z.tuple([z.number(), z.number(), z.number(), z.number()]).describe('x1, y1, x2, y2'),
-});
-export type SharedBox = z.infer<typeof SharedBox>;
-
-/** Boxes of one picture: a detector gives no more. */
-export const SHARED_BOXES_MAX = 300;
 const SharedBoxes = z.array(SharedBox).max(SHARED_BOXES_MAX);
 
 const Jpeg = z

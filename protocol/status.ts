@@ -1,4 +1,5 @@
 import { z } from 'zod';
+import { CAMERA_REASONS } from './camera-reasons.js';
 import { Id } from './ids.js';
 import { AlertValues, Severity } from './record.js';
 
@@ -97,17 +98,6 @@ export const Health = z.object({
   drops: z.record(z.string(), Count).describe('dropped, diverted, retried or restarted since start, by cause'),
 });
 export type Health = z.infer<typeof Health>;
-
-export const CAMERA_REASONS = [
-  'starting',
-  'unplugged',
-  'frozen',
-  'garbage',
-  'ended',
-  'refused',
-  'paused',
-  'detector',
-] as const;
 
 /** State of one camera. `reason` is present exactly when `ok` is false. */
 export const CameraState = z.object({

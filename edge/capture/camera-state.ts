@@ -1,5 +1,5 @@
 import { OperationError } from '../../base/errors.js';
-import type { CAMERA_REASONS } from '../../protocol/status.js';
+import type { CAMERA_REASONS } from '../../protocol/camera-reasons.js';
 
 export type CameraReason = (typeof CAMERA_REASONS)[number];
 

@@ -6,7 +6,7 @@ import { withDeadline } from '../../base/deadline.js';
 import { messageOf, OperationError } from '../../base/errors.js';
 import type { Log } from '../../base/log.js';
 import type { Random } from '../../base/random.js';
-import { CAMERA_REASONS } from '../../protocol/status.js';
+import { CAMERA_REASONS } from '../../protocol/camera-reasons.js';
 import {
   type CameraEvent,
   type CameraReason,

@@ -4,7 +4,7 @@ import { messageOf, OperationError } from '../../base/errors.js';
 import type { Log } from '../../base/log.js';
 import type { Random } from '../../base/random.js';
 import { RateLimitedLog } from '../../base/rate-limited-log.js';
-import { routes } from '../../protocol/routes.js';
+import { SNAPSHOT_BYTES_MAX } from '../../protocol/picture-limits.js';
 import { Camera } from '../capture/camera.js';
 import type { Frame, RgbPicture } from '../capture/frame.js';
 import { decodePicture } from '../capture/picture-decoder.js';
@@ -331,8 +331,7 @@ export class CameraLoop {
   }
 
   async #publishPicture(picture: RgbPicture, label: string, box: BoxXyxyPx | undefined): Promise<number> {
-    const { payloadBytesMax } = routes.snapshot;
-    const request = { picture, payloadBytesMax, ...(box === undefined ? {} : { box }) };
+    const request = { picture, payloadBytesMax: SNAPSHOT_BYTES_MAX, ...(box === undefined ? {} : { box }) };
     const jpeg = new Uint8Array(await encodeSnapshot(request, this.#options.settings.snapshot));
     this.#options.report({ type: 'snapshot', camera: this.#options.id, label, jpeg });
     return jpeg.byteLength;

@@ -1,6 +1,6 @@
 import type { Clock } from '../../base/clock.js';
 import { messageOf, OperationError } from '../../base/errors.js';
-import { SHARED_BOXES_MAX, type SharedBox } from '../../protocol/sharing.js';
+import { SHARED_BOXES_MAX, type SharedBox } from '../../protocol/shared-box.js';
 import type { RgbPicture } from '../capture/frame.js';
 import { decodePicture } from '../capture/picture-decoder.js';
 import type { Detection } from '../vision/detection.js';

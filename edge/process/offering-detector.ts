@@ -1,6 +1,6 @@
 import type { Clock } from '../../base/clock.js';
 import { OperationError } from '../../base/errors.js';
-import type { SharedBox } from '../../protocol/sharing.js';
+import type { SharedBox } from '../../protocol/shared-box.js';
 import type { RgbPicture } from '../capture/frame.js';
 import type { BoxXyxyPx } from '../vision/box.js';
 import { encodeRegion } from '../vision/detect/region-jpeg.js';

@@ -1,6 +1,6 @@
 import { z } from 'zod';
-import { SharedBox } from '../../protocol/sharing.js';
-import { CAMERA_REASONS } from '../../protocol/status.js';
+import { CAMERA_REASONS } from '../../protocol/camera-reasons.js';
+import { SharedBox } from '../../protocol/shared-box.js';
 
 // What the node's main process and its vision process say to each other over the IPC channel.
 // Both sides check what they read: a child that was broken by a hostile model must not break its parent.

@@ -1,5 +1,5 @@
 import type { Clock } from '../../base/clock.js';
-import type { SharedBox } from '../../protocol/sharing.js';
+import type { SharedBox } from '../../protocol/shared-box.js';
 import type { LookReport, LookVision, VisionCommand } from '../process/vision-message.js';
 
 export type LookCallerOptions = {

@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import { type CameraWord, FrameWatch, judgeFrames } from '../../monitor/frame-watch.js';
-import { CAMERA_REASONS } from '../../protocol/status.js';
+import { CAMERA_REASONS } from '../../protocol/camera-reasons.js';
 
 const STALE_MS = 35_000;
 

@@ -1,4 +1,4 @@
-import type { SharedBox } from '../../../protocol/sharing.js';
+import type { SharedBox } from '../../../protocol/shared-box.js';
 
 /** Boxes may lie this much outside by rounding; they are cut to the picture. */
 const OUTSIDE_PX_MAX = 1;

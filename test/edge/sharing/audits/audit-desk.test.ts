@@ -13,7 +13,8 @@ import { type AuditRecordFields, digestInRecord } from '../../../../edge/sharing
 import { LookCaller } from '../../../../edge/sharing/look-caller.js';
 import type { LogRecord } from '../../../../protocol/record.js';
 import { buildTopic, type Params, type Route, routes } from '../../../../protocol/routes.js';
-import { Claims, type SharedBox } from '../../../../protocol/sharing.js';
+import type { SharedBox } from '../../../../protocol/shared-box.js';
+import { Claims } from '../../../../protocol/sharing.js';
 
 const MODEL = 'a'.repeat(64);
 const EPOCH = 'abcdefghijkl';

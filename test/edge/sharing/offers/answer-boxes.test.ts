@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import { readBoxes } from '../../../../edge/sharing/offers/answer-boxes.js';
-import type { SharedBox } from '../../../../protocol/sharing.js';
+import type { SharedBox } from '../../../../protocol/shared-box.js';
 
 const ASKED = { widthPx: 100, heightPx: 50, labels: new Set(['person', 'dog']) };
 const box = (b: SharedBox['b'], more: Partial<SharedBox> = {}): SharedBox => ({ l: 'person', p: 0.5, b, ...more });
