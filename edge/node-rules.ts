@@ -1,3 +1,4 @@
+import { existsSync } from 'node:fs';
 import type { Clock } from '../base/clock.js';
 import type { DeepReadonly } from '../base/config.js';
 import type { RetainedDocuments } from '../base/link/retained-documents.js';
@@ -11,7 +12,8 @@ import type { RecordFields } from './records/record-log.js';
 import type { AlertMessage } from './rules/alert-message.js';
 import { AlertOutlets } from './rules/alert-outlets.js';
 import type { ExpressionScope } from './rules/expression/expression-scope.js';
-import { type AlertNews, RuleDesk } from './rules/rule-desk.js';
+import { ruleMemoryPath } from './rules/memory-file.js';
+import type { AlertNews, RuleDesk } from './rules/rule-desk.js';
 
 export type NodeRulesOptions = {
   readonly config: DeepReadonly<EdgeConfig>;
@@ -32,14 +34,61 @@ export function ruleScopeOf({ sensors, cameras }: DeepReadonly<EdgeConfig>): Exp
 /** The rules of a node, fed with what its vision process and its sensors say. */
 export class NodeRules {
   readonly #options: NodeRulesOptions;
-  readonly #desk: RuleDesk;
+  #desk: RuleDesk | undefined;
   #outlets: AlertOutlets | undefined;
 
   constructor(options: NodeRulesOptions) {
     this.#options = options;
-    const { config, stateDir, documents, append, clock, log } = options;
+  }
+
+  /** To be called before anything is told. */
+  async open(): Promise<void> {
+    const { config, stateDir, clock, random, log } = this.#options;
+    this.#outlets = await AlertOutlets.open(config.alerts, { clock, random: random.fork('alerts'), log });
+    // Who has no rules does not pay for the language they are written in. What is still open of former ones is cleared.
+    if (Object.keys(config.rules).length === 0 && !existsSync(ruleMemoryPath(stateDir))) return;
+    this.#desk = await this.#makeDesk();
+    await this.#desk.open();
+  }
+
+  async close(): Promise<void> {
+    await this.#desk?.close();
+    await this.#outlets?.close();
+  }
+
+  /** What went wrong, by cause. */
+  drops(): Record<string, number> {
+    return { ...this.#desk?.drops(), ...this.#outlets?.drops() };
+  }
+
+  onReading(sensor: string, reading: SensorReading): void {
+    this.#desk?.facts.setReading(sensor, reading);
+    this.#desk?.wake();
+  }
+
+  onTrack({ camera, capturedAtMs, ev, id, l, p, z, st }: TrackReport): void {
+    const news = { camera, ev, id, label: l, score: p / 1000, zones: z ?? [], stationary: st !== undefined };
+    this.#desk?.facts.applyTrack(news, capturedAtMs);
+    this.#desk?.wake();
+  }
+
+  onCamera(report: Extract<VisionReport, { type: 'camera' | 'motion' }>): void {
+    if (report.type === 'motion') this.#desk?.facts.setMotion(report.camera, report.on);
+    else this.#desk?.facts.setCamera(report.camera, report.state);
+    this.#desk?.wake();
+  }
+
+  /** Nobody watches any camera. */
+  onBlind(): void {
+    this.#desk?.facts.setBlind('detector');
+    this.#desk?.wake();
+  }
+
+  async #makeDesk(): Promise<RuleDesk> {
+    const { config, stateDir, documents, append, clock, log } = this.#options;
     const { node } = config;
-    this.#desk = new RuleDesk({
+    const { RuleDesk } = await import('./rules/rule-desk.js');
+    return new RuleDesk({
       ...{ rules: config.rules, scope: ruleScopeOf(config), timeZone: config.timeZone, stateDir, clock, log },
       show: (rule, alert) => {
         if (alert === undefined) documents.clear(routes.alert, { node, rule });
@@ -48,45 +97,6 @@ export class NodeRules {
       record: (news, atMs) => append(recordOf(news), atMs),
       tell: (news, atMs) => this.#outlets?.tell(messageOf(node, news, atMs)),
     });
-  }
-
-  async open(): Promise<void> {
-    const { config, clock, random, log } = this.#options;
-    this.#outlets = await AlertOutlets.open(config.alerts, { clock, random: random.fork('alerts'), log });
-    await this.#desk.open();
-  }
-
-  async close(): Promise<void> {
-    await this.#desk.close();
-    await this.#outlets?.close();
-  }
-
-  /** What went wrong, by cause. */
-  drops(): Record<string, number> {
-    return { ...this.#desk.drops(), ...this.#outlets?.drops() };
-  }
-
-  onReading(sensor: string, reading: SensorReading): void {
-    this.#desk.facts.setReading(sensor, reading);
-    this.#desk.wake();
-  }
-
-  onTrack({ camera, capturedAtMs, ev, id, l, p, z, st }: TrackReport): void {
-    const news = { camera, ev, id, label: l, score: p / 1000, zones: z ?? [], stationary: st !== undefined };
-    this.#desk.facts.applyTrack(news, capturedAtMs);
-    this.#desk.wake();
-  }
-
-  onCamera(report: Extract<VisionReport, { type: 'camera' | 'motion' }>): void {
-    if (report.type === 'motion') this.#desk.facts.setMotion(report.camera, report.on);
-    else this.#desk.facts.setCamera(report.camera, report.state);
-    this.#desk.wake();
-  }
-
-  /** Nobody watches any camera. */
-  onBlind(): void {
-    this.#desk.facts.setBlind('detector');
-    this.#desk.wake();
   }
 }
 

@@ -5,7 +5,6 @@ import type { RetainedDocuments } from '../base/link/retained-documents.js';
 import type { Log } from '../base/log.js';
 import type { Random } from '../base/random.js';
 import type { LogRecord } from '../protocol/record.js';
-import { routes } from '../protocol/routes.js';
 import type { EdgeConfig } from './config.js';
 import type {
   CandidateReport,
@@ -48,10 +47,9 @@ export type NodeSharingOptions = {
   readonly log: Log;
 };
 
-/** Work a node does for others and others for it. Off as a whole where its configuration shares nothing. */
+/** Work a node does for others and others for it. */
 export class NodeSharing {
   readonly #options: NodeSharingOptions;
-  readonly #isOn: boolean;
   readonly #claims: ClaimsBoard;
   readonly #looks: LookCaller;
   /** Absent where what it has unused is nothing to others. */
@@ -65,7 +63,6 @@ export class NodeSharing {
     const { config, site, link, documents, share, clock, random, log, tellVision, firstTrackId } = options;
     const { sources, offers, audits } = config.sharing;
     this.#options = options;
-    this.#isOn = sources || offers || audits;
     this.#looks = new LookCaller({ clock, tellVision });
     this.#claims = new ClaimsBoard({
       ...{ node: config.node, site, beatMs: config.timing.beatMs, link, documents, clock },
@@ -99,12 +96,6 @@ export class NodeSharing {
   }
 
   open(): void {
-    const { config, documents } = this.#options;
-    if (!this.#isOn) {
-      // What an earlier configuration claimed holds no more.
-      documents.clear(routes.claims, { node: config.node });
-      return;
-    }
     this.#claims.open();
     this.#offers?.open();
     this.#audits?.open();
@@ -115,7 +106,7 @@ export class NodeSharing {
   /** The vision process is ready. */
   onModel(model: NodeModel): void {
     const { id, sha256 } = model;
-    if (this.#isOn) this.#claims.set({ model: { id, sha256 } });
+    this.#claims.set({ model: { id, sha256 } });
     this.#offers?.onModel(model);
     this.#audits?.onModel(sha256);
     this.#sources?.step();
@@ -152,7 +143,6 @@ export class NodeSharing {
     this.#looks.onVisionLost();
     this.#load?.watch.reset();
     this.#offers?.onVisionLost();
-    if (!this.#isOn) return;
     this.#claims.set({ model: null });
     this.#audits?.onVisionLost();
     this.#sources?.onVisionLost(cause);
@@ -170,13 +160,11 @@ export class NodeSharing {
 
   /** What was dropped or refused since the start, by cause. */
   drops(): Record<string, number> {
-    if (!this.#isOn) return {};
     const work = { ...this.#offers?.counters(), ...this.#audits?.drops(), ...this.#sources?.counters() };
     return { ...this.#claims.counters(), ...work };
   }
 
   close(): void {
-    if (!this.#isOn) return;
     this.#offers?.close();
     this.#maintenance.close();
     this.#sources?.close();

@@ -26,7 +26,7 @@ import { HassAnnouncer } from './home-assistant/announcer.js';
 import { subjectOf } from './home-assistant/node-subject.js';
 import { NodeRecords } from './node-records.js';
 import { NodeRules } from './node-rules.js';
-import { NodeSharing } from './node-sharing.js';
+import type { NodeSharing } from './node-sharing.js';
 import { detectorCount, viewCount } from './process/detector-count.js';
 import { TrackLedger } from './process/track-ledger.js';
 import { VisionHost, visionRepairMs } from './process/vision-host.js';
@@ -81,7 +81,7 @@ export class EdgeNode {
   readonly #cooling: Cooling;
   readonly #sensors: SensorDesk;
   readonly #rules: NodeRules;
-  readonly #sharing: NodeSharing;
+  #sharing: NodeSharing | undefined;
   readonly #former: FormerTopics;
   readonly #hass: HassAnnouncer;
   readonly #commands: NodeCommands;
@@ -152,14 +152,6 @@ export class EdgeNode {
       ...{ node: config.node, stateDir, isOn: config.homeAssistant !== undefined },
       ...{ link, documents: this.#documents, clock, random, log },
     });
-    this.#sharing = new NodeSharing({
-      ...{ config, site: options.site, link, documents: this.#documents, clock, random, log },
-      tellVision: (command) => this.#host.send(command),
-      share: () => this.#cooling.share,
-      append: (fields) => this.#records.append(fields),
-      logs: () => this.#records.reader,
-      firstTrackId: (source) => this.#ledger.firstFreeId(source),
-    });
     this.#former = new FormerTopics({
       ...{ node: config.node, link, documents: this.#documents, clock, log },
       countsOf: (camera) => this.#boardOf(camera)?.counts,
@@ -222,6 +214,7 @@ export class EdgeNode {
     await this.#records.open();
     await this.#rules.open();
     await this.#hass.open();
+    this.#sharing = await this.#makeSharing();
     this.#showInfo();
     for (const board of this.#boards.values()) {
       const { clock } = this.#options;
@@ -235,7 +228,7 @@ export class EdgeNode {
     this.#health.open();
     this.#cooling.open();
     this.#sensors.open();
-    this.#sharing.open();
+    this.#sharing?.open();
     this.#former.open();
     this.#watchdog.open();
     // A pipeline that never moves must not pass for a node without a pulse: from here on it grows old.
@@ -253,7 +246,7 @@ export class EdgeNode {
     this.#health.close();
     this.#cooling.close();
     await this.#sensors.close();
-    this.#sharing.close();
+    this.#sharing?.close();
     this.#former.close();
     this.#watchdog.close();
     await this.#rules.close();
@@ -261,6 +254,26 @@ export class EdgeNode {
     this.#endOpenTracks();
     await this.#records.close();
     this.#documents.close();
+  }
+
+  // Its code is a seventh of a node's, and loaded where it is on.
+  async #makeSharing(): Promise<NodeSharing | undefined> {
+    const { config, site, link, clock, random, log } = this.#options;
+    const { sources, offers, audits } = config.sharing;
+    if (!sources && !offers && !audits) {
+      // What an earlier configuration claimed holds no more.
+      this.#documents.clear(routes.claims, { node: config.node });
+      return undefined;
+    }
+    const { NodeSharing } = await import('./node-sharing.js');
+    return new NodeSharing({
+      ...{ config, site, link, documents: this.#documents, clock, random, log },
+      tellVision: (command) => this.#host.send(command),
+      share: () => this.#cooling.share,
+      append: (fields) => this.#records.append(fields),
+      logs: () => this.#records.reader,
+      firstTrackId: (source) => this.#ledger.firstFreeId(source),
+    });
   }
 
   #buildStart(): StartVision {
@@ -286,7 +299,7 @@ export class EdgeNode {
       tellsWork: config.sharing.offers || config.sharing.sources,
       audits: config.sharing.audits,
       adjustments: this.#commands.adjustments(),
-      sources: this.#sharing.watched(),
+      sources: this.#sharing?.watched() ?? [],
     };
   }
 
@@ -295,7 +308,7 @@ export class EdgeNode {
       case 'ready':
         this.#model = { ...report.model, labels: report.labels };
         this.#showInfo();
-        this.#sharing.onModel(this.#model);
+        this.#sharing?.onModel(this.#model);
         this.#hass.tell(subjectOf(this.#options.config, this.#options.link.root, this.#options.version, report.labels));
         return;
       case 'failed':
@@ -308,20 +321,20 @@ export class EdgeNode {
         this.#onCandidate(report);
         return;
       case 'taken':
-        this.#sharing.onTaken(report.source);
+        this.#sharing?.onTaken(report.source);
         return;
       case 'looked':
-        this.#sharing.onLooked(report);
+        this.#sharing?.onLooked(report);
         return;
       case 'offer':
-        this.#sharing.onOffer(report);
+        this.#sharing?.onOffer(report);
         return;
       case 'answer':
         this.#commands.onAnswer(report);
         return;
       case 'tick':
         this.#tick = report;
-        this.#sharing.onTick(report);
+        this.#sharing?.onTick(report);
         if (this.#isProgress(report)) this.#onProgress();
         return;
       default:
@@ -358,7 +371,7 @@ export class EdgeNode {
   }
 
   #boardOf(camera: string): CameraBoard | undefined {
-    return this.#boards.get(camera) ?? this.#sharing.boardOf(camera);
+    return this.#boards.get(camera) ?? this.#sharing?.boardOf(camera);
   }
 
   #onCameraReport(report: Extract<VisionReport, { type: 'camera' | 'count' | 'motion' | 'snapshot' }>): void {
@@ -376,11 +389,11 @@ export class EdgeNode {
 
   #onCandidate(report: CandidateReport): void {
     const { camera, digest, capturedAtMs } = report;
-    this.#sharing.onCandidate(report);
+    this.#sharing?.onCandidate(report);
     // What has tracks to tell is recorded with these.
     if (!report.isQuiet) return;
     this.#records.append({ k: 'look', c: camera, j: digestInRecord(digest) }, capturedAtMs).then(
-      (record) => this.#sharing.onRecorded(camera, record, this.#records.epoch ?? ''),
+      (record) => this.#sharing?.onRecorded(camera, record, this.#records.epoch ?? ''),
       (error) => this.#options.log.error('look not recorded', { cameraId: camera, error: messageOf(error) }),
     );
   }
@@ -398,7 +411,7 @@ export class EdgeNode {
     this.#records.append({ k: 'track', c: camera, ev, id, l, p, b, ...optional }, capturedAtMs).then(
       (record) => {
         const { s, t } = record;
-        this.#sharing.onRecorded(camera, record, this.#records.epoch ?? '');
+        this.#sharing?.onRecorded(camera, record, this.#records.epoch ?? '');
         if (this.#options.config.cameraEvents) this.#showEvent(report, s, t);
       },
       (error) => this.#options.log.error('track event not recorded', { cameraId: camera, error: messageOf(error) }),
@@ -444,7 +457,7 @@ export class EdgeNode {
     this.#tick = undefined;
     // First: what is out of sight has not left.
     this.#rules.onBlind();
-    this.#sharing.onVisionLost(cause);
+    this.#sharing?.onVisionLost(cause);
     this.#endOpenTracks();
     for (const board of this.#boards.values()) {
       board.clear('detector', `the vision process ended (${cause})`, clock.nowMs(), clock.monoMs());
@@ -494,7 +507,7 @@ export class EdgeNode {
         ...this.#commandServer.counters(),
         ...sensorDrops(this.#sensors.counters()),
         ...this.#rules.drops(),
-        ...this.#sharing.drops(),
+        ...this.#sharing?.drops(),
         ...this.#hass.counters(),
       }),
     };

@@ -1,4 +1,5 @@
 import { readFile } from 'node:fs/promises';
+import { join } from 'node:path';
 import { z } from 'zod';
 import { writeFileAtomic } from '../../base/atomic-file.js';
 import { messageOf, systemCodeOf } from '../../base/errors.js';
@@ -17,6 +18,11 @@ const MemoryFile = z.object({
 });
 
 export const NO_MEMORY: RuleMemory = { open: {}, cooldownUntilMs: {} };
+
+/** Where a node keeps its open alerts. */
+export function ruleMemoryPath(stateDir: string): string {
+  return join(stateDir, 'alerts.json');
+}
 
 /** Reads which alerts were open; nothing where there is no such file. @throws Error for one that cannot be read. */
 export async function readRuleMemory(path: string): Promise<RuleMemory> {

@@ -1,4 +1,3 @@
-import { join } from 'node:path';
 import type { Clock } from '../../base/clock.js';
 import { Counters } from '../../base/counters.js';
 import { messageOf } from '../../base/errors.js';
@@ -6,7 +5,7 @@ import type { Log } from '../../base/log.js';
 import { RateLimitedLog } from '../../base/rate-limited-log.js';
 import { type Alert, SCHEMA_MINOR } from '../../protocol/status.js';
 import { SyncBudget } from '../records/sync-budget.js';
-import { NO_MEMORY, readRuleMemory, writeRuleMemory } from './memory-file.js';
+import { NO_MEMORY, readRuleMemory, ruleMemoryPath, writeRuleMemory } from './memory-file.js';
 import { RuleFacts } from './rule-facts.js';
 import { type OpenAlert, type RuleNews, RuleSet, type RuleSetOptions } from './rule-set.js';
 
@@ -54,7 +53,7 @@ export class RuleDesk {
     this.#options = options;
     this.facts = new RuleFacts(Object.keys(options.scope.cameras));
     this.#rules = new RuleSet({ ...options, facts: this.facts });
-    this.#path = join(options.stateDir, 'alerts.json');
+    this.#path = ruleMemoryPath(options.stateDir);
     this.#limitedLog = new RateLimitedLog(options.log, options.clock, 60_000);
   }
 
