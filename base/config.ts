@@ -1,5 +1,4 @@
 import { readFile, stat } from 'node:fs/promises';
-import { resolve } from 'node:path';
 import { z } from 'zod';
 import { Id } from '../protocol/ids.js';
 import { DEFAULT_ROOT } from '../protocol/routes.js';
@@ -8,6 +7,7 @@ import { issuesBehindKeys } from './config-keys.js';
 import { type ConfigOverride, overridesFromEnv, withOverride } from './config-override.js';
 import { type ConfigProblem, describeFaults } from './config-problem.js';
 import { schemaTree } from './config-schema.js';
+import { freezeDeep } from './deep-freeze.js';
 import { OperationError, plainFileError } from './errors.js';
 
 /** The environment of a process. Given to `loadConfig` and its kin; nothing else reads it. */
@@ -143,7 +143,13 @@ export function parseConfig<S extends z.ZodType>(
     }
   }
   if (!result.success || problems.length > 0) throw new ConfigError(options.path, inFileOrder(problems));
-  return freezeDeep(result.data);
+  return frozen(result.data);
+}
+
+function frozen<T>(value: T): DeepReadonly<T>;
+function frozen(value: unknown): unknown {
+  freezeDeep(value);
+  return value;
 }
 
 /**
@@ -191,24 +197,4 @@ async function readConfigText(path: string): Promise<string> {
   } catch (error) {
     throw fail('not UTF-8 text', error);
   }
-}
-
-/** Freezes a value and all below it. Shared buffers and class instances do not occur in configurations. */
-export function freezeDeep<T>(value: T): DeepReadonly<T>;
-export function freezeDeep(value: unknown): unknown {
-  if (typeof value === 'object' && value !== null && !Object.isFrozen(value)) {
-    Object.freeze(value);
-    for (const child of Object.values(value)) freezeDeep(child);
-  }
-  return value;
-}
-
-/**
- * The folder a service keeps its state in, absolute: `--state`, else the first of systemd's `$STATE_DIRECTORY`, else
- * `./.vedette`. Does not make it.
- */
-export function stateDirFor(cliOption: string | undefined, env: Environment): string {
-  const fromSystemd = env.STATE_DIRECTORY?.split(':')[0];
-  const chosen = [cliOption, fromSystemd].find((candidate) => candidate !== undefined && candidate !== '');
-  return resolve(chosen ?? '.vedette');
 }

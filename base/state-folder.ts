@@ -1,6 +1,7 @@
 import { randomBytes } from 'node:crypto';
 import { mkdir, rmdir, stat } from 'node:fs/promises';
 import { dirname, join, resolve } from 'node:path';
+import type { Environment } from './config.js';
 import { messageOf, OperationError, systemCodeOf } from './errors.js';
 
 /**
@@ -85,4 +86,14 @@ async function isFolder(path: string): Promise<boolean> {
     if (systemCodeOf(error) === 'ENOENT' && path !== dirname(path)) return false;
     throw error;
   }
+}
+
+/**
+ * The folder a service keeps its state in, absolute: `--state`, else the first of systemd's `$STATE_DIRECTORY`, else
+ * `./.vedette`. Does not make it.
+ */
+export function stateDirFor(cliOption: string | undefined, env: Environment): string {
+  const fromSystemd = env.STATE_DIRECTORY?.split(':')[0];
+  const chosen = [cliOption, fromSystemd].find((candidate) => candidate !== undefined && candidate !== '');
+  return resolve(chosen ?? '.vedette');
 }

@@ -1,5 +1,4 @@
 import type { Command } from 'commander';
-import { keepHeapSmall } from '../base/small-heap.js';
 import type { CommandContext } from './command-context.js';
 import { CONFIG_HELP, STATE_HELP } from './service/service-options.js';
 
@@ -18,8 +17,6 @@ Examples:
   VEDETTE_EDGE_LOG_LEVEL=debug vedette edge --config cam1.yaml --state /tmp/cam1`,
     )
     .action(async (options: { readonly config?: string; readonly state?: string }) => {
-      // Before its modules are loaded: that alone makes the heap grow to what the node then never needs again.
-      keepHeapSmall();
       const { runEdgeCommand } = await import('./service/edge-run.js');
       await runEdgeCommand(options, context);
     });

@@ -6,8 +6,8 @@ import { messageOf, OperationError } from '../../base/errors.js';
 import type { CameraConfig } from '../../edge/camera-config.js';
 import type { EdgeConfig } from '../../edge/config.js';
 import { BUILT_IN_MODEL } from '../../edge/main.js';
-import { DEFAULT_LABELS, labelsTracked } from '../../edge/vision/config.js';
 import { resolveModel } from '../../edge/vision/model/resolve-model.js';
+import { DEFAULT_LABELS, labelsTracked } from '../../edge/vision/tracked-labels.js';
 import { type Finding, missing, type Surroundings } from './file-findings.js';
 import { ruleFindings, ruleWarnings } from './rule-findings.js';
 

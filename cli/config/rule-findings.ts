@@ -5,7 +5,7 @@ import type { CompiledRule } from '../../edge/rules/compiled-rule.js';
 import { placeIn } from '../../edge/rules/expression/expression-error.js';
 import { RuleFacts } from '../../edge/rules/rule-facts.js';
 import { RuleSet } from '../../edge/rules/rule-set.js';
-import { labelsTracked } from '../../edge/vision/config.js';
+import { labelsTracked } from '../../edge/vision/tracked-labels.js';
 import type { Finding } from './file-findings.js';
 
 /** What is wrong with the rules of a node: faults of their expressions, before they run. */

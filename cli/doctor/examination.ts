@@ -1,5 +1,5 @@
-import { stateDirFor } from '../../base/config.js';
 import { EXIT_CODE_BY_ERROR_CODE } from '../../base/errors.js';
+import { stateDirFor } from '../../base/state-folder.js';
 import { renderTable } from '../../base/terminal/table.js';
 import type { CommandContext } from '../command-context.js';
 import type { Finding, Verdict } from './finding.js';

@@ -1,6 +1,7 @@
 import { existsSync } from 'node:fs';
 import { join } from 'node:path';
-import { type Environment, stateDirFor } from '../../base/config.js';
+import type { Environment } from '../../base/config.js';
+import { stateDirFor } from '../../base/state-folder.js';
 import { findKnownModel } from '../../edge/vision/pull/pull-model.js';
 import { BUILT_IN_NAME, builtInModelPath } from './built-in-model.js';
 

@@ -2,12 +2,13 @@ import { randomBytes } from 'node:crypto';
 import { stat } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { SystemClock } from '../../base/clock.js';
-import { loadConfig, serviceSchema, stateDirFor } from '../../base/config.js';
+import { loadConfig, serviceSchema } from '../../base/config.js';
 import { OperationError } from '../../base/errors.js';
 import { Link } from '../../base/link/link.js';
 import { siteLinkOptions } from '../../base/link/site-link.js';
 import { silentLog } from '../../base/log.js';
 import { Random } from '../../base/random.js';
+import { stateDirFor } from '../../base/state-folder.js';
 import { DEFAULT_ROOT } from '../../protocol/routes.js';
 import type { CommandContext } from '../command-context.js';
 

@@ -1,11 +1,10 @@
 import { randomBytes } from 'node:crypto';
-import { loadConfig } from '../../base/config.js';
 import { openLog } from '../../base/log.js';
 import { Random } from '../../base/random.js';
 import { ServiceNotify } from '../../base/service-notify.js';
+import { keepHeapSmall } from '../../base/small-heap.js';
 import { softwareVersion } from '../../base/software-version.js';
-import { EdgeFile } from '../../edge/config.js';
-import { runEdge } from '../../edge/main.js';
+import { readEdgeFile } from '../../edge/config-reader.js';
 import type { CommandContext } from '../command-context.js';
 import { requireConfig, serviceStateDir } from './service-options.js';
 
@@ -15,7 +14,10 @@ export async function runEdgeCommand(
   context: CommandContext,
 ): Promise<void> {
   const path = requireConfig('edge', options.config);
-  const file = await loadConfig({ path, schema: EdgeFile, env: context.env });
+  const file = await readEdgeFile({ path, env: { ...context.env } });
+  // After that thread, and before the modules of a node: loading them makes the heap grow to what is never needed again.
+  keepHeapSmall();
+  const { runEdge } = await import('../../edge/main.js');
   const { node, logLevel } = file.edge;
   const { env, clock } = context;
   const log = openLog('edge', logLevel);

@@ -1,5 +1,5 @@
 import { join } from 'node:path';
-import { stateDirFor } from '../../base/config.js';
+import { stateDirFor } from '../../base/state-folder.js';
 import { type CommandContext, usageError } from '../command-context.js';
 
 export const CONFIG_HELP = 'YAML file with the sections site and its own (required)';

@@ -6,7 +6,7 @@ import { labelSlug } from '../../protocol/ids.js';
 import type { CameraConfig } from '../camera-config.js';
 import { SNAPSHOT_WAIT_MS } from '../process/snapshot-desk.js';
 import type { Adjustment, AnswerReport, VisionCommand } from '../process/vision-message.js';
-import { labelsTracked } from '../vision/config.js';
+import { labelsTracked } from '../vision/tracked-labels.js';
 import { Adjustments } from './adjustments.js';
 import type { CommandRequest } from './command-verbs.js';
 

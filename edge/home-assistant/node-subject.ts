@@ -1,7 +1,7 @@
 import type { DeepReadonly } from '../../base/config.js';
 import type { EdgeConfig } from '../config.js';
 import { sourceUnit } from '../sensing/source-factory.js';
-import { labelsTracked } from '../vision/config.js';
+import { labelsTracked } from '../vision/tracked-labels.js';
 import type { HassCamera, HassSensor, HassSubject } from './hass-subject.js';
 
 /** What there is to tell Home Assistant of a node with this configuration and a model of these labels. */

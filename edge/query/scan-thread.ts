@@ -3,6 +3,7 @@ import type { Clock } from '../../base/clock.js';
 import { Counters } from '../../base/counters.js';
 import { messageOf, OperationError } from '../../base/errors.js';
 import type { Log } from '../../base/log.js';
+import { keepHeapSmall } from '../../base/small-heap.js';
 import type { QuerySpec } from '../../protocol/query.js';
 import type { AnswerHeader } from './answer-encoding.js';
 import type { LogSlice, SegmentFile } from './log-reader.js';
@@ -129,6 +130,7 @@ export class ScanThread {
     const { columnsRecords, partBytes, warmPauseMs } = limits;
     const workerData: ScanLimits = { columnsRecords, partBytes, warmPauseMs };
     const worker = new Worker(url, { workerData, name: 'record-scan' });
+    worker.once('online', keepHeapSmall);
     worker.on('message', (reply: ScanReply) => {
       if (reply.job === this.#waiting?.job) this.#waiting.settle(reply);
     });

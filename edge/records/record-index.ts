@@ -4,6 +4,7 @@ import type { Clock } from '../../base/clock.js';
 import { Counters } from '../../base/counters.js';
 import { messageOf, OperationError } from '../../base/errors.js';
 import type { Log } from '../../base/log.js';
+import { keepHeapSmall } from '../../base/small-heap.js';
 import { parseJson } from '../../protocol/codec.js';
 import type { RecordLine } from './epoch-shelf.js';
 import type { IndexReply, IndexRequest } from './index-message.js';
@@ -131,6 +132,7 @@ export class RecordIndex {
   #startWorker(): void {
     const url = this.#options.workerUrl ?? new URL('./index-worker.js', import.meta.url);
     const worker = new Worker(url, { workerData: { documentsMax: this.#options.documentsMax }, name: 'record-index' });
+    worker.once('online', keepHeapSmall);
     this.#worker = worker;
     worker.on('message', (reply: IndexReply) => {
       this.#sinceMs = reply.sinceMs;

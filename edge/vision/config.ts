@@ -1,6 +1,7 @@
 import { z } from 'zod';
 import { atMostKeys } from '../../base/config-keys.js';
 import { Id } from '../../protocol/ids.js';
+import { DEFAULT_LABELS } from './tracked-labels.js';
 
 const Unit = z.number().min(0).max(1);
 const Score = Unit;
@@ -104,23 +105,6 @@ const LabelFilter = z.strictObject({
   masks: z.array(Polygon).max(32).optional(),
 });
 
-/**
- * What a camera at a house is for. With all 80 COCO labels, painted lines become airplanes and kites: a label nobody
- * waits for only costs false alarms. A model that knows none of these is taken with all its labels.
- */
-export const DEFAULT_LABELS = [
-  'person',
-  'bicycle',
-  'car',
-  'motorcycle',
-  'bus',
-  'truck',
-  'cat',
-  'dog',
-  'horse',
-  'face',
-] as const;
-
 /** Which detections are believed. */
 export const ObjectSettings = z.strictObject({
   labels: z
@@ -214,15 +198,3 @@ export const VisionSettings = z.strictObject({
   snapshot: SnapshotSettings.prefault({}),
 });
 export type VisionSettings = z.infer<typeof VisionSettings>;
-
-/** The labels a camera tracks with a given model, in the model's order. */
-export function labelsTracked(
-  objects: { readonly labels: readonly string[] },
-  modelLabels: readonly string[],
-): readonly string[] {
-  const wanted = new Set(objects.labels);
-  const known = modelLabels.filter((label) => wanted.has(label));
-  const isDefault =
-    objects.labels.length === DEFAULT_LABELS.length && DEFAULT_LABELS.every((label) => wanted.has(label));
-  return known.length === 0 && isDefault ? modelLabels : known;
-}

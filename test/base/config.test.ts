@@ -5,16 +5,10 @@ import fc from 'fast-check';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { stringify } from 'yaml';
 import { z } from 'zod';
-import {
-  ConfigError,
-  type Environment,
-  loadConfig,
-  parseConfig,
-  serviceSchema,
-  stateDirFor,
-} from '../../base/config.js';
+import { ConfigError, type Environment, loadConfig, parseConfig, serviceSchema } from '../../base/config.js';
 import { OperationError } from '../../base/errors.js';
 import { readSecretFile } from '../../base/secret-file.js';
+import { stateDirFor } from '../../base/state-folder.js';
 import { Id } from '../../protocol/ids.js';
 
 const Camera = z.strictObject({

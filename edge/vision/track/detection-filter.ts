@@ -1,7 +1,8 @@
 import { boxArea } from '../box.js';
-import { labelsTracked, type ObjectFilter, type ObjectSettings } from '../config.js';
+import type { ObjectFilter, ObjectSettings } from '../config.js';
 import { polygonContains, standingPoint } from '../polygon.js';
 import type { MergedDetection } from '../regions/merge.js';
+import { labelsTracked } from '../tracked-labels.js';
 
 /** What a filter demands of one label, with nothing left open. */
 export type LabelRule = Omit<ObjectFilter, 'scoreMin' | 'threshold'> & {

@@ -1,7 +1,7 @@
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import type { BoxXyxyPx } from '../../../../edge/vision/box.js';
-import { labelsTracked, ObjectSettings } from '../../../../edge/vision/config.js';
+import { ObjectSettings } from '../../../../edge/vision/config.js';
 import { polygonContains, standingPoint } from '../../../../edge/vision/polygon.js';
 import type { MergedDetection } from '../../../../edge/vision/regions/merge.js';
 import { assign } from '../../../../edge/vision/track/assignment.js';
@@ -9,6 +9,7 @@ import { DetectionFilter } from '../../../../edge/vision/track/detection-filter.
 import { familyOf } from '../../../../edge/vision/track/label-family.js';
 import { MotionFilter } from '../../../../edge/vision/track/motion-filter.js';
 import { Stillness } from '../../../../edge/vision/track/stillness.js';
+import { labelsTracked } from '../../../../edge/vision/tracked-labels.js';
 
 const NEVER = Number.NEGATIVE_INFINITY;
 
