@@ -17,6 +17,7 @@ export type Peer = {
 };
 
 type Entry = {
+  readonly node: string;
   claims: Claims | undefined;
   state: Status['state'] | undefined;
   /** Generation that was online last. */
@@ -25,6 +26,8 @@ type Entry = {
   stateMonoMs: number;
   /** Monotonic ms of the last sign of life that was not retained. */
   heardMonoMs: number;
+  /** As it was shown last. */
+  peer: Peer | undefined;
 };
 
 /**
@@ -34,6 +37,8 @@ type Entry = {
 export class PeerBook {
   readonly #me: string;
   readonly #peers = new Map<string, Entry>();
+  /** By name; undefined after one came or went. */
+  #sorted: readonly Entry[] | undefined;
   #refused = 0;
 
   constructor(me: string) {
@@ -81,6 +86,7 @@ export class PeerBook {
   /** A person made the fleet forget it. */
   forget(node: string): void {
     this.#peers.delete(node);
+    this.#sorted = undefined;
   }
 
   /** The link was down and is up: nobody is called silent for what could not be heard. */
@@ -88,13 +94,20 @@ export class PeerBook {
     for (const entry of this.#peers.values()) entry.heardMonoMs = nowMonoMs;
   }
 
-  /** All others that have claims, by name. */
+  /** All others that have claims, by name. One that claims the same as before, and is as active, is the same object. */
   peers(nowMonoMs: number): Peer[] {
-    const peers = [...this.#peers].flatMap(([node, entry]): Peer[] => {
-      const { claims } = entry;
-      return claims === undefined ? [] : [{ node, claims, isActive: isActive(entry, claims, nowMonoMs) }];
-    });
-    return peers.sort((a, b) => (a.node < b.node ? -1 : 1));
+    this.#sorted ??= [...this.#peers.values()].sort((a, b) => (a.node < b.node ? -1 : 1));
+    const peers: Peer[] = [];
+    for (const entry of this.#sorted) {
+      const { node, claims, peer: before } = entry;
+      if (claims === undefined) continue;
+      const isNow = isActive(entry, claims, nowMonoMs);
+      const isSame = before?.claims === claims && before.isActive === isNow;
+      const peer = isSame ? before : { node, claims, isActive: isNow };
+      entry.peer = peer;
+      peers.push(peer);
+    }
+    return peers;
   }
 
   /** What a node claims, be it active or not. */
@@ -110,11 +123,13 @@ export class PeerBook {
 
   /** When the next of those that are active now would have been silent for too long, monotonic ms; Infinity for nobody. */
   nextSilenceMonoMs(nowMonoMs: number): number {
-    const times = [...this.#peers.values()].flatMap((entry) => {
-      const { claims } = entry;
-      return claims !== undefined && isActive(entry, claims, nowMonoMs) ? [entry.heardMonoMs + leaseMs(claims)] : [];
-    });
-    return Math.min(Number.POSITIVE_INFINITY, ...times);
+    let nextMonoMs = Number.POSITIVE_INFINITY;
+    for (const entry of this.#peers.values()) {
+      const { claims, heardMonoMs } = entry;
+      if (claims === undefined || !isActive(entry, claims, nowMonoMs)) continue;
+      nextMonoMs = Math.min(nextMonoMs, heardMonoMs + leaseMs(claims));
+    }
+    return nextMonoMs;
   }
 
   #entry(node: string, nowMonoMs: number): Entry | undefined {
@@ -126,10 +141,11 @@ export class PeerBook {
       return undefined;
     }
     const entry: Entry = {
-      ...{ claims: undefined, state: undefined, gen: 0 },
-      ...{ stateMonoMs: nowMonoMs, heardMonoMs: nowMonoMs },
+      ...{ node, claims: undefined, state: undefined, gen: 0 },
+      ...{ stateMonoMs: nowMonoMs, heardMonoMs: nowMonoMs, peer: undefined },
     };
     this.#peers.set(node, entry);
+    this.#sorted = undefined;
     return entry;
   }
 }

@@ -3,8 +3,13 @@ import { createHash } from 'node:crypto';
 /** Somebody who could do it, and how much of it. */
 export type Candidate = { readonly node: string; readonly weight: number };
 
-/** Hashes kept at a time. They are all made anew when there are more, which takes a microsecond each. */
-const HASHES_MAX = 65_536;
+/** 64 bits of the hash of a name. */
+type NameHash = { readonly high: number; readonly low: number };
+
+/** Hashes of names kept at a time; they are all made anew when there are more, which takes microseconds each. */
+const NAMES_MAX = 8_192;
+/** Odd, with bits all over: a pair hashes differently from its names the other way round. */
+const MULTIPLIER = 0x9e3779b1;
 /** Steps in which spare capacity counts: coarse, so that the order does not change with every frame. */
 const WEIGHT_STEP = 4;
 const WEIGHT_MAX = 256;
@@ -23,14 +28,18 @@ export function weightOf(spareFps: number): number {
  * Weighted rendezvous hashing (Schindelhauer and Schomaker 2005: score = -weight / ln h): each source has an order of the
  * nodes, and a node is first for a share of the sources that is as large as its share of the weights. Who comes or goes
  * moves only its own share. Nodes of weight 0 come last.
+ *
+ * Names are hashed once each and pairs mixed from that: there are as many pairs as sources times nodes, too many to keep
+ * and too many to hash.
  */
 export class Rendezvous {
-  readonly #hashes = new Map<string, number>();
+  readonly #hashes = new Map<string, NameHash>();
 
   /** The candidates, first the one to do it. The same everywhere, in whatever order they were given. */
   order(what: string, candidates: readonly Candidate[]): string[] {
+    const whatHash = this.#hash(what);
     return candidates
-      .map((candidate) => this.#hashed(what, candidate))
+      .map((candidate) => this.#ranked(whatHash, candidate))
       .sort(compare)
       .map(({ node }) => node);
   }
@@ -45,44 +54,57 @@ export class Rendezvous {
     me: Candidate,
     others: readonly Candidate[],
     max: number,
-    without: readonly string[] = [],
+    without: readonly { readonly node: string }[] = [],
   ): number {
-    const mine = this.#hashed(what, me);
+    const whatHash = this.#hash(what);
+    const mine = this.#ranked(whatHash, me);
     let place = 0;
     for (const other of others) {
       if (place >= max) break;
-      if (!without.includes(other.node) && compare(this.#hashed(what, other), mine) < 0) place++;
+      const isBefore = compare(this.#ranked(whatHash, other), mine) < 0;
+      if (isBefore && !without.some(({ node }) => node === other.node)) place++;
     }
     return place;
   }
 
-  #hashed(what: string, { node, weight }: Candidate): Hashed {
-    return { node, weight, hash: this.#hash(what, node) };
+  #ranked(whatHash: NameHash, { node, weight }: Candidate): Ranked {
+    const hash = pairHash(whatHash, this.#hash(node));
+    return { node, hash, score: weight === 0 ? 0 : -weight / Math.log(hash) };
   }
 
-  #hash(what: string, node: string): number {
-    const key = `${what}/${node}`;
-    const known = this.#hashes.get(key);
+  #hash(name: string): NameHash {
+    const known = this.#hashes.get(name);
     if (known !== undefined) return known;
-    if (this.#hashes.size >= HASHES_MAX) this.#hashes.clear();
-    const hash = unitHash(key);
-    this.#hashes.set(key, hash);
+    if (this.#hashes.size >= NAMES_MAX) this.#hashes.clear();
+    const hash = nameHash(name);
+    this.#hashes.set(name, hash);
     return hash;
   }
 }
 
-/** A number in (0, 1), evenly spread: the first 48 bits of SHA-256. */
-export function unitHash(text: string): number {
-  const bits = createHash('sha256').update(text).digest().readUIntBE(0, 6);
-  return (bits + 0.5) / 2 ** 48;
+/** The first 64 bits of SHA-256. */
+export function nameHash(name: string): NameHash {
+  const bytes = createHash('sha256').update(name).digest();
+  return { high: bytes.readUInt32BE(0), low: bytes.readUInt32BE(4) };
 }
 
-type Hashed = Candidate & { readonly hash: number };
-
-function compare(a: Hashed, b: Hashed): number {
-  return scoreOf(b) - scoreOf(a) || b.hash - a.hash || (a.node < b.node ? -1 : 1);
+/** A number in (0, 1), evenly spread over the pairs, 48 bits. */
+export function pairHash(what: NameHash, node: NameHash): number {
+  const high = mixed(what.high + Math.imul(node.high, MULTIPLIER));
+  const low = mixed(what.low + Math.imul(node.low, MULTIPLIER));
+  return (high * 2 ** 16 + (low >>> 16) + 0.5) / 2 ** 48;
 }
 
-function scoreOf({ weight, hash }: Hashed): number {
-  return weight === 0 ? 0 : -weight / Math.log(hash);
+// The end of MurmurHash3 (Appleby 2011), 32 bits: every bit of the number changes half of those of the result.
+function mixed(number: number): number {
+  let bits = number | 0;
+  bits = Math.imul(bits ^ (bits >>> 16), 0x85ebca6b);
+  bits = Math.imul(bits ^ (bits >>> 13), 0xc2b2ae35);
+  return (bits ^ (bits >>> 16)) >>> 0;
+}
+
+type Ranked = { readonly node: string; readonly hash: number; readonly score: number };
+
+function compare(a: Ranked, b: Ranked): number {
+  return b.score - a.score || b.hash - a.hash || (a.node < b.node ? -1 : 1);
 }

@@ -7,7 +7,7 @@ import type { RetainedDocuments } from '../../../base/link/retained-documents.js
 import type { Log } from '../../../base/log.js';
 import { RateLimitedLog } from '../../../base/rate-limited-log.js';
 import { routes } from '../../../protocol/routes.js';
-import { SOURCES_MAX, type SourceInfo } from '../../../protocol/sharing.js';
+import type { SourceInfo } from '../../../protocol/sharing.js';
 import { pictureFormatOf } from '../../capture/picture-format.js';
 import type { PushedPicture } from '../../capture/pushed/pushed-source.js';
 import type { VisionCommand, WatchSource } from '../../process/vision-message.js';
@@ -16,8 +16,9 @@ import type { ClaimsBoard } from '../claims-board.js';
 import { type SharingConfig, settingsOf } from '../config.js';
 import { DiscoveryDuty } from './discovery-duty.js';
 import { FrameGate } from './frame-gate.js';
+import { KNOWN_MAX } from './source-limits.js';
 import { SourceOwnership, type WatchPlan } from './source-ownership.js';
-import { watchersOf } from './watchers.js';
+import { Watchers } from './watchers.js';
 
 export type SourceDeskOptions = {
   readonly node: string;
@@ -61,6 +62,7 @@ const COUNTERS = [
 export class SourceDesk {
   readonly #options: SourceDeskOptions;
   readonly #ownership: SourceOwnership;
+  readonly #watchers = new Watchers();
   readonly #duty = new DiscoveryDuty();
   readonly #watched = new Map<string, Watched>();
   readonly #counters = new Counters<string>(COUNTERS);
@@ -74,7 +76,7 @@ export class SourceDesk {
     this.#options = options;
     this.#faults = new RateLimitedLog(log, clock);
     this.#ownership = new SourceOwnership({
-      ...{ node, ownedMax: config.sourcesMax, knownMax: SOURCES_MAX, except: cameras },
+      ...{ node, ownedMax: config.sourcesMax, knownMax: KNOWN_MAX, except: cameras },
     });
   }
 
@@ -105,7 +107,7 @@ export class SourceDesk {
     const nowMonoMs = clock.monoMs();
     const { state, model } = claims.own;
     const self = { node, claims: { ...claims.own, shares: { audits: config.audits } } };
-    const { others, isDoubted } = watchersOf(claims.peers(), self);
+    const { others, isDoubted } = this.#watchers.of(claims.peers(), self);
     this.#ownership.setPeers(others);
     const spareFps = claims.told?.spareFps ?? 0;
     this.#ownership.setSelf({ state: model === null ? 'leaving' : state, spareFps, isDoubted });

@@ -1,24 +1,10 @@
 import { SOURCES_MAX } from '../../../protocol/sharing.js';
 import { KnownSources } from './known-sources.js';
+import { OwnerIndex } from './owner-index.js';
 import { type Candidate, Rendezvous, weightOf } from './rendezvous.js';
-import { HEEDED_MAX, SOURCE_TIMES, type SourceTimes } from './source-limits.js';
+import { HEEDED_MAX, LOOK_EVERY_MS, SOURCE_TIMES, type SourceTimes } from './source-limits.js';
 import { UnprovenSources } from './unproven-sources.js';
-
-/** What a node says of itself, and what the others think of it. */
-export type WatcherState = {
-  readonly state: 'active' | 'overloaded' | 'leaving';
-  /** Pictures per second its detectors could look at beyond what they do. */
-  readonly spareFps: number;
-  /** Its results are disputed by most of those who check. */
-  readonly isDoubted: boolean;
-};
-
-/** Another node that watches sources and is alive, as its claims say. */
-export type Watcher = WatcherState & {
-  readonly node: string;
-  readonly owns: readonly string[];
-  readonly heard: readonly string[];
-};
+import type { Watcher, WatcherState } from './watchers.js';
 
 /** What a node does from now on. */
 export type WatchPlan = {
@@ -46,17 +32,17 @@ export type SourceOwnershipOptions = {
 /** Why somebody should take a source: nobody has it, or who has it gives way. */
 type Cause = 'nobody' | 'overloaded' | 'leaving';
 type Unclaimed = { readonly sinceMs: number; readonly isLost: boolean; readonly cause: Cause };
-/** Who may take a source, this node apart. */
-type Takers = { readonly hasMe: boolean; readonly others: readonly Candidate[] };
-type Steady = { readonly what: string; readonly sinceMs: number };
+/** Who may take a source: this node, where it may, and others. */
+type Takers = { readonly me: Candidate | undefined; readonly others: readonly Candidate[] };
 
-const NOBODY: Takers = { hasMe: false, others: [] };
+const NOBODY: Takers = { me: undefined, others: [] };
+const NOTHING: WatchPlan = { owned: [], claims: [], isOnDuty: false, left: [] };
 const DISCOVERY_WORD = 'discovery';
 
 /**
  * Which sources this node watches, decided by it alone from what it hears; the others decide alike. An owner stays one
  * until it is gone, gives way, or two meet. Pure: times are passed in, monotonic ms; it is asked again after each change
- * and a few times a second.
+ * and a few times a second, which costs little where nothing that matters has changed.
  */
 export class SourceOwnership {
   readonly #node: string;
@@ -72,14 +58,18 @@ export class SourceOwnership {
   readonly #held = new Map<string, number>();
   readonly #unclaimed = new Map<string, Unclaimed>();
   readonly #regrets = new Map<string, number>();
-  readonly #steady = new Map<string, Steady>();
-  #ownersBefore = new Map<string, readonly string[]>();
+  readonly #index = new OwnerIndex();
   #peers: readonly Watcher[] = [];
   /** Of sources somebody has, and of those nobody has. */
   #takers: Record<'owned' | 'free', Takers> = { owned: NOBODY, free: NOBODY };
   #self: WatcherState = { state: 'active', spareFps: 0, isDoubted: false };
   /** When the link came up; undefined while it is down. */
   #upSinceMs: number | undefined;
+  #plan = NOTHING;
+  /** Something but the others has changed since the plan was made. */
+  #isTouched = true;
+  /** When it is to be made anew although nothing has changed. */
+  #lookMs = 0;
   #taken = 0;
   #yielded = 0;
   #unheeded = 0;
@@ -95,6 +85,7 @@ export class SourceOwnership {
 
   linkUp(nowMs: number): void {
     this.#upSinceMs = nowMs;
+    this.#isTouched = true;
     this.#known.renewed();
     this.#unproven.heardAgain(nowMs);
     // Nothing could be heard until now: that is no silence of theirs.
@@ -108,32 +99,41 @@ export class SourceOwnership {
 
   /** @param self as this node tells it of itself: the others decide by the same. */
   setSelf(self: WatcherState): void {
+    const { state, spareFps, isDoubted } = this.#self;
+    const isSame =
+      state === self.state && isDoubted === self.isDoubted && weightOf(spareFps) === weightOf(self.spareFps);
+    if (!isSame) this.#isTouched = true;
     this.#self = self;
   }
 
-  /** @param peers those that are alive, without this node. */
+  /** @param peers those that are alive, without this node; one that is the same object as before has not changed. */
   setPeers(peers: readonly Watcher[]): void {
     this.#peers = peers;
   }
 
   heardFrame(source: string, nowMs: number): void {
-    this.#known.heardFrame(source, nowMs);
+    if (this.#known.heardFrame(source, nowMs)) this.#isTouched = true;
     this.#unproven.proved(source);
     if (this.#held.has(source)) this.#held.set(source, nowMs);
   }
 
   announced(source: string): void {
-    this.#known.announced(source);
+    if (this.#known.announced(source)) this.#isTouched = true;
     this.#unproven.proved(source);
   }
 
   withdrawn(source: string): void {
+    this.#isTouched = true;
     this.#known.withdrawn(source);
   }
 
-  /** Sources of which this node heard a frame lately. */
+  /** Sources of which this node heard a frame lately, as many as can be told: first those that nobody has. */
   heard(nowMs: number): readonly string[] {
-    return this.#known.heard(nowMs);
+    const heard = this.#known.heard(nowMs);
+    if (heard.length <= SOURCES_MAX) return heard;
+    const isFree = (source: string) => !this.#held.has(source) && this.#index.ownersOf(source).length === 0;
+    const free = heard.filter(isFree);
+    return [...free, ...heard.filter((source) => !isFree(source))].slice(0, SOURCES_MAX).sort();
   }
 
   counters(): Record<string, number> {
@@ -149,24 +149,33 @@ export class SourceOwnership {
   /** What to do now. */
   plan(nowMs: number): WatchPlan {
     if (this.#upSinceMs === undefined) return this.#planWhileDown();
-    this.#noteSteadiness(nowMs);
-    this.#takers = { owned: this.#takersOf(true), free: this.#takersOf(false) };
+    const isChanged = this.#index.update(this.#peers, nowMs);
+    if (!isChanged && !this.#isTouched && nowMs < this.#lookMs) return this.#plan;
+    this.#isTouched = false;
     const isSettling = nowMs - this.#upSinceMs < this.#times.settleMs;
-    const owners = this.#ownersBySource();
-    const known = this.#allKnown(owners, nowMs);
+    this.#plan = this.#look(isSettling, nowMs);
+    const isWaiting = isSettling || this.#unclaimed.size > 0;
+    this.#lookMs = isWaiting ? nowMs : nowMs + LOOK_EVERY_MS;
+    return this.#plan;
+  }
+
+  #look(isSettling: boolean, nowMs: number): WatchPlan {
+    this.#endRegrets(nowMs);
+    this.#takers = { owned: this.#takersOf(true), free: this.#takersOf(false) };
+    const known = this.#allKnown(nowMs);
     const due: string[] = [];
-    for (const source of [...known].sort()) {
-      const others = owners.get(source) ?? [];
+    for (const source of known) {
+      const others = this.#index.ownersOf(source);
       if (this.#held.has(source)) this.#reconsider(source, others, isSettling, nowMs);
       else if (this.#isDue(source, others, nowMs) && !isSettling) due.push(source);
     }
-    const left = this.#takeAll(due, nowMs);
+    const left = this.#takeAll(this.#inTurn(due, nowMs), nowMs);
     for (const source of this.#unclaimed.keys()) if (!known.has(source)) this.#unclaimed.delete(source);
-    this.#ownersBefore = new Map([...owners].map(([source, list]) => [source, list.map(({ node }) => node)]));
     return {
       owned: this.#owned(),
-      claims: isSettling ? [] : this.#claims(known, owners),
-      isOnDuty: this.#isOnDuty(),
+      claims: isSettling ? [] : this.#claims(known),
+      // Who just came hears of the one on duty in a moment; of a thousand that start none is to hear all sources.
+      isOnDuty: !isSettling && this.#isOnDuty(),
       left,
     };
   }
@@ -212,14 +221,14 @@ export class SourceOwnership {
     const known = this.#unclaimed.get(source);
     // With another cause the wait begins anew: that an owner let go may be heard before it is heard who took over, and who
     // leaves was overloaded for long.
-    const unclaimed = known?.cause === cause ? known : { sinceMs: nowMs, isLost: this.#isOwnerLost(source), cause };
+    const unclaimed = known?.cause === cause ? known : { sinceMs: nowMs, isLost: this.#index.lost.has(source), cause };
     this.#unclaimed.set(source, unclaimed);
     if (isHeld && !this.#mayRelieve(source, others, nowMs)) return false;
     const isAtOnce = isHeld || unclaimed.isLost;
-    const takers = this.#takers[isHeld ? 'owned' : 'free'];
-    if (!takers.hasMe) return false;
+    const { me, others: takers } = this.#takers[isHeld ? 'owned' : 'free'];
+    if (me === undefined) return false;
     const { unclaimedWaitMs, rankWaitMs, ranksMax } = this.#times;
-    const place = this.#rendezvous.placeOf(source, asTaker(this.#me()), takers.others, ranksMax);
+    const place = this.#rendezvous.placeOf(source, me, takers, ranksMax);
     const waitMs = (isAtOnce ? 0 : unclaimedWaitMs) + place * rankWaitMs;
     return nowMs - this.#waitsSince(unclaimed, others) >= waitMs;
   }
@@ -232,7 +241,7 @@ export class SourceOwnership {
     if (nowMs - (this.#regrets.get(source) ?? Number.NEGATIVE_INFINITY) < this.#times.regretMs) return false;
     const { relieveMs } = this.#times;
     return others.every(({ node, owns }) => {
-      const steadyMs = nowMs - (this.#steady.get(node)?.sinceMs ?? nowMs);
+      const steadyMs = nowMs - (this.#index.steadySinceMs(node) ?? nowMs);
       return steadyMs >= relieveMs && this.#order(node, owns)[0] === source;
     });
   }
@@ -240,7 +249,7 @@ export class SourceOwnership {
   #waitsSince({ sinceMs }: Unclaimed, others: readonly Watcher[]): number {
     const steady = others
       .filter(isOverloaded)
-      .map(({ node }) => (this.#steady.get(node)?.sinceMs ?? 0) + this.#times.relieveMs);
+      .map(({ node }) => (this.#index.steadySinceMs(node) ?? 0) + this.#times.relieveMs);
     return Math.max(sinceMs, ...steady);
   }
 
@@ -249,13 +258,16 @@ export class SourceOwnership {
     const all = [...this.#peers, this.#me()];
     const good = all.filter(isGood);
     const takers = good.length > 0 || isOwned ? good : all.filter(({ state }) => state !== 'leaving');
-    const others = takers.filter(({ node }) => node !== this.#node).map(asTaker);
-    return { hasMe: others.length < takers.length, others };
+    const candidates = takers.map(asTaker);
+    const isMe = ({ node }: Candidate) => node === this.#node;
+    return { me: candidates.find(isMe), others: candidates.filter((candidate) => !isMe(candidate)) };
   }
 
-  #isOwnerLost(source: string): boolean {
-    const before = this.#ownersBefore.get(source) ?? [];
-    return before.some((node) => !this.#peers.some((peer) => peer.node === node));
+  // First what is heard here: those who are lost may have had much that does not exist.
+  #inTurn(due: readonly string[], nowMs: number): string[] {
+    const sorted = [...due].sort();
+    const isKnown = (source: string) => this.#known.has(source, nowMs);
+    return [...sorted.filter(isKnown), ...sorted.filter((source) => !isKnown(source))];
   }
 
   // What sends nothing makes room for what anybody else tells of first: one who tells of hundreds goes on and on.
@@ -270,7 +282,7 @@ export class SourceOwnership {
     if (!this.#hasRoom(teller, nowMs, whom)) return false;
     this.#held.set(source, nowMs);
     this.#unclaimed.delete(source);
-    if (!this.#known.all(nowMs).has(source)) this.#unproven.taken(source, teller, nowMs);
+    if (!this.#known.has(source, nowMs)) this.#unproven.taken(source, teller, nowMs);
     this.#taken++;
     return true;
   }
@@ -291,18 +303,18 @@ export class SourceOwnership {
   }
 
   // What it has must be told; for what it could have there may be no room.
-  #claims(known: ReadonlySet<string>, owners: ReadonlyMap<string, readonly Watcher[]>): WatchPlan['claims'] {
+  #claims(known: ReadonlySet<string>): WatchPlan['claims'] {
     const owned = this.#owned().map((source) => ({ source, as: 'owner' as const }));
-    const next = [...known].filter((source) => this.#isStandby(source, owners.get(source) ?? [])).sort();
+    const next = [...known].filter((source) => this.#isStandby(source)).sort();
     const all = [...owned, ...next.map((source) => ({ source, as: 'standby' as const }))].slice(0, SOURCES_MAX);
     return all.sort((a, b) => (a.source < b.source ? -1 : 1));
   }
 
-  #isStandby(source: string, owners: readonly Watcher[]): boolean {
-    const { hasMe, others } = this.#takers.free;
-    if (!hasMe || owners.length === 0 || this.#held.has(source)) return false;
-    const without = owners.map(({ node }) => node);
-    return this.#rendezvous.placeOf(source, asTaker(this.#me()), others, 1, without) === 0;
+  #isStandby(source: string): boolean {
+    const owners = this.#index.ownersOf(source);
+    const { me, others } = this.#takers.free;
+    if (me === undefined || owners.length === 0 || this.#held.has(source)) return false;
+    return this.#rendezvous.placeOf(source, me, others, 1, owners) === 0;
   }
 
   #isOnDuty(): boolean {
@@ -312,8 +324,8 @@ export class SourceOwnership {
   }
 
   // Only what somebody heard himself: what is told on from node to node would never be forgotten. A lost owner may have been
-  // the only one who heard.
-  #allKnown(owners: ReadonlyMap<string, unknown>, nowMs: number): Set<string> {
+  // the only one who heard. What has an owner comes after that: where there is no room for it, it needs nobody.
+  #allKnown(nowMs: number): ReadonlySet<string> {
     const known = new Set(this.#held.keys());
     this.#unheeded = 0;
     const heed = (sources: Iterable<string>) => {
@@ -323,18 +335,17 @@ export class SourceOwnership {
         else this.#unheeded++;
       }
     };
-    const own = this.#known.all(nowMs);
-    heed(own);
-    heed(owners.keys());
-    heed([...this.#ownersBefore.keys()].filter((source) => this.#isOwnerLost(source)));
+    heed(this.#known.all(nowMs));
+    heed(this.#index.lost);
     for (const [source, { isLost, sinceMs }] of this.#unclaimed) {
       if (isLost && nowMs - sinceMs < this.#times.forgetMs) heed([source]);
     }
+    heed(this.#index.owned());
     const tellers = new Map<string, string>();
     for (const { node, heard } of this.#peers) {
       heed(heard);
       for (const source of heard) {
-        if (known.has(source) && !own.has(source) && !tellers.has(source)) tellers.set(source, node);
+        if (!tellers.has(source) && known.has(source) && !this.#known.has(source, nowMs)) tellers.set(source, node);
       }
     }
     this.#tellers = tellers;
@@ -342,29 +353,11 @@ export class SourceOwnership {
   }
 
   #isForgotten(source: string, nowMs: number): boolean {
-    const isHeard = this.#known.all(nowMs).has(source) || this.#peers.some(({ heard }) => heard.includes(source));
-    return !isHeard && nowMs - (this.#held.get(source) ?? nowMs) >= this.#times.forgetMs;
+    if (nowMs - (this.#held.get(source) ?? nowMs) < this.#times.forgetMs) return false;
+    return !this.#known.has(source, nowMs) && !this.#tellers.has(source);
   }
 
-  #ownersBySource(): Map<string, Watcher[]> {
-    const owners = new Map<string, Watcher[]>();
-    for (const peer of this.#peers) {
-      for (const source of peer.owns) {
-        const list = owners.get(source);
-        if (list === undefined) owners.set(source, [peer]);
-        else list.push(peer);
-      }
-    }
-    return owners;
-  }
-
-  #noteSteadiness(nowMs: number): void {
-    const names = new Set(this.#peers.map(({ node }) => node));
-    for (const node of this.#steady.keys()) if (!names.has(node)) this.#steady.delete(node);
-    for (const { node, state, owns } of this.#peers) {
-      const what = `${state} ${[...owns].sort().join(' ')}`;
-      if (this.#steady.get(node)?.what !== what) this.#steady.set(node, { what, sinceMs: nowMs });
-    }
+  #endRegrets(nowMs: number): void {
     for (const [source, atMs] of this.#regrets) {
       if (nowMs - atMs >= this.#times.regretMs) this.#regrets.delete(source);
     }

@@ -47,6 +47,18 @@ describe('what is known of peers', () => {
     expect(activeOf(book, 100)).toEqual([]);
   });
 
+  it('shows who says nothing new as the same object, and others in their order', () => {
+    const book = bookWith('b', 'a');
+    const [a, b] = book.peers(10);
+    expect(book.peers(20)[0]).toBe(a);
+    book.applyClaims('a', { ...CLAIMS, spareFps: 1 }, 30);
+    expect(book.peers(30)[0]).not.toBe(a);
+    expect(book.peers(30)[1]).toBe(b);
+    expect(book.peers(3_000)[1]).toEqual({ ...b, isActive: false });
+    book.applyClaims('aa', CLAIMS, 40);
+    expect(book.peers(50).map(({ node }) => node)).toEqual(['a', 'aa', 'b']);
+  });
+
   it('counts who beats long after its will: its birth was lost', () => {
     const book = bookWith('a');
     book.applyStatus('a', { state: 'lost', gen: 1 }, 0);

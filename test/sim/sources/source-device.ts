@@ -13,8 +13,10 @@ export class SourceDevice {
   /** Since when it has sent frames without a gap, virtual ms; undefined while it sends none. */
   sendsSinceMs: number | undefined;
   broker: string | undefined;
+  readonly everyMs: number;
 
   constructor(env: ProgramEnv, { brokers, everyMs, announces }: SourceDeviceOptions, nowMs: () => number) {
+    this.everyMs = everyMs;
     const link = env.link({ clientId: env.node, brokers, failbackAfterMs: 60_000 });
     let number = 0;
     link.onUp(() => {

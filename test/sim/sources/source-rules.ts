@@ -11,5 +11,6 @@ export const SOURCE_RULES = [
   'somebody listens for what nobody knows',
   'what sends nothing makes room',
   'what is dropped is counted',
+  'who has waited longest is next',
 ] as const;
 export type SourceRule = (typeof SOURCE_RULES)[number];

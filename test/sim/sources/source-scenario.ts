@@ -2,6 +2,7 @@ import { Random } from '../../../base/random.js';
 import type { FaultKind } from '../faults/fault.js';
 import { PLAIN_MANNERS } from '../kernel/broker-manners.js';
 import type { Scenario, ScenarioRun, Stage } from '../scenario.js';
+import { judgeLastOne } from './last-one.js';
 import { SourceDevice } from './source-device.js';
 import { SourceOracle } from './source-oracle.js';
 import type { SourceRule } from './source-rules.js';
@@ -139,7 +140,9 @@ class SourceRun implements ScenarioRun {
     return quietMs < QUIET_MS ? `an owner changed ${quietMs} ms ago` : undefined;
   }
 
-  finish(): void {}
+  finish(): void {
+    judgeLastOne(this.#stage, this.#random, () => this.watch());
+  }
 
   figures() {
     const { brokers } = this.#stage.world;

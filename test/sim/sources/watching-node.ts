@@ -1,9 +1,11 @@
+import { chooseTurn, type Waiting } from '../../../edge/process/turn-choice.js';
 import { type Peer, PeerBook } from '../../../edge/sharing/peer-book.js';
 import { DiscoveryDuty } from '../../../edge/sharing/sources/discovery-duty.js';
 import { FrameGate } from '../../../edge/sharing/sources/frame-gate.js';
 import { Rendezvous, weightOf } from '../../../edge/sharing/sources/rendezvous.js';
-import { SourceOwnership, type Watcher, type WatchPlan } from '../../../edge/sharing/sources/source-ownership.js';
-import { watchersOf } from '../../../edge/sharing/sources/watchers.js';
+import { KNOWN_MAX } from '../../../edge/sharing/sources/source-limits.js';
+import { SourceOwnership, type WatchPlan } from '../../../edge/sharing/sources/source-ownership.js';
+import { type Watcher, Watchers } from '../../../edge/sharing/sources/watchers.js';
 import type { Claims } from '../../../protocol/sharing.js';
 import type { DeliveredMessage } from '../kernel/mqtt-message.js';
 import type { ProgramEnv } from '../kernel/simulated-board.js';
@@ -25,7 +27,11 @@ export type WatchingNodeOptions = {
 };
 
 /** What becomes of the frames of this life: all that came to a source it watched. */
-export type FrameBook = { came: number; looked: number; refused: number };
+type FrameBook = { came: number; looked: number; replaced: number };
+
+/** A source that is watched, and whether a picture of it waits for its turn. */
+type Watched = { readonly gate: FrameGate<SimulatedFrame>; readonly end: () => void; cancelPump: () => void };
+type WaitingSource = Waiting & { readonly source: string };
 
 const BEAT_MS = 10_000;
 const STEP_MS = 500;
@@ -40,7 +46,9 @@ const DAY_MS = 86_400_000;
 
 /** A node as far as it watches sources: the real decisions, over a simulated link. */
 export class WatchingNode {
-  readonly frames: FrameBook = { came: 0, looked: 0, refused: 0 };
+  readonly frames: FrameBook = { came: 0, looked: 0, replaced: 0 };
+  /** Frames it looked at, by source. */
+  readonly looked = new Map<string, number>();
   /** An operator sends it away. */
   isLeaving = false;
   /** What it says of its capacity is this many times what it has. */
@@ -53,8 +61,13 @@ export class WatchingNode {
   readonly #book: PeerBook;
   readonly #ownership: SourceOwnership;
   readonly #duty = new DiscoveryDuty();
-  readonly #gates = new Map<string, { gate: FrameGate<SimulatedFrame>; end: () => void }>();
+  readonly #watchers = new Watchers();
+  readonly #watched = new Map<string, Watched>();
   readonly #gone: FrameGate<SimulatedFrame>[] = [];
+  /** Pictures that wait for the detector, one of a source. */
+  readonly #waiting = new Map<string, WaitingSource>();
+  readonly #lastEndedMs = new Map<string, number>();
+  #isLooking = false;
   readonly #rendezvous = new Rendezvous();
   #endListening: (() => void) | undefined;
   #plan: WatchPlan = { owned: [], claims: [], isOnDuty: false, left: [] };
@@ -78,7 +91,7 @@ export class WatchingNode {
     const believes = options.without.has('what sends nothing makes room');
     const relieve = options.without.has('an overloaded owner is relieved of one source at a time');
     this.#ownership = new SourceOwnership({
-      ...{ node: env.node, ownedMax: options.ownedMax, knownMax: 256 },
+      ...{ node: env.node, ownedMax: options.ownedMax, knownMax: KNOWN_MAX },
       times: {
         ...(believes ? { proveMs: DAY_MS } : {}),
         ...(relieve ? { relieveMs: 0, regretMs: 0 } : {}),
@@ -110,18 +123,23 @@ export class WatchingNode {
     return this.#overloadedSinceMs !== undefined && this.#nowMs - this.#overloadedSinceMs >= OVERLOAD_AFTER_MS;
   }
 
+  get capacityFps(): number {
+    return this.#options.capacityFps;
+  }
+
   get ownedMax(): number {
     return this.#options.ownedMax;
   }
 
   /** Frames that wait now; all that came are looked at, counted as dropped, or wait. */
   balance(): { readonly came: number; readonly accounted: number } {
-    const gates = [...[...this.#gates.values()].map(({ gate }) => gate), ...this.#gone];
+    const gates = [...[...this.#watched.values()].map(({ gate }) => gate), ...this.#gone];
     const sum = (name: string) => gates.reduce((total, gate) => total + (gate.counters()[name] ?? 0), 0);
-    const waiting = gates.reduce((total, gate) => total + gate.waiting, 0);
+    const waiting = gates.reduce((total, gate) => total + gate.waiting, this.#waiting.size);
     const isCounted = !this.#options.without.has('what is dropped is counted');
-    const dropped = isCounted ? sum('source-replaced') + sum('source-discarded') : 0;
-    return { came: this.frames.came, accounted: this.frames.looked + dropped + waiting };
+    const { came, looked, replaced } = this.frames;
+    const dropped = isCounted ? replaced + sum('source-replaced') + sum('source-discarded') : 0;
+    return { came, accounted: looked + dropped + waiting };
   }
 
   get #nowMs(): number {
@@ -179,7 +197,7 @@ export class WatchingNode {
     this.#ownership.setSelf({
       ...{ state: this.#state, spareFps: this.#toldSpareFps, isDoubted: false },
     });
-    this.#ownership.setPeers(this.#watchers());
+    this.#ownership.setPeers(this.#others());
     const before = new Set(this.#plan.owned);
     this.#plan = this.#withoutRules(this.#ownership.plan(nowMs));
     for (const source of this.#plan.owned) if (!before.has(source)) this.#options.onTake(source);
@@ -192,12 +210,12 @@ export class WatchingNode {
     return this.isOverloaded ? 'overloaded' : 'active';
   }
 
-  #watchers(): Watcher[] {
+  #others(): readonly Watcher[] {
     const { without } = this.#options;
     let peers: readonly Peer[] = this.#book.peers(this.#nowMs);
     // Who was online once is taken to be there until a will says otherwise.
     if (without.has('silence ends what was claimed')) peers = this.#book.peers(Number.NEGATIVE_INFINITY);
-    const watchers = watchersOf(peers, { node: this.#env.node, claims: { ...NO_CHECKS, doubts: [] } }).others;
+    const watchers = this.#watchers.of(peers, { node: this.#env.node, claims: { ...NO_CHECKS, doubts: [] } }).others;
     if (without.has('of two that meet one gives way')) return watchers.map((each) => this.#except(each));
     return without.has('an owner stays') ? watchers.map((each) => this.#onlyAsFirst(each, watchers)) : watchers;
   }
@@ -221,14 +239,8 @@ export class WatchingNode {
   }
 
   #listen(nowMs: number): void {
-    for (const source of this.#plan.owned) if (!this.#gates.has(source)) this.#watch(source);
-    for (const [source, { gate, end }] of this.#gates) {
-      if (this.#plan.owned.includes(source)) continue;
-      end();
-      gate.discard();
-      this.#gone.push(gate);
-      this.#gates.delete(source);
-    }
+    for (const source of this.#plan.owned) if (!this.#watched.has(source)) this.#watch(source);
+    for (const source of this.#watched.keys()) if (!this.#plan.owned.includes(source)) this.#unwatch(source);
     const listens = this.#duty.isListening(this.#plan.isOnDuty && this.#link.isUp, nowMs);
     if (listens && this.#endListening === undefined) {
       this.#endListening = this.#link.subscribe('frame/+', 0, (message) => {
@@ -247,20 +259,59 @@ export class WatchingNode {
       this.frames.came++;
       this.#ownership.heardFrame(source, this.#nowMs);
       gate.offer(payload as SimulatedFrame);
-      this.#look(source, gate);
+      this.#pump(source);
     });
-    this.#gates.set(source, { gate, end });
+    this.#watched.set(source, { gate, end, cancelPump: () => {} });
   }
 
-  // A detector that takes its time, evenly over the sources.
-  #look(source: string, gate: FrameGate<SimulatedFrame>): void {
-    const frame = gate.next(this.#nowMs);
-    if (frame === undefined) return;
-    this.frames.looked++;
-    const tookMs = (1_000 * Math.max(1, this.#gates.size)) / this.#options.capacityFps;
-    this.#env.clock.after(tookMs, () => {
+  #unwatch(source: string): void {
+    const watched = this.#watched.get(source);
+    if (watched === undefined) return;
+    watched.end();
+    watched.cancelPump();
+    watched.gate.discard();
+    this.#gone.push(watched.gate);
+    this.#watched.delete(source);
+    if (this.#waiting.delete(source)) this.frames.replaced++;
+  }
+
+  // As the desk gives it to the vision process, and the source's loop keeps the newest until its turn.
+  #pump(source: string): void {
+    const watched = this.#watched.get(source);
+    if (watched === undefined) return;
+    watched.cancelPump();
+    const { gate } = watched;
+    if (gate.next(this.#nowMs) !== undefined) {
       gate.taken();
-      if (this.#gates.get(source)?.gate === gate) this.#look(source, gate);
+      if (this.#waiting.has(source)) this.frames.replaced++;
+      else this.#wait(source);
+    }
+    const waitMs = gate.dueMs(this.#nowMs) - this.#nowMs;
+    if (Number.isFinite(waitMs)) watched.cancelPump = this.#env.clock.after(waitMs, () => this.#pump(source));
+    this.#lookAtNext();
+  }
+
+  #wait(source: string): void {
+    const lastEndedMonoMs = this.#lastEndedMs.get(source) ?? Number.NEGATIVE_INFINITY;
+    this.#waiting.set(source, { source, isUrgent: false, sinceMonoMs: this.#nowMs, lastEndedMonoMs });
+  }
+
+  // One detector, which takes its time.
+  #lookAtNext(): void {
+    if (this.#isLooking) return;
+    const waiting = [...this.#waiting.values()].sort((a, b) => (a.source < b.source ? -1 : 1));
+    const isFair = !this.#options.without.has('who has waited longest is next');
+    const next = isFair ? chooseTurn(waiting, this.#nowMs) : waiting[0];
+    if (next === undefined) return;
+    const { source } = next;
+    this.#waiting.delete(source);
+    this.frames.looked++;
+    this.looked.set(source, (this.looked.get(source) ?? 0) + 1);
+    this.#isLooking = true;
+    this.#env.clock.after(1_000 / this.#options.capacityFps, () => {
+      this.#isLooking = false;
+      this.#lastEndedMs.set(source, this.#nowMs);
+      this.#lookAtNext();
     });
   }
 

@@ -2,6 +2,16 @@ import { describe, expect, it } from 'vitest';
 import { KnownSources } from '../../../../edge/sharing/sources/known-sources.js';
 
 describe('known sources', () => {
+  it('are new once', () => {
+    const known = new KnownSources(10, 1_000);
+    expect(known.heardFrame('yard', 0)).toBe(true);
+    expect(known.heardFrame('yard', 10)).toBe(false);
+    expect(known.announced('yard')).toBe(false);
+    expect([known.has('yard', 5_000), known.has('gate', 0)]).toEqual([true, false]);
+    known.withdrawn('yard');
+    expect([known.has('yard', 1_009), known.has('yard', 1_010)]).toEqual([true, false]);
+  });
+
   it('are forgotten when no frame was heard for long enough', () => {
     const known = new KnownSources(10, 1_000);
     known.heardFrame('yard', 0);
@@ -32,5 +42,8 @@ describe('known sources', () => {
     known.announced('b');
     expect([...known.all(0)].sort()).toEqual(['a', 'b']);
     expect(known.refused).toBe(2);
+    // What is forgotten makes room.
+    expect([...known.all(1_000)]).toEqual(['b']);
+    expect(known.announced('d')).toBe(true);
   });
 });

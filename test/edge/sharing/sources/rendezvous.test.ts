@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { Rendezvous, unitHash, weightOf } from '../../../../edge/sharing/sources/rendezvous.js';
+import { nameHash, pairHash, Rendezvous, weightOf } from '../../../../edge/sharing/sources/rendezvous.js';
 
 const NODES = ['cam1', 'cam2', 'cam3', 'cam4'];
 const SOURCES = Array.from({ length: 4_000 }, (_, i) => `source${i}`);
@@ -68,11 +68,24 @@ describe('the weight of a node', () => {
   ])('of %f spare frames/s is %f', (spareFps, weight) => expect(weightOf(spareFps)).toBe(weight));
 });
 
-describe('the hash of a text', () => {
+describe('the hash of a pair', () => {
+  const hashesWith = (node: string) => SOURCES.map((source) => pairHash(nameHash(source), nameHash(node)));
+  const mean = (values: readonly number[]) => values.reduce((sum, value) => sum + value, 0) / values.length;
+
   it('is a number between 0 and 1, exclusive, and evenly spread', () => {
-    const hashes = SOURCES.map(unitHash);
+    const hashes = hashesWith('cam1');
     expect(Math.min(...hashes)).toBeGreaterThan(0);
     expect(Math.max(...hashes)).toBeLessThan(1);
-    expect(hashes.reduce((sum, hash) => sum + hash, 0) / hashes.length).toBeCloseTo(0.5, 1);
+    for (const tenth of Array.from({ length: 10 }, (_, i) => i / 10)) {
+      const share = hashes.filter((hash) => hash >= tenth && hash < tenth + 0.1).length / hashes.length;
+      expect(share).toBeCloseTo(0.1, 1);
+    }
+  });
+
+  it('says nothing of the hash with another node, however alike the names', () => {
+    const [one, other] = [hashesWith('cam1'), hashesWith('cam2')];
+    const product = mean(one.map((hash, i) => (hash - 0.5) * ((other[i] ?? 0) - 0.5)));
+    // Of independent ones it is 0, give or take a twelfth over the root of their number.
+    expect(Math.abs(product)).toBeLessThan(5 / 12 / Math.sqrt(SOURCES.length));
   });
 });

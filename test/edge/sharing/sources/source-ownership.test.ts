@@ -1,7 +1,8 @@
 import { describe, expect, it } from 'vitest';
 import { Rendezvous, weightOf } from '../../../../edge/sharing/sources/rendezvous.js';
-import { HEEDED_MAX, SOURCE_TIMES } from '../../../../edge/sharing/sources/source-limits.js';
-import { SourceOwnership, type Watcher, type WatcherState } from '../../../../edge/sharing/sources/source-ownership.js';
+import { HEEDED_MAX, LOOK_EVERY_MS, SOURCE_TIMES } from '../../../../edge/sharing/sources/source-limits.js';
+import { SourceOwnership } from '../../../../edge/sharing/sources/source-ownership.js';
+import type { Watcher, WatcherState } from '../../../../edge/sharing/sources/watchers.js';
 import { SOURCES_MAX } from '../../../../protocol/sharing.js';
 
 const IDLE: WatcherState = { state: 'active', spareFps: 8, isDoubted: false };
@@ -13,8 +14,8 @@ function peer(node: string, more: Partial<Watcher> = {}): Watcher {
   return { ...IDLE, node, owns: [], heard: [], ...more };
 }
 
-function owner(node: string, ownedMax = 16): SourceOwnership {
-  const ownership = new SourceOwnership({ node, ownedMax, knownMax: 256 });
+function owner(node: string, ownedMax = 16, knownMax = 256): SourceOwnership {
+  const ownership = new SourceOwnership({ node, ownedMax, knownMax });
   ownership.setSelf(IDLE);
   ownership.linkUp(0);
   return ownership;
@@ -112,7 +113,7 @@ describe('a node alone', () => {
     ownership.linkUp(backMs);
     expect(ownership.plan(backMs).owned).toEqual(['gate', 'yard']);
     ownership.announced('yard');
-    expect(planAt(ownership, backMs + 500, backMs + forgetMs).owned).toEqual(['yard']);
+    expect(planAt(ownership, backMs + 500, backMs + forgetMs + LOOK_EVERY_MS).owned).toEqual(['yard']);
   });
 
   it('forgets a source that was silent for long', () => {
@@ -274,6 +275,12 @@ describe('nodes that share sources', () => {
     expect(planAt(ownership, 0, 3 * relieveMs).owned).toEqual([]);
   });
 
+  it('have nobody on duty who could not have heard yet that somebody is', () => {
+    const ownership = owner(FIRST);
+    expect(ownership.plan(settleMs - 1).isOnDuty).toBe(false);
+    expect(ownership.plan(settleMs).isOnDuty).toBe(true);
+  });
+
   it('have one on duty, the next one when it leaves', () => {
     const onDuty = (leaving: readonly string[]) =>
       NODES.filter((node) => {
@@ -289,6 +296,43 @@ describe('nodes that share sources', () => {
     expect(onDuty([])).toHaveLength(1);
     expect(onDuty([first])).toHaveLength(1);
     expect(onDuty([first])).not.toEqual([first]);
+  });
+});
+
+describe('a plan', () => {
+  const PEERS = [peer('cam2', { owns: ['yard'] }), peer('cam3')];
+  const LOOKED_MS = CALM_MS + LOOK_EVERY_MS;
+
+  /** One that was just made, of a node where nothing happens. */
+  function calm() {
+    const ownership = owner('cam1');
+    ownership.setPeers(PEERS);
+    planAt(ownership, 0, CALM_MS);
+    return { ownership, plan: ownership.plan(LOOKED_MS) };
+  }
+
+  it('stays the same while nothing changes that matters, for two seconds', () => {
+    const { ownership, plan } = calm();
+    ownership.setPeers([...PEERS]);
+    ownership.setSelf({ ...IDLE, spareFps: IDLE.spareFps + 0.5 });
+    expect(ownership.plan(LOOKED_MS + LOOK_EVERY_MS - 1)).toBe(plan);
+    expect(ownership.plan(LOOKED_MS + LOOK_EVERY_MS)).not.toBe(plan);
+  });
+
+  it.each<[string, (ownership: SourceOwnership) => void]>([
+    ['somebody comes', (ownership) => ownership.setPeers([...PEERS, peer('cam4')])],
+    ['somebody goes', (ownership) => ownership.setPeers(PEERS.slice(1))],
+    ['somebody says something new', (ownership) => ownership.setPeers([peer('cam2'), ...PEERS.slice(1)])],
+    ['this node could do much more', (ownership) => ownership.setSelf({ ...IDLE, spareFps: 100 })],
+    ['this node has too much to do', (ownership) => ownership.setSelf({ ...IDLE, state: 'overloaded' })],
+    ['this node is doubted', (ownership) => ownership.setSelf({ ...IDLE, isDoubted: true })],
+    ['a source is heard', (ownership) => ownership.heardFrame('gate', LOOKED_MS)],
+    ['a source is announced', (ownership) => ownership.announced('gate')],
+    ['the link comes back', (ownership) => ownership.linkUp(LOOKED_MS)],
+  ])('is made anew when %s', (_, change) => {
+    const { ownership, plan } = calm();
+    change(ownership);
+    expect(ownership.plan(LOOKED_MS + 1)).not.toBe(plan);
   });
 });
 
@@ -309,11 +353,34 @@ describe('more sources than anybody could watch', () => {
   it('are thought about as far as there is room, however many others tell of', () => {
     const ownership = owner('cam1', 4);
     ownership.announced('yard');
-    ownership.setPeers(names('liar', 6).map((node) => peer(node, { heard: names(`${node}-`, 256) })));
+    ownership.setPeers(names('liar', 20).map((node) => peer(node, { heard: names(`${node}-`, 256) })));
     ownership.plan(settleMs);
     const { left } = ownership.plan(CALM_MS);
     expect(left.length).toBeLessThanOrEqual(HEEDED_MAX);
-    expect(ownership.counters()['sources-unheeded']).toBe(6 * 256 + 1 - HEEDED_MAX);
+    expect(ownership.counters()['sources-unheeded']).toBe(20 * 256 + 1 - HEEDED_MAX);
+  });
+
+  it('are taken over when their owner is lost, however many others there are', () => {
+    const ownership = owner('cam1', 256);
+    const peers = names('node', 20).map((node) => peer(node, { owns: names(`${node}-`, 256) }));
+    ownership.setPeers(peers);
+    planAt(ownership, 0, CALM_MS);
+    ownership.setPeers(peers.slice(0, -1));
+    expect(planAt(ownership, CALM_MS + 1, CALM_MS + 1 + ranksMax * rankWaitMs).owned).toEqual(
+      names('node19-', 256).sort(),
+    );
+  });
+
+  it('are told on as far as there is room, first those that nobody has', () => {
+    const ownership = owner('cam1', 0, 1_024);
+    ownership.setPeers(names('node', 2).map((node) => peer(node, { owns: names(`${node}-`, 256) })));
+    for (const source of [...names('node0-', 256), ...names('node1-', 256), 'yard', 'zoo']) {
+      ownership.heardFrame(source, 0);
+    }
+    ownership.plan(CALM_MS);
+    const heard = ownership.heard(CALM_MS);
+    expect(heard).toHaveLength(SOURCES_MAX);
+    expect(heard.slice(-2)).toEqual(['yard', 'zoo']);
   });
 });
 
@@ -367,6 +434,21 @@ describe('sources that others tell of', () => {
     expect(ownership.plan(forgetMs).owned).toEqual(['ghost']);
     expect(ownership.plan(forgetMs + CALM_MS).owned).toEqual([]);
     expect(planAt(ownership, forgetMs + CALM_MS + 500, forgetMs + 3 * CALM_MS).owned).toEqual([]);
+  });
+
+  it('come after those that are heard here when an owner is lost that had much that does not exist', () => {
+    const ownership = owner('cam1', 4);
+    ownership.announced('yard');
+    ownership.setPeers([peer('cam2', { owns: [...ghosts(16), 'yard', 'zoo'] })]);
+    planAt(ownership, 0, CALM_MS);
+    ownership.setPeers([]);
+    expect(ownership.plan(CALM_MS + 500).owned).toEqual([...ghosts(3), 'yard']);
+    ownership.heardFrame('zoo', CALM_MS + 10_000);
+    expect(planAt(ownership, CALM_MS + 10_000, CALM_MS + 500 + proveMs).owned).toEqual([
+      ...ghosts(5).slice(3),
+      'yard',
+      'zoo',
+    ]);
   });
 
   it('are taken again at once when somebody had them meanwhile and is lost', () => {

@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import type { Peer } from '../../../../edge/sharing/peer-book.js';
-import { watchersOf } from '../../../../edge/sharing/sources/watchers.js';
+import { Watchers } from '../../../../edge/sharing/sources/watchers.js';
 import { Claims } from '../../../../protocol/sharing.js';
 
 const MODEL = { id: 'm', sha256: 'a'.repeat(64) };
@@ -23,7 +23,7 @@ describe('who watches sources', () => {
   it('are the others that are alive and share them; without a model they leave', () => {
     const shares = { ...CLAIMS.shares, sources: false };
     const peers = [peer('a'), peer('b', { model: null }), peer('c', { shares }), peer('d', {}, false)];
-    expect(watchersOf(peers, self).others.map(({ node, state }) => [node, state])).toEqual([
+    expect(new Watchers().of(peers, self).others.map(({ node, state }) => [node, state])).toEqual([
       ['a', 'active'],
       ['b', 'leaving'],
     ]);
@@ -34,14 +34,36 @@ describe('who watches sources', () => {
       { source: 'yard', as: 'owner' as const },
       { source: 'gate', as: 'standby' as const },
     ];
-    const [a] = watchersOf([peer('a', { sources, heard: ['gate'] })], self).others;
+    const [a] = new Watchers().of([peer('a', { sources, heard: ['gate'] })], self).others;
     expect(a).toMatchObject({ owns: ['yard'], heard: ['gate'], spareFps: 5 });
+  });
+
+  it('is the same object as long as it says nothing new, and no other', () => {
+    const watchers = new Watchers();
+    const owner = { sources: [{ source: 'yard', as: 'owner' as const }], heard: ['yard'] };
+    const told = (more: Partial<Claims> = {}) =>
+      watchers.of([peer('a', { ...owner, ...more }), peer('b')], self).others[0];
+    const first = told();
+    expect(told({ spareFps: 5.5, heard: ['yard'], capacityFps: 11 })).toBe(first);
+    for (const more of [
+      { spareFps: 0 },
+      { state: 'leaving' as const },
+      { heard: [] },
+      { sources: [] },
+      { model: null },
+    ]) {
+      const now = told(more);
+      expect(now).not.toBe(first);
+      expect(told(more)).toBe(now);
+      expect(told()).toEqual(first);
+    }
+    expect(watchers.of([peer('b')], self).others.map(({ node }) => node)).toEqual(['b']);
   });
 
   it('is doubted as the whole fleet says, this node with it, and nobody by one word', () => {
     const peers = [peer('a', { doubts: doubts('c', 'me') }), peer('b', { doubts: doubts('me') }), peer('c')];
     const doubtedOf = (claims: Claims) => {
-      const { others, isDoubted } = watchersOf(peers, { node: 'me', claims });
+      const { others, isDoubted } = new Watchers().of(peers, { node: 'me', claims });
       return [...others.filter((other) => other.isDoubted).map(({ node }) => node), ...(isDoubted ? ['me'] : [])];
     };
     expect(doubtedOf(CLAIMS)).toEqual(['me']);
