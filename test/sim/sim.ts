@@ -13,6 +13,7 @@ import { CORE_KIND, referenceKind } from './records/replica-kinds.js';
 import { describeFault, summaryLine, writeReport } from './report.js';
 import type { Scenario } from './scenario.js';
 import { SOURCE_RULES } from './sources/source-rules.js';
+import { showSourceScale } from './sources/source-scale-report.js';
 import { sourceScenario } from './sources/source-scenario.js';
 
 const WORDS = {
@@ -20,7 +21,8 @@ const WORDS = {
   about: `Simulated histories of replicas under faults. --steps: virtual seconds with faults. --seed: the first seed, and the only
 one unless --seeds says how many. --faults: inflict only these of the plan. --reference: the reference replica instead of
 the real core, of which --without leaves out a rule.
---program sources: histories of nodes that share sources, whole or --without a rule.
+--program sources: histories of nodes that share sources, whole or --without a rule; with --scale fleets of up to so many
+nodes, to see how that scales.
 --program offers: histories of nodes that take looks off each other, with sharing and without; with --nodes fleets of up
 to so many nodes, to see how that scales.
 --program audits: histories of nodes that check each other's results, one of them wrong; --without leaves out a rule.`,
@@ -32,6 +34,7 @@ const args = scriptOptions(WORDS, {
   seed: { type: 'string' },
   steps: { type: 'string', default: '120' },
   nodes: { type: 'string' },
+  scale: { type: 'string' },
   faults: { type: 'string' },
   without: { type: 'string' },
   reference: { type: 'boolean', default: false },
@@ -47,6 +50,7 @@ const firstSeed = args.seed === undefined ? 1 : whole('--seed', args.seed, 0);
 const seeds = args.seeds === undefined ? (args.seed === undefined ? 100 : 1) : whole('--seeds', args.seeds, 1);
 const steps = whole('--steps', args.steps, 1);
 const nodes = args.nodes === undefined ? undefined : whole('--nodes', args.nodes, 1);
+if (args.scale !== undefined) process.exit(runScale(whole('--scale', args.scale, 1)));
 if (args.program !== 'replicas' && args.program !== 'sources') process.exit(runOther(args.program));
 const only = args.faults === undefined ? undefined : faultIds(args.faults);
 const scenario = args.program === 'sources' ? sources() : replicas();
@@ -114,6 +118,12 @@ function runOther(program: string): number {
   if (program === 'audits') return runAuditsProgram({ firstSeed, seeds, without, json, terminal, clock });
   if (program === 'offers') return runOffersProgram({ firstSeed, seeds, steps, without, nodes, json, terminal, clock });
   wrongCall(`--program: no program "${program}"; there are: replicas, sources, offers, audits`);
+}
+
+function runScale(nodesMax: number): number {
+  if (args.program === 'sources')
+    return showSourceScale({ seed: firstSeed, nodesMax, calmMs: steps * 1_000, json: args.json, terminal });
+  wrongCall('--scale: goes with --program sources');
 }
 
 function sources(): Scenario {
