@@ -27,29 +27,47 @@ export function regionAround(box: BoxXyxyPx, shape: RegionShape): BoxXyxyPx {
   return [x1, y1, x2, y2];
 }
 
+/** What two clusters would be as one, and how much picture that spares, px². */
+type Join = { readonly joined: Cluster; readonly savingPx: number };
+
 /**
  * Crops for boxes, joined wherever one crop for two costs no more picture than the two apart: greedy, the best saving
  * first. Every box lies in one crop.
  */
 export function clusterRegions(boxes: readonly BoxXyxyPx[], shape: RegionShape): BoxXyxyPx[] {
-  let clusters: Cluster[] = boxes.map((bounds) => ({ bounds, region: regionAround(bounds, shape) }));
-  for (;;) {
-    let best: { i: number; j: number; joined: Cluster; saving: number } | undefined;
-    for (let i = 0; i < clusters.length; i++) {
-      for (let j = i + 1; j < clusters.length; j++) {
-        const a = clusters[i];
-        const b = clusters[j];
-        if (a === undefined || b === undefined) continue;
-        const bounds = unionOf(a.bounds, b.bounds);
-        const joined = { bounds, region: regionAround(bounds, shape) };
-        const saving = boxArea(a.region) + boxArea(b.region) - boxArea(joined.region);
-        if (saving >= 0 && (best === undefined || saving > best.saving)) best = { i, j, joined, saving };
-      }
+  const clusters: Cluster[] = boxes.map((bounds) => ({ bounds, region: regionAround(bounds, shape) }));
+  // Row i: the joins of cluster i with those behind it. Kept from round to round: a crowd has thousands, and each round
+  // changes only those of two.
+  const joins = clusters.map((a, i) => clusters.slice(i + 1).map((b) => joinOf(a, b, shape)));
+  for (let best = bestOf(joins); best !== undefined; best = bestOf(joins)) {
+    const [i, j, { joined }] = best;
+    for (const gone of [j, i]) {
+      clusters.splice(gone, 1);
+      joins.splice(gone, 1);
+      for (let row = 0; row < gone; row++) joins[row]?.splice(gone - row - 1, 1);
     }
-    if (best === undefined) return clusters.map((cluster) => cluster.region);
-    const { i, j, joined } = best;
-    clusters = [...clusters.filter((_, index) => index !== i && index !== j), joined];
+    for (const [row, cluster] of clusters.entries()) joins[row]?.push(joinOf(cluster, joined, shape));
+    clusters.push(joined);
+    joins.push([]);
   }
+  return clusters.map((cluster) => cluster.region);
+}
+
+function joinOf(a: Cluster, b: Cluster, shape: RegionShape): Join {
+  const bounds = unionOf(a.bounds, b.bounds);
+  const joined = { bounds, region: regionAround(bounds, shape) };
+  return { joined, savingPx: boxArea(a.region) + boxArea(b.region) - boxArea(joined.region) };
+}
+
+function bestOf(joins: readonly (readonly Join[])[]): [i: number, j: number, join: Join] | undefined {
+  let best: [number, number, Join] | undefined;
+  for (const [i, row] of joins.entries()) {
+    for (const [behind, join] of row.entries()) {
+      if (join.savingPx >= 0 && (best === undefined || join.savingPx > best[2].savingPx))
+        best = [i, i + 1 + behind, join];
+    }
+  }
+  return best;
 }
 
 /** How much larger a crop shows things than the whole picture does; 1 for the whole picture. */

@@ -50,6 +50,26 @@ describe('regions', () => {
     );
   });
 
+  test('are those of the greedy rule carried out anew in each round: the two that spare most become one', () => {
+    const union = (a: BoxXyxyPx, b: BoxXyxyPx): BoxXyxyPx => [
+      ...([Math.min(a[0], b[0]), Math.min(a[1], b[1])] as const),
+      ...([Math.max(a[2], b[2]), Math.max(a[3], b[3])] as const),
+    ];
+    const areaOf = (box: BoxXyxyPx) => boxArea(regionAround(box, shape));
+    const greedily = (boxes: readonly BoxXyxyPx[]): readonly BoxXyxyPx[] => {
+      const pairs = boxes.flatMap((a, i) => boxes.slice(i + 1).map((b) => ({ a, b, joined: union(a, b) })));
+      const saving = ({ a, b, joined }: (typeof pairs)[number]) => areaOf(a) + areaOf(b) - areaOf(joined);
+      const best = pairs.toSorted((one, other) => saving(other) - saving(one))[0];
+      if (best === undefined || saving(best) < 0) return boxes;
+      return greedily([...boxes.filter((box) => box !== best.a && box !== best.b), best.joined]);
+    };
+    fc.assert(
+      fc.property(fc.array(anyBox, { maxLength: 16 }), (boxes) => {
+        expect(clusterRegions(boxes, shape)).toEqual(greedily(boxes).map((box) => regionAround(box, shape)));
+      }),
+    );
+  });
+
   test('two people side by side share a crop, two at the ends of the yard do not', () => {
     expect(
       clusterRegions(
