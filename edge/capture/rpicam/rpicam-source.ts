@@ -5,7 +5,7 @@ import type { Frame } from '../frame.js';
 import type { FrameBuffers } from '../frame-buffers.js';
 import type { FrameSource } from '../frame-source.js';
 import type { RpicamSource as RpicamSourceConfig } from '../stream/stream-config.js';
-import { i420Bytes, i420ToRgb } from './i420.js';
+import { i420Bytes, i420ToRgb, yuvStandardOf } from './i420.js';
 
 const HINT = 'install it (Raspberry Pi OS: apt install rpicam-apps), or correct program of this camera';
 
@@ -48,7 +48,7 @@ export class RpicamSource implements FrameSource {
     const data = this.#buffers.acquire(widthPx * heightPx * 3);
     const capturedAtMs = this.#clock.nowMs();
     const capturedMonoMs = this.#clock.monoMs();
-    i420ToRgb(this.#yuv, data, widthPx, heightPx);
+    i420ToRgb(this.#yuv, data, widthPx, heightPx, yuvStandardOf(widthPx, heightPx));
     return { index: this.#index++, capturedAtMs, capturedMonoMs, picture: { kind: 'rgb', widthPx, heightPx, data } };
   }
 

@@ -5,32 +5,45 @@ import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest';
 import { SystemClock } from '../../../base/clock.js';
 import { parseSource, SourceConfig } from '../../../edge/capture/config.js';
 import { FrameBuffers } from '../../../edge/capture/frame-buffers.js';
-import { i420Bytes, i420ToRgb } from '../../../edge/capture/rpicam/i420.js';
+import { i420Bytes, i420ToRgb, yuvStandardOf } from '../../../edge/capture/rpicam/i420.js';
 import { RpicamSource, rpicamArgs } from '../../../edge/capture/rpicam/rpicam-source.js';
 import { frameSourceContract } from './frame-source-contract.js';
 
 const never = new AbortController().signal;
 
 describe('planar YUV to RGB', () => {
-  // Points of ITU-R BT.601 in limited range, from the standard's own table of colour bars (75 % left out).
+  // Points of ITU-R BT.601 and BT.709 in limited range, from the standards' own tables of colour bars (75 % left out).
   test.each([
-    ['black', [16, 128, 128], [0, 0, 0]],
-    ['white', [235, 128, 128], [254, 254, 254]],
-    ['red', [82, 90, 240], [255, 0, 0]],
-    ['green', [145, 54, 34], [0, 255, 0]],
-    ['blue', [41, 240, 110], [0, 0, 255]],
-  ])('%s', (_, [y = 0, u = 0, v = 0], expected) => {
+    ['bt601', 'black', [16, 128, 128], [0, 0, 0]],
+    ['bt601', 'white', [235, 128, 128], [254, 254, 254]],
+    ['bt601', 'red', [82, 90, 240], [255, 0, 0]],
+    ['bt601', 'green', [145, 54, 34], [0, 255, 0]],
+    ['bt601', 'blue', [41, 240, 110], [0, 0, 255]],
+    ['bt709', 'white', [235, 128, 128], [254, 254, 254]],
+    ['bt709', 'red', [63, 102, 240], [255, 0, 0]],
+    ['bt709', 'green', [173, 42, 26], [0, 255, 0]],
+    ['bt709', 'blue', [32, 240, 118], [0, 0, 255]],
+  ] as const)('%s: %s', (standard, _, [y, u, v], expected) => {
     const yuv = new Uint8Array([y, y, y, y, u, v]);
     const rgb = new Uint8Array(12);
-    i420ToRgb(yuv, rgb, 2, 2);
+    i420ToRgb(yuv, rgb, 2, 2, standard);
     for (let i = 0; i < 12; i++) expect(Math.abs((rgb[i] ?? 0) - (expected[i % 3] ?? 0))).toBeLessThanOrEqual(2);
+  });
+
+  test.each([
+    [640, 480, 'bt601'],
+    [1216, 718, 'bt601'],
+    [1280, 480, 'bt709'],
+    [960, 720, 'bt709'],
+  ])('%s x %s is %s', (widthPx, heightPx, standard) => {
+    expect(yuvStandardOf(widthPx, heightPx)).toBe(standard);
   });
 
   test('each quarter takes its own colour', () => {
     const yuv = new Uint8Array(i420Bytes(4, 4)).fill(128);
     yuv[16] = 240;
     const rgb = new Uint8Array(48);
-    i420ToRgb(yuv, rgb, 4, 4);
+    i420ToRgb(yuv, rgb, 4, 4, 'bt601');
     expect(rgb[2]).toBeGreaterThan(200);
     expect(rgb[4 * 3 + 5]).toBeGreaterThan(200);
     expect(rgb[8]).toBeLessThan(140);
