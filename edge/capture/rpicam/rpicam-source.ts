@@ -75,6 +75,8 @@ export class RpicamSource implements FrameSource {
     const isBusy = /in use|busy|failed to acquire/i.test(words);
     const message = `rpicam-vid ended: ${describeEnd(end, words)}`;
     if (isBusy) return this.#error('camera-refused', message, 'another program has the camera; end it');
+    const isMistaken = /(?:unrecogni[sz]ed|unknown|invalid|ambiguous) option|the argument .* is invalid/i.test(words);
+    if (isMistaken) return this.#error('camera-refused', message, 'correct options of this camera');
     return this.#error('camera-unplugged', message, 'see rpicam-hello --list-cameras');
   }
 

@@ -19,6 +19,10 @@ const FAULTS: readonly (readonly [words: RegExp, fault: StreamFault])[] = [
     /Permission denied|Operation not permitted/i,
     { code: 'camera-refused', hint: 'add the service user to the group video' },
   ],
+  [
+    /Inappropriate ioctl for device|not a video capture device/i,
+    { code: 'camera-refused', hint: 'this device gives no pictures; see vedette camera list' },
+  ],
   [/Device or resource busy/i, { code: 'camera-refused', hint: 'another program has the camera; end it' }],
   [
     /Unknown decoder|Unrecognized hwaccel|No device available|Device creation failed|hwaccel/i,

@@ -119,7 +119,7 @@ write();
   test.each([
     ['no camera', { camera: 5 }, 'camera-unplugged'],
     ['a camera in use', { camera: 6 }, 'camera-refused'],
-    ['an option it does not know', { options: ['--no-such-thing=1'] }, 'camera-unplugged'],
+    ['an option it does not know', { options: ['--no-such-thing=1'] }, 'camera-refused'],
   ])('%s is told in its own words', async (_, more, code) => {
     const source = make(more);
     await source.open(never);

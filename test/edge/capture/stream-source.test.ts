@@ -78,6 +78,8 @@ describe("ffmpeg's last words", () => {
     ['/dev/video9: No such file or directory', 'camera-unplugged'],
     ['[video4linux2] Cannot open video device /dev/video0: Permission denied', 'camera-refused'],
     ['/dev/video0: Device or resource busy', 'camera-refused'],
+    ['ioctl(VIDIOC_QUERYCAP): Inappropriate ioctl for device; /dev/null: ...', 'camera-refused'],
+    ['[video4linux2] /dev/video1: Not a video capture device.', 'camera-refused'],
     ['Connection to tcp://10.0.0.9:554?timeout=1 failed: Connection refused', 'camera-unplugged'],
     ['rtsp://h/a: Connection timed out', 'camera-frozen'],
     ['http://h/a: Invalid data found when processing input', 'camera-garbage'],
