@@ -88,7 +88,9 @@ describe('a board that becomes quietly wrong, with real auditors and a monitor',
       await seen('a notice', () =>
         listener.payloads('notice', { monitor: 'mon1' }).some((notice) => field(notice, 'rule') === 'D1'),
       );
-      await seen('its new life is on trial', () => JSON.stringify(incident()).includes('[D3] verified: invocation'));
+      await seen('its new life is on trial', () =>
+        JSON.stringify(incident() ?? null).includes('[D3] verified: invocation'),
+      );
       expect(incident()).toMatchObject({ cause: 'doubted' });
       expect(field(roster(), 'counters', 'restarts')).toBe(1);
     },

@@ -1,22 +1,7 @@
-import { type AuditStanding, DOUBT_RULES, type DoubtRules, type JudgedResult, standingOf } from './audit-standing.js';
-import { type AuditVerdict, combineVerdicts } from './audit-verdict.js';
-
-/** One audit record, as somebody's log has it. */
-export type AuditFinding = {
-  /** Whose log it is in. */
-  readonly author: string;
-  /** The record it is about. */
-  readonly of: { readonly n: string; readonly e: string; readonly s: number };
-  /** SHA-256 of the model of all three, hex. */
-  readonly model: string;
-  /** The two auditors. */
-  readonly by: readonly [string, string];
-  readonly verdict: AuditVerdict;
-  /** Capture time of the audited record, wall clock ms of its writer. */
-  readonly atMs: number;
-  /** When it was recorded, wall clock ms of its author. */
-  readonly recordedMs: number;
-};
+import type { AuditFinding } from './audit-finding.js';
+import { type AuditStanding, DOUBT_RULES, type DoubtRules, NOTHING_JUDGED, standingAfter } from './audit-standing.js';
+import { combineVerdicts } from './audit-verdict.js';
+import { EpochFindings } from './epoch-findings.js';
 
 /** A node that is doubted, and on what grounds. */
 export type Doubt = {
@@ -38,11 +23,9 @@ const BOOK_RULES: BookRules = { doubt: DOUBT_RULES, combine: combineVerdicts };
  */
 export const BOOK_LIMITS = { resultsPerEpoch: 256, epochs: 16, models: 4, nodes: 1_024, results: 65_536 } as const;
 
-type Result = { readonly atMs: number; readonly verdicts: Map<string, { verdict: AuditVerdict; recordedMs: number }> };
-/** What follows from the findings about one epoch; made anew when one is added. */
-type EpochView = { readonly atMs: number; readonly judged: readonly JudgedResult[] };
-type EpochResults = { readonly bySeq: Map<number, Result>; view: EpochView | undefined };
-type Epochs = Map<string, EpochResults>;
+type Epochs = Map<string, EpochFindings>;
+/** Of a node with one model; the standing is unknown since the last finding. */
+type Audited = { readonly epochs: Epochs; standing: AuditStanding | undefined };
 export type BookCounter =
   | 'findings'
   | 'findings-repeated'
@@ -56,13 +39,11 @@ export type BookCounter =
  */
 export class AuditBook {
   readonly #rules: BookRules;
-  /** By node, then model, then epoch. */
-  readonly #nodes = new Map<string, Map<string, Epochs>>();
+  /** By node, then model. */
+  readonly #nodes = new Map<string, Map<string, Audited>>();
   readonly counters = new Map<BookCounter, number>();
   /** Results kept. */
   #results = 0;
-  /** Standings since the last finding. */
-  readonly #standings = new Map<string, AuditStanding>();
 
   constructor(rules: BookRules = BOOK_RULES) {
     this.#rules = rules;
@@ -70,47 +51,62 @@ export class AuditBook {
 
   /** Takes a finding. @returns whether it was new. */
   apply(finding: AuditFinding): boolean {
-    const { author, by, of, model, verdict, recordedMs, atMs } = finding;
+    const { author, by, of, model } = finding;
     if (!by.includes(author) || by[0] === by[1] || by.includes(of.n)) return this.#count('findings-foreign', false);
-    const models = mapIn(this.#nodes, of.n, BOOK_LIMITS.nodes);
-    const epochs = models === undefined ? undefined : this.#epochsOf(of.n, models, model);
-    if (epochs === undefined) return this.#count('findings-dropped', false);
-    const results = epochs.get(of.e) ?? { bySeq: new Map<number, Result>(), view: undefined };
-    const result = results.bySeq.get(of.s) ?? { atMs, verdicts: new Map() };
-    if (result.verdicts.has(author)) return this.#count('findings-repeated', false);
-    result.verdicts.set(author, { verdict, recordedMs });
-    if (!results.bySeq.has(of.s)) this.#results++;
-    results.bySeq.set(of.s, result);
-    results.view = undefined;
-    epochs.set(of.e, results);
-    this.#standings.delete(`${of.n}/${model}`);
-    this.#trim(epochs, results);
+    if (this.has(author, of, model)) return this.#count('findings-repeated', false);
+    const models = this.#modelsOf(of.n);
+    if (models === undefined) return this.#count('findings-dropped', false);
+    const audited = this.#auditedOf(models, model);
+    const { epochs } = audited;
+    const epoch = epochs.get(of.e) ?? new EpochFindings(of.e, this.#rules.combine);
+    epochs.set(of.e, epoch);
+    this.#results -= epoch.count;
+    epoch.add(finding, BOOK_LIMITS.resultsPerEpoch);
+    this.#results += epoch.count;
+    audited.standing = undefined;
+    this.#trim(epochs);
     this.#makeRoom(of.n, models);
     return this.#count('findings', true);
   }
 
+  /** Whether an auditor's record about a result is known: there is one of each, and it stays as it is. */
+  has(author: string, of: AuditFinding['of'], model: string): boolean {
+    return this.#nodes.get(of.n)?.get(model)?.epochs.get(of.e)?.has(author, of.s) === true;
+  }
+
   /** How far a node can be trusted with a model; one that was never audited: not yet. */
   standingOf(node: string, model: string): AuditStanding {
-    const key = `${node}/${model}`;
-    const standing = this.#standings.get(key) ?? this.#compute(node, model);
-    // Of nodes never audited nothing is kept, or names nobody knows would fill the memory.
-    if (this.#nodes.get(node)?.has(model) === true) this.#standings.set(key, standing);
-    return standing;
+    const audited = this.#nodes.get(node)?.get(model);
+    if (audited === undefined) return standingAfter(NOTHING_JUDGED);
+    audited.standing ??= this.#standingAfter(audited.epochs);
+    return audited.standing;
   }
 
-  #epochsOf(node: string, models: Map<string, Epochs>, model: string): Epochs | undefined {
-    const [oldest] = models.has(model) || models.size < BOOK_LIMITS.models ? [] : models;
+  // At the limit nobody new is taken in.
+  #modelsOf(node: string): Map<string, Audited> | undefined {
+    const found = this.#nodes.get(node);
+    if (found !== undefined || this.#nodes.size >= BOOK_LIMITS.nodes) return found;
+    const made = new Map<string, Audited>();
+    this.#nodes.set(node, made);
+    return made;
+  }
+
+  #auditedOf(models: Map<string, Audited>, model: string): Audited {
+    const found = models.get(model);
+    if (found !== undefined) return found;
+    const [oldest] = models.size < BOOK_LIMITS.models ? [] : models;
     if (oldest !== undefined) {
       this.#results -= countOf(oldest[1]);
-      this.#standings.delete(`${node}/${oldest[0]}`);
       models.delete(oldest[0]);
     }
-    return mapIn(models, model, BOOK_LIMITS.models);
+    const made = { epochs: new Map<string, EpochFindings>(), standing: undefined };
+    models.set(model, made);
+    return made;
   }
 
-  #compute(node: string, model: string): AuditStanding {
-    const epochs = this.#nodes.get(node)?.get(model);
-    return standingOf(epochs === undefined ? [] : this.#resultsOf(epochs), this.#rules.doubt);
+  #standingAfter(epochs: Epochs): AuditStanding {
+    const { doubt } = this.#rules;
+    return standingAfter(inOrder(epochs).reduce((before, epoch) => epoch.foldFrom(before, doubt), NOTHING_JUDGED));
   }
 
   /** All that are doubted, by node and model. */
@@ -126,30 +122,21 @@ export class AuditBook {
       .sort((a, b) => compare(a.node, b.node) || compare(a.model, b.model));
   }
 
-  // The newest are kept, whichever came first.
-  #trim(epochs: Epochs, { bySeq }: EpochResults): void {
-    if (bySeq.size > BOOK_LIMITS.resultsPerEpoch && bySeq.delete(Math.min(...bySeq.keys()))) this.#results--;
-    const [oldest] = epochs.size > BOOK_LIMITS.epochs ? inOrder(epochs, this.#rules.combine) : [];
+  #trim(epochs: Epochs): void {
+    const [oldest] = epochs.size > BOOK_LIMITS.epochs ? inOrder(epochs) : [];
     if (oldest === undefined) return;
-    this.#results -= epochs.get(oldest.epoch)?.bySeq.size ?? 0;
+    this.#results -= oldest.count;
     epochs.delete(oldest.epoch);
   }
 
   // Nodes stand in the order in which they were found about last.
-  #makeRoom(node: string, models: Map<string, Epochs> | undefined): void {
-    if (models !== undefined && this.#nodes.delete(node)) this.#nodes.set(node, models);
+  #makeRoom(node: string, models: Map<string, Audited>): void {
+    if (this.#nodes.delete(node)) this.#nodes.set(node, models);
     const [first] = this.#results > BOOK_LIMITS.results ? this.#nodes.keys() : [];
     if (first === undefined || first === node) return;
-    for (const [model, epochs] of this.#nodes.get(first) ?? []) {
-      this.#results -= countOf(epochs);
-      this.#standings.delete(`${first}/${model}`);
-    }
+    for (const audited of this.#nodes.get(first)?.values() ?? []) this.#results -= countOf(audited);
     this.#nodes.delete(first);
     this.#count('nodes-forgotten', false);
-  }
-
-  #resultsOf(epochs: Epochs): readonly JudgedResult[] {
-    return inOrder(epochs, this.#rules.combine).flatMap(({ judged }) => judged);
   }
 
   #count(name: BookCounter, isNew: boolean): boolean {
@@ -158,49 +145,14 @@ export class AuditBook {
   }
 }
 
-// At the limit nothing is taken in.
-function mapIn<V>(maps: Map<string, Map<string, V>>, key: string, max: number): Map<string, V> | undefined {
-  const found = maps.get(key);
-  if (found !== undefined || maps.size >= max) return found;
-  const made = new Map<string, V>();
-  maps.set(key, made);
-  return made;
-}
-
-function countOf(epochs: Epochs): number {
-  return [...epochs.values()].reduce((sum, { bySeq }) => sum + bySeq.size, 0);
+function countOf({ epochs }: Audited): number {
+  return [...epochs.values()].reduce((sum, { count }) => sum + count, 0);
 }
 
 // Epochs have no order of their own, and a worker's clock may jump between two of them. When the auditors recorded is a
-// better guess, and its median is not moved by one auditor whose clock is off.
-function inOrder(epochs: Epochs, combine: BookRules['combine']): readonly (EpochView & { readonly epoch: string })[] {
-  const views = [...epochs].map(([epoch, results]) => {
-    results.view ??= { atMs: medianOf(results.bySeq), judged: judgedOf(epoch, results.bySeq, combine) };
-    return { epoch, ...results.view };
-  });
-  return views.sort((a, b) => a.atMs - b.atMs || (a.epoch < b.epoch ? -1 : 1));
-}
-
-function judgedOf(
-  epoch: string,
-  bySeq: ReadonlyMap<number, Result>,
-  combine: BookRules['combine'],
-): readonly JudgedResult[] {
-  const judged: JudgedResult[] = [];
-  for (const seq of [...bySeq.keys()].sort((a, b) => a - b)) {
-    const result = bySeq.get(seq);
-    const [one, other] = [...(result?.verdicts.values() ?? [])];
-    const verdict = one === undefined ? undefined : combine(one.verdict, other?.verdict);
-    if (result === undefined || verdict === undefined) continue;
-    judged.push({ epoch, seq, atMs: result.atMs, verdict, isByTwo: other !== undefined });
-  }
-  return judged;
-}
-
-function medianOf(bySeq: ReadonlyMap<number, Result>): number {
-  const times = [...bySeq.values()].flatMap(({ verdicts }) => [...verdicts.values()].map((one) => one.recordedMs));
-  times.sort((a, b) => a - b);
-  return times[Math.floor((times.length - 1) / 2)] ?? 0;
+// better guess.
+function inOrder(epochs: Epochs): readonly EpochFindings[] {
+  return [...epochs.values()].sort((a, b) => a.medianMs - b.medianMs || (a.epoch < b.epoch ? -1 : 1));
 }
 
 // By code units: the same on every machine, whatever its locale.

@@ -1,6 +1,7 @@
 import type { Answer } from './answer-match.js';
-import { AuditBook, type AuditFinding, type Doubt } from './audit-book.js';
+import { AuditBook, type Doubt } from './audit-book.js';
 import type { AuditEffect, AuditReply, AuditRequest } from './audit-effects.js';
+import type { AuditFinding } from './audit-finding.js';
 import { AuditGiver, type GiverView } from './audit-giver.js';
 import { AUDIT_LIMITS, type AuditLimits } from './audit-limits.js';
 import { auditRate, isAudited } from './audit-selection.js';
@@ -94,9 +95,11 @@ export class AuditCore {
 
   /** Somebody asks for a second opinion. */
   onAudit(sender: string, audit: AuditRequest, jpeg: Uint8Array, nowMonoMs: number): readonly AuditEffect[] {
-    const view = { model: this.#model?.sha256, isShared: this.#takesFrom(sender), nowMonoMs };
-    const isDoubted = this.#isDoubted(this.#options.node, this.#model?.sha256);
-    return tagged('taken', this.#taker.onAudit(sender, audit, jpeg, { ...view, isDoubted }));
+    const { node } = this.#options;
+    const isRecorded = this.book.has(node, audit.of, audit.model);
+    const isDoubted = this.#isDoubted(node, this.#model?.sha256);
+    const view = { model: this.#model?.sha256, isShared: this.#takesFrom(sender), isDoubted, isRecorded, nowMonoMs };
+    return tagged('taken', this.#taker.onAudit(sender, audit, jpeg, view));
   }
 
   /** An auditor answered: to the worker, or to the other auditor. */
@@ -161,7 +164,9 @@ export class AuditCore {
   #giverView(nowMonoMs: number): GiverView {
     const { site, otherSites } = this.#options;
     const { validInRow } = this.standing ?? NEVER_AUDITED;
-    const peers = this.#neighbours.map((peer) => ({ ...peer, isDoubted: this.#isDoubted(peer.node, peer.model) }));
+    // Most of what a head decides is not drawn, and asks for nobody.
+    const peers = () =>
+      this.#neighbours.map((peer) => ({ ...peer, isDoubted: this.#isDoubted(peer.node, peer.model) }));
     const model = this.#model;
     const own = { model: model?.sha256, scoreMin: model?.scoreMin ?? 0, rate: this.#draw.rate(validInRow) };
     return { ...own, site, otherSites, peers, nowMonoMs };

@@ -5,7 +5,7 @@ import type { AuditEffect, AuditReply, AuditRequest } from './audit-effects.js';
 import type { AuditLimits } from './audit-limits.js';
 import { isAudited } from './audit-selection.js';
 import { judgeAnswers } from './audit-verdict.js';
-import { type AuditPeer, auditorsOf } from './auditor-choice.js';
+import { type AuditedNode, type AuditPeer, auditorsOf, hasAuditors } from './auditor-choice.js';
 import { type AuditCandidate, CandidateRing } from './candidate-ring.js';
 
 /** What the worker knows when something happens. */
@@ -18,7 +18,7 @@ export type GiverView = {
   readonly rate: number;
   readonly site: string | undefined;
   readonly otherSites: boolean;
-  readonly peers: readonly AuditPeer[];
+  readonly peers: () => readonly AuditPeer[];
   readonly nowMonoMs: number;
 };
 
@@ -105,9 +105,10 @@ export class AuditGiver {
     for (const [id, given] of this.#given) if (given.untilMonoMs <= nowMonoMs) this.#settle(id, given);
   }
 
-  /** The vision process is gone: what it was to look at is over. */
+  /** The vision process is gone: what it was to look at is over, and what it saw is not for the next one to answer for. */
   onBlind(): void {
-    for (const [id, { auditors }] of this.#given) if (auditors === undefined) this.#given.delete(id);
+    this.counters.add('lookFailed', this.#ring.clear());
+    for (const [id, given] of this.#given) if (given.auditors === undefined) this.#settle(id, given);
   }
 
   /** Pictures kept, and undecided ones dropped. */
@@ -128,7 +129,7 @@ export class AuditGiver {
   #draw(candidate: AuditCandidate, signature: string, view: GiverView): readonly AuditEffect[] {
     const { model, scoreMin, rate, nowMonoMs } = view;
     if (model === undefined || !this.#isAudited(candidate.leaf, signature, rate)) return this.#skip('passed');
-    if (this.#choose(candidate.leaf, model, view) === undefined) return this.#skip('withoutAuditors');
+    if (!hasAuditors(this.#workerOf(model, view), view.peers(), view.otherSites)) return this.#skip('withoutAuditors');
     const isFull = this.#given.size >= this.#limits.outstandingMax;
     if (isFull || !this.#allowance.take(2 * candidate.jpeg.byteLength, nowMonoMs)) return this.#skip('overBudget');
     const id = `${candidate.epoch}-${candidate.seq}`;
@@ -145,11 +146,12 @@ export class AuditGiver {
 
   #auditorsOf({ candidate, model }: Given, view: GiverView): readonly [string, string] | undefined {
     // Another model meanwhile: its answer would be compared with records of the old one.
-    return model === view.model ? this.#choose(candidate.leaf, model, view) : undefined;
+    if (model !== view.model) return undefined;
+    return auditorsOf(candidate.leaf, this.#workerOf(model, view), view.peers(), view.otherSites);
   }
 
-  #choose(leaf: Uint8Array, model: string, { site, peers, otherSites }: GiverView) {
-    return auditorsOf(leaf, { node: this.#node, site, model }, peers, otherSites);
+  #workerOf(model: string, { site }: GiverView): AuditedNode {
+    return { node: this.#node, site, model };
   }
 
   #ask(id: string, { candidate, model, scoreMin, mine }: Given, to: string, other: string): AuditEffect {
@@ -171,9 +173,9 @@ function outcomeOf({ mine, scoreMin, auditors, replies }: Given) {
   // It never came to be asked: the detector was too busy.
   if (auditors === undefined) return 'lookFailed';
   const answers = [...replies.values()];
-  if (answers.some(({ stuck }) => stuck !== undefined)) return 'disputed';
   const [first, second] = answers.flatMap(({ ok, boxes }) => (ok && boxes !== undefined ? [boxes] : []));
-  const judged = first === undefined ? undefined : judgeAnswers({ worker: mine, first, second, scoreMin });
+  const seenBefore = answers.filter(({ stuck }) => stuck !== undefined).length;
+  const judged = first === undefined ? undefined : judgeAnswers({ worker: mine, first, second, scoreMin, seenBefore });
   if (judged === undefined) return 'unanswered';
   return judged.verdict === 'valid' ? 'agreed' : judged.verdict;
 }

@@ -21,6 +21,8 @@ export type TakerView = {
   readonly isDoubted: boolean;
   /** It shares audits, and takes pictures of that site. */
   readonly isShared: boolean;
+  /** Its record of this very audit is in its log. */
+  readonly isRecorded: boolean;
   readonly nowMonoMs: number;
 };
 
@@ -80,7 +82,8 @@ export class AuditTaker {
   /** A worker asks. @param sender the worker, as the broker knows it. */
   onAudit(sender: string, audit: AuditRequest, jpeg: Uint8Array, view: TakerView): readonly AuditEffect[] {
     const key = `${sender}/${audit.id}`;
-    if (this.#taken.has(key) || this.#over.has(key)) return this.#count('repeated');
+    // Asked again after a restart it might come to another verdict than it has recorded.
+    if (this.#taken.has(key) || this.#over.has(key) || view.isRecorded) return this.#count('repeated');
     const refusal = this.#refusalOf(sender, audit, jpeg, view);
     if (refusal !== undefined) return this.#refuse(audit, refusal, sender);
     this.#count('taken');
@@ -178,10 +181,8 @@ export class AuditTaker {
     if (mine === undefined) return [];
     const second = other?.ok === true ? other.boxes : undefined;
     const { boxes: worker, scoreMin } = audit;
-    const judged: Judgement | undefined =
-      stuck === undefined && other?.stuck === undefined
-        ? judgeAnswers({ worker, first: mine, second, scoreMin })
-        : { verdict: 'disputed', why: 'stuck' };
+    const seenBefore = [stuck, other?.stuck].filter((earlier) => earlier !== undefined).length;
+    const judged = judgeAnswers({ worker, first: mine, second, scoreMin, seenBefore });
     if (judged === undefined) return this.#count('undecided');
     this.#count(FOUND[judged.verdict]);
     return [{ type: 'record', fields: this.#fieldsOf(audit, judged) }];

@@ -18,6 +18,8 @@ export type AuditAnswers = {
   readonly second: Answer | undefined;
   /** The threshold all three were asked with. */
   readonly scoreMin: number;
+  /** Auditors that have seen this very picture of a live camera at another time. */
+  readonly seenBefore?: number;
 };
 
 /**
@@ -25,7 +27,11 @@ export type AuditAnswers = {
  * @returns undefined where it takes the answer that is missing.
  */
 export function judgeAnswers(answers: AuditAnswers, rules: MatchRules = MATCH_RULES): Judgement | undefined {
-  const { worker, first, second, scoreMin } = answers;
+  const { worker, first, second, scoreMin, seenBefore = 0 } = answers;
+  // The word of one is no dispute: it is remembered by both from now on.
+  if (seenBefore > 0 && second !== undefined) {
+    return seenBefore === 1 ? { verdict: 'inconclusive' } : { verdict: 'disputed', why: 'stuck' };
+  }
   const difference = differenceOf(worker, first, scoreMin, rules);
   if (second === undefined) return difference === undefined ? { verdict: 'valid' } : undefined;
   const otherDifference = differenceOf(worker, second, scoreMin, rules);

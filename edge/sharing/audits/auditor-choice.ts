@@ -40,6 +40,11 @@ export function auditorsOf(
   return first === undefined || second === undefined ? undefined : [first, second];
 }
 
+/** Whether two can. */
+export function hasAuditors(worker: AuditedNode, peers: readonly AuditPeer[], otherSites: boolean): boolean {
+  return peers.filter((peer) => canAudit(peer, worker, otherSites)).length >= 2;
+}
+
 /** Whether a node may audit another one. */
 export function canAudit(peer: AuditPeer, worker: AuditedNode, otherSites: boolean): boolean {
   const isNear = otherSites || peer.site === worker.site;

@@ -44,6 +44,12 @@ export class CandidateRing {
     }
   }
 
+  /** Lets go of everything. @returns how many there were. */
+  clear(): number {
+    this.#bytes = 0;
+    return this.#kept.splice(0).length;
+  }
+
   /** Takes everything out: each candidate is decided once, by the first head that comes after it. */
   takeAll(nowMonoMs: number): readonly AuditCandidate[] {
     this.expire(nowMonoMs);

@@ -6,7 +6,7 @@ import { parseJson } from '../../../protocol/codec.js';
 import { AuditRecord } from '../../../protocol/record.js';
 import type { HeldLog, LogReader, SegmentFile } from '../../query/log-reader.js';
 import { openSegment } from '../../records/segment.js';
-import type { AuditFinding } from './audit-book.js';
+import type { AuditFinding } from './audit-finding.js';
 
 export type FindingReaderOptions = {
   /** All logs held here: the own one, and copies of the others. */

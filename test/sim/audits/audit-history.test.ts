@@ -1,41 +1,71 @@
 import { describe, expect, it } from 'vitest';
-import { INVARIANTS, runAuditHistory } from './audit-history.js';
+import { runAuditHistory } from './audit-history.js';
+import { INVARIANTS } from './audit-judge.js';
+import { type AuditPlan, type Cast, castNames, planHistory } from './audit-plan.js';
 import type { AuditRule } from './audit-rules.js';
-import { lateness } from './audits-program.js';
+import { watchedIn } from './audits-program.js';
+import { foundBy } from './detection-time.js';
 
-const HISTORIES = Number(process.env.VEDETTE_SIM_HISTORIES ?? 12);
+const HISTORIES = Number(process.env.VEDETTE_SIM_HISTORIES ?? 60);
 const FIRST_SEED = Number(process.env.VEDETTE_SIM_SEED ?? 1);
 
-/** What each rule holds up, and from which seed on it is looked for. */
-const HELD_UP: Readonly<Record<AuditRule, { readonly invariant: string; readonly fromSeed: number }>> = {
-  'two disputes make a doubt': { invariant: INVARIANTS.honest, fromSeed: 1 },
-  'nobody can foresee what is audited': { invariant: INVARIANTS.found, fromSeed: 1 },
-  'never less than one of a hundred': { invariant: INVARIANTS.found, fromSeed: 20 },
-  'a budget for all': { invariant: INVARIANTS.budget, fromSeed: 1 },
-  'standings do not depend on order': { invariant: INVARIANTS.same, fromSeed: 1 },
+type HeldUp = { readonly invariant: string; readonly cast: Cast; readonly where?: (plan: AuditPlan) => boolean };
+/** What each rule holds up, and in which histories it is looked for. */
+const HELD_UP: Readonly<Record<AuditRule, HeldUp>> = {
+  'two disputes make a doubt': { invariant: INVARIANTS.honest, cast: 'one wrong' },
+  'it takes three auditors to make a doubt': { invariant: INVARIANTS.honest, cast: 'two wrong alike' },
+  'one auditor alone disputes nothing': { invariant: INVARIANTS.honest, cast: 'one lies as an auditor' },
+  'nobody can foresee what is audited': { invariant: INVARIANTS.found, cast: 'one wrong' },
+  'never less than one of a hundred': {
+    ...{ invariant: INVARIANTS.found, cast: 'one wrong' },
+    where: ({ validBefore }) => validBefore > 500,
+  },
+  'a budget for what is given': { invariant: INVARIANTS.budget, cast: 'one wrong' },
+  'a budget for what is taken': { invariant: INVARIANTS.budget, cast: 'one wrong' },
+  'standings do not depend on order': { invariant: INVARIANTS.same, cast: 'one wrong' },
+  'who is doubted is not asked and does not answer': { invariant: INVARIANTS.silenced, cast: 'one wrong' },
+  'an audit ends': { invariant: INVARIANTS.accounted, cast: 'one wrong' },
+  'an audit is recorded once': { invariant: INVARIANTS.unedited, cast: 'one wrong' },
+  'owed looks have their turn': { invariant: INVARIANTS.found, cast: 'full detectors' },
+  'two others are enough': { invariant: INVARIANTS.going, cast: 'one leaves' },
 };
-const SEEDS_MAX = 8;
+const SEEDS_MAX = 150;
 
 describe('nodes that audit each other, under faults', () => {
   it('doubt who is wrong in time and nobody else, all of them alike, within their budgets', () => {
-    const seeds = Array.from({ length: HISTORIES }, (_, i) => FIRST_SEED + i);
-    const histories = seeds.map((seed) => runAuditHistory(seed));
+    const histories = Array.from({ length: HISTORIES }, (_, i) => runAuditHistory(FIRST_SEED + i));
     const broken = histories.flatMap(({ seed, violations }) => violations.map((violation) => ({ seed, ...violation })));
     expect(broken).toEqual([]);
-    const late = lateness(histories);
-    expect(late.length).toBeGreaterThan(HISTORIES / 2);
-    expect(late.filter((part) => part <= 2).length).toBeGreaterThanOrEqual(0.9 * late.length);
-  }, 600_000);
+    const watched = watchedIn(histories);
+    expect(watched.length).toBeGreaterThan(HISTORIES / 2);
+    expect(foundBy(1, watched)).toBeGreaterThan(0.75);
+    expect(foundBy(2, watched)).toBeGreaterThan(0.9);
+    expect(new Set(histories.map(({ cast }) => cast))).toEqual(new Set(castNames()));
+  }, 120_000);
+
+  it('go the same way from the same seed', () => {
+    expect(runAuditHistory(7)).toEqual(runAuditHistory(7));
+  });
+
+  it('doubt the third, and not the two, where two of three are wrong alike', () => {
+    const histories = Array.from({ length: 5 }, (_, i) => runAuditHistory(i + 1, undefined, 'most are wrong alike'));
+    expect(histories.flatMap(({ wrong }) => wrong.filter(({ isFound }) => isFound))).toEqual([]);
+    expect(histories.map(({ wronglyDoubted }) => wronglyDoubted.length)).toEqual([1, 1, 1, 1, 1]);
+    expect(histories.flatMap(({ violations }) => violations)).toEqual([]);
+  });
 
   it.each(Object.entries(HELD_UP))(
     'need the rule "%s"',
-    (name, { invariant, fromSeed }) => {
+    (name, { invariant, cast, where = () => true }) => {
       const rule = Object.keys(HELD_UP).find((known): known is AuditRule => known === name);
-      const breaks = Array.from({ length: SEEDS_MAX }, (_, i) => fromSeed + i).find((seed) =>
-        runAuditHistory(seed, rule).violations.some((violation) => violation.invariant === invariant),
-      );
-      expect(breaks, `no seed from ${fromSeed} on breaks ${invariant}`).toBeDefined();
+      const seeds = Array.from({ length: SEEDS_MAX }, (_, i) => i + 1);
+      const breaks = seeds
+        .filter((seed) => where(planHistory(seed, cast)))
+        .find((seed) =>
+          runAuditHistory(seed, rule, cast).violations.some((violation) => violation.invariant === invariant),
+        );
+      expect(breaks, `no seed breaks ${invariant}`).toBeDefined();
     },
-    600_000,
+    120_000,
   );
 });

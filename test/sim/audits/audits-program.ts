@@ -4,6 +4,7 @@ import { renderTable } from '../../../base/terminal/table.js';
 import type { Terminal } from '../../../base/terminal/terminal.js';
 import { type AuditHistory, runAuditHistory } from './audit-history.js';
 import { AUDIT_RULES } from './audit-rules.js';
+import { foundBy, type Watched } from './detection-time.js';
 
 export type AuditsProgramOptions = {
   readonly firstSeed: number;
@@ -30,7 +31,9 @@ export function runAuditsProgram(options: AuditsProgramOptions): number {
     const [first] = history.violations;
     if (first !== undefined) {
       const again = `npm run sim -- --program audits --seed ${history.seed}`;
-      process.stderr.write(`seed ${history.seed} breaks ${first.invariant}: ${first.detail}; ${again}\n`);
+      process.stderr.write(
+        `seed ${history.seed} (${history.cast}) breaks ${first.invariant}: ${first.detail}; ${again}\n`,
+      );
     }
     histories.push(history);
     progress.update({ done: i + 1, total: seeds });
@@ -39,41 +42,49 @@ export function runAuditsProgram(options: AuditsProgramOptions): number {
   return show(options, histories);
 }
 
-/** How late the wrong nodes of some histories were found, as parts of the expected number of results, ascending. */
-export function lateness(histories: readonly AuditHistory[]): readonly number[] {
-  const parts = histories.flatMap(({ foundAfter, expected }) =>
-    foundAfter === undefined ? [] : [foundAfter / expected],
-  );
-  return parts.sort((a, b) => a - b);
+/** How late the wrong nodes of some histories were found, or for how long not, as parts of the expected number of results. */
+export function watchedIn(histories: readonly AuditHistory[]): readonly Watched[] {
+  return histories
+    .filter(({ cast }) => cast !== 'most are wrong alike')
+    .flatMap(({ wrong }) => wrong.map(({ results, expected, isFound }) => ({ part: results / expected, isFound })));
 }
 
 function show({ json, terminal }: AuditsProgramOptions, histories: readonly AuditHistory[]): number {
-  const violations = histories.reduce((sum, { broken }) => sum + broken, 0);
-  const audits = histories.reduce((sum, history) => sum + history.audits, 0);
-  const late = lateness(histories);
-  const quantile = (share: number) => late[Math.min(late.length - 1, Math.floor(share * late.length))];
-  const found = { found: late.length, p50: quantile(0.5), p95: quantile(0.95), max: late.at(-1) };
-  const inTime = late.filter((part) => part <= 2).length;
+  const sumOf = (count: (history: AuditHistory) => number) => histories.reduce((sum, one) => sum + count(one), 0);
+  const violations = sumOf(({ broken }) => broken);
+  const watched = watchedIn(histories);
+  const found = watched.filter(({ isFound }) => isFound).length;
+  const facts = {
+    ...{ histories: histories.length, faults: sumOf(({ faults }) => faults), violations },
+    ...{ audits: sumOf(({ audits }) => audits) / 2, records: sumOf(({ records }) => records) },
+    ...{ wrong: watched.length, found },
+    foundWithin: Object.fromEntries([0.25, 0.5, 1, 2].map((part) => [part, foundBy(part, watched)])),
+    latest: Math.max(0, ...watched.filter(({ isFound }) => isFound).map(({ part }) => part)),
+  };
   const checks = new Map<string, number>();
+  const casts = new Map<string, number>();
   for (const history of histories) {
+    casts.set(history.cast, (casts.get(history.cast) ?? 0) + 1);
     for (const [name, count] of history.checks) checks.set(name, (checks.get(name) ?? 0) + count);
   }
-  const facts = { histories: histories.length, audits, violations, inTime, ...found };
   if (json) {
     const broken = histories.filter((history) => history.broken > 0);
-    const told = broken.map(({ seed, violations: [first] }) => ({ seed, ...first }));
-    terminal.writeJson({ ...facts, checks: Object.fromEntries(checks), broken: told });
+    const told = broken.map(({ seed, cast, violations: [first] }) => ({ seed, cast, ...first }));
+    const counts = { casts: Object.fromEntries(casts), checks: Object.fromEntries(checks) };
+    terminal.writeJson({ ...facts, ...counts, broken: told });
   } else {
     const columns = [
-      { title: 'invariant', cell: ([name]: readonly [string, number]) => name },
-      { title: 'looked at', cell: ([, count]: readonly [string, number]) => String(count), align: 'right' as const },
+      { title: 'histories of, invariant', cell: ([name]: readonly [string, number]) => name },
+      { title: 'times', cell: ([, count]: readonly [string, number]) => String(count), align: 'right' as const },
     ];
-    terminal.writeLine(renderTable(terminal, columns, [...checks]));
-    const parts = [quantile(0.5), quantile(0.95), late.at(-1)].map((part) => part?.toFixed(2) ?? 'none');
+    terminal.writeLine(renderTable(terminal, columns, [...casts, ...[...checks].sort()]));
+    const within = Object.entries(facts.foundWithin).map(([part, share]) => `${part}: ${(100 * share).toFixed(1)} %`);
     terminal.writeLine(
-      `${late.length} wrong nodes found, ${inTime} within twice the expected results; parts of these: p50 ${parts[0]}, p95 ${parts[1]}, max ${parts[2]}`,
+      `${watched.length} wrong nodes, ${found} found; within parts of the expected results ${within.join(', ')}; latest ${facts.latest.toFixed(2)}`,
     );
-    terminal.writeLine(`${histories.length} histories, ${audits} audits asked, ${violations} violations`);
+    terminal.writeLine(
+      `${histories.length} histories, ${facts.faults} faults, ${facts.audits} audits, ${violations} violations`,
+    );
   }
   return violations === 0 ? 0 : 1;
 }

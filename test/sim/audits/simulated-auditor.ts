@@ -1,53 +1,72 @@
-import { createHash } from 'node:crypto';
 import type { Random } from '../../../base/random.js';
-import type { AuditFinding } from '../../../edge/sharing/audits/audit-book.js';
-import { AuditCore } from '../../../edge/sharing/audits/audit-core.js';
-import type { AuditEffect } from '../../../edge/sharing/audits/audit-effects.js';
+import type { Answer } from '../../../edge/sharing/audits/answer-match.js';
+import { AuditCore, type AuditNeighbour, isOwnLook } from '../../../edge/sharing/audits/audit-core.js';
+import type { AuditEffect, AuditReply, AuditRequest } from '../../../edge/sharing/audits/audit-effects.js';
+import type { AuditFinding } from '../../../edge/sharing/audits/audit-finding.js';
 import type { EventQueue } from '../kernel/event-queue.js';
+import { answerOf, garbageAnswer, leafOf, type PictureAlbum, SimulatedCandidate } from './audit-pictures.js';
+import type { PlannedNode } from './audit-plan.js';
 import type { RuleSet } from './audit-rules.js';
-import { answerOf, type PlannedNode } from './audit-world.js';
+import { SimulatedDetector } from './simulated-detector.js';
 
 export const MODEL = 'a'.repeat(64);
 const SCORE_MIN = 0.5;
-const LOOK_MS = 150;
-export const PICTURE_BYTES = 300;
+/** Numbers of pictures that one life may have. */
+const PICTURES_OF_LIFE = 20_000;
+const LATE_MS = { min: 15_000, max: 45_000 };
 
 export type AuditorOptions = {
   readonly plan: PlannedNode;
   readonly rules: RuleSet;
-  /** It makes no mistake in what it can foresee will be audited. */
-  readonly isSly: boolean;
   readonly queue: EventQueue;
   readonly random: Random;
+  readonly album: PictureAlbum;
   readonly wallMs: (node: string) => number;
-  /** Carries a message to a node, or loses it. */
+  /** Carries a message to a node, or loses it, or brings it twice. */
   readonly send: (from: string, to: string, deliver: (receiver: SimulatedAuditor) => void) => void;
   /** The record is in the node's own log. */
   readonly record: (finding: AuditFinding) => void;
-  /** Told of every audit this node begins: as worker, or for another one. */
-  readonly onAudit: (node: string, role: 'given' | 'taken', bytes: number) => void;
+  /** Told of everything this node does for an audit, before it does it. */
+  readonly onEffect: (board: SimulatedAuditor, effect: AuditEffect) => void;
 };
 
 /** A board of an audit history: the real core, a detector that is right or wrong, and a life that can end. */
 export class SimulatedAuditor {
   readonly plan: PlannedNode;
   readonly #options: AuditorOptions;
+  readonly #detector: SimulatedDetector;
   core: AuditCore;
   isUp = false;
+  #isBlind = false;
   epoch = '';
   #life = 0;
-  /** The picture in which an honest node differs. */
-  #oddPicture: string | undefined;
   #seq = 0;
+  /** Of this life: what came to the core, and what the core gave out. */
+  traffic = { asked: 0, questions: 0 };
+  /** The result in which an honest node differs. */
+  #oddResult: string | undefined;
+  /** Results it was careful with, as it knew that they would be audited. */
+  #foreseen = new Set<number>();
+  /** Questions under way, of which a liar makes what it likes. */
+  #questions = new Map<string, AuditRequest>();
 
   constructor(options: AuditorOptions) {
     this.#options = options;
     this.plan = options.plan;
+    const { rules, queue, random, plan } = options;
+    const { owedEveryMs, limits } = rules;
+    const deadlineMs = Math.min(limits.answerMs, 60_000);
+    this.#detector = new SimulatedDetector({ load: plan.load, queue, random, owedEveryMs, deadlineMs });
     this.core = this.#makeCore();
   }
 
   get node(): string {
     return this.plan.node;
+  }
+
+  /** Results of this life so far. */
+  get results(): number {
+    return this.#seq;
   }
 
   /** Starts anew; what is in the logs held here was heard before. */
@@ -57,6 +76,10 @@ export class SimulatedAuditor {
     for (const finding of held) this.core.onFinding(finding);
     this.#life++;
     this.#seq = 0;
+    this.traffic = { asked: 0, questions: 0 };
+    this.#foreseen.clear();
+    this.#questions.clear();
+    this.#isBlind = false;
     this.epoch = `${this.node}-${this.#life}`;
     this.isUp = true;
   }
@@ -65,59 +88,124 @@ export class SimulatedAuditor {
     this.isUp = false;
   }
 
+  /** The vision process is gone, or there again. */
+  setBlind(isBlind: boolean): void {
+    if (!this.isUp || this.#isBlind === isBlind) return;
+    this.#isBlind = isBlind;
+    this.core.onModel(isBlind ? undefined : { sha256: MODEL, scoreMin: SCORE_MIN });
+    if (isBlind) this.do(this.core.onBlind());
+  }
+
+  /** Its answers are wrong by now, or some are. */
   isWrong(): boolean {
     return this.#options.queue.nowMs >= this.plan.wrongFromMs;
   }
 
-  /** Publishes one result with its picture. */
-  makeResult(): void {
-    const { queue, wallMs } = this.#options;
-    const seq = ++this.#seq;
-    const leaf = createHash('sha256').update(`${this.epoch}/${seq}`).digest();
-    const isSeen = this.#options.isSly && this.#foresees(leaf);
-    const jpeg = pictureOf(`${this.epoch}/${seq}${isSeen ? ' foreseen' : ''}`);
-    const digest = createHash('sha256').update(jpeg).digest('hex');
-    const about = { epoch: this.epoch, seq, leaf, camera: 'front', isLive: true, capturedAtMs: wallMs(this.node) };
-    this.core.keep({ ...about, jpeg, digest, keptMonoMs: queue.nowMs });
+  /** Publishes results with their pictures. */
+  makeResults(count: number): void {
+    if (this.#isBlind) return;
+    const { queue, wallMs, album, rules } = this.#options;
+    const { epoch } = this;
+    const rate = rules.draw.rate(this.core.standing?.validInRow ?? 0);
+    for (let i = 0; i < count; i++) {
+      const seq = ++this.#seq;
+      const picture = pictureOf(epoch, seq);
+      const leaf = leafOf(this.node, picture);
+      // What it knew when it made the record: its own leaf, and how often it is audited.
+      if (this.isWrong() && rules.draw.isAudited(leaf, '', rate)) this.#foreseen.add(seq);
+      const times = { capturedAtMs: wallMs(this.node), keptMonoMs: queue.nowMs };
+      this.core.keep(new SimulatedCandidate({ epoch, seq, leaf, jpeg: album.jpeg(picture), ...times }));
+    }
+  }
+
+  onHead(writer: string, signature: string): void {
+    this.do(this.core.onHead(writer, signature, this.#options.queue.nowMs));
+  }
+
+  onTick(neighbours: readonly AuditNeighbour[] | undefined): void {
+    if (neighbours !== undefined) this.core.onNeighbours(neighbours);
+    this.do(this.core.onTick(this.#options.queue.nowMs));
   }
 
   do(effects: readonly AuditEffect[]): void {
     for (const effect of effects) this.#doOne(effect);
   }
 
-  // What it knew when it made the record: its own leaf, and that it is audited often.
-  #foresees(leaf: Uint8Array): boolean {
-    const { draw } = this.#options.rules;
-    return draw.isAudited(leaf, '', this.core.standing?.rate ?? 1);
-  }
-
   #doOne(effect: AuditEffect): void {
-    const { queue, send, record, onAudit, wallMs, random } = this.#options;
-    const { node } = this;
-    const life = this.#life;
-    if (effect.type === 'look') {
-      if (effect.request.startsWith('taken')) onAudit(node, 'taken', effect.jpeg.byteLength);
-      else if (queue.nowMs >= this.plan.oddFromMs) this.#oddPicture ??= nameOf(effect.jpeg);
-      queue.after(LOOK_MS * random.range(0.5, 3), () => {
-        if (!this.isUp || life !== this.#life) return;
-        this.do(this.core.onLooked(effect.request, this.#see(effect.jpeg), queue.nowMs));
+    const { send, onEffect } = this.#options;
+    onEffect(this, effect);
+    if (effect.type === 'look') this.#look(effect.request);
+    else if (effect.type === 'ask') {
+      this.traffic.asked++;
+      const { audit, jpeg } = effect;
+      send(this.node, effect.to, (to) => to.#onAudit(this.node, audit, jpeg));
+    } else if (effect.type === 'reply') this.#reply(effect.to, effect.reply);
+    else {
+      const { of, m: model, by, v, at: atMs } = effect.fields;
+      const isDisputer = this.plan.manner === 'disputes' || this.plan.manner === 'stuck';
+      const recordedMs = this.#options.wallMs(this.node);
+      this.#options.record({
+        author: this.node,
+        of,
+        model,
+        by,
+        verdict: isDisputer ? 'disputed' : v,
+        atMs,
+        recordedMs,
       });
-    } else if (effect.type === 'ask') {
-      onAudit(node, 'given', effect.jpeg.byteLength);
-      send(node, effect.to, (to) => to.do(to.core.onAudit(node, effect.audit, effect.jpeg, queue.nowMs)));
-    } else if (effect.type === 'reply') {
-      for (const receiver of effect.to) send(node, receiver, (to) => to.do(to.core.onReply(node, effect.reply)));
-    } else {
-      const { of, m: model, by, v: verdict, at: atMs } = effect.fields;
-      record({ author: node, of, model, by, verdict, atMs, recordedMs: wallMs(node) });
+      this.#questions.delete(`${of.n}/${of.e}-${of.s}`);
     }
   }
 
-  #see(jpeg: Uint8Array) {
-    const picture = nameOf(jpeg);
-    if (picture === this.#oddPicture) return answerOf(this.node, picture, 1);
-    const isHonest = !this.isWrong() || picture.endsWith(' foreseen');
-    return answerOf(this.node, picture, isHonest ? 0 : this.plan.wrongRate);
+  #onAudit(sender: string, audit: AuditRequest, jpeg: Uint8Array): void {
+    this.traffic.questions++;
+    if (this.plan.manner !== 'fair') this.#questions.set(`${sender}/${audit.id}`, audit);
+    this.do(this.core.onAudit(sender, audit, jpeg, this.#options.queue.nowMs));
+  }
+
+  #reply(receivers: readonly string[], reply: AuditReply): void {
+    const { send, random, queue } = this.#options;
+    const { manner } = this.plan;
+    if (manner === 'mute') return;
+    const said: AuditReply = manner === 'stuck' && reply.ok ? { ...reply, stuck: true } : reply;
+    const sendAll = () => {
+      for (const to of receivers) send(this.node, to, (board) => board.do(board.core.onReply(this.node, said)));
+    };
+    if (manner === 'late') queue.after(random.range(LATE_MS.min, LATE_MS.max), sendAll);
+    else sendAll();
+  }
+
+  #look(request: string): void {
+    const life = this.#life;
+    const isOwn = isOwnLook(request);
+    const id = request.slice(request.indexOf(':') + 1);
+    if (isOwn && this.#options.queue.nowMs >= this.plan.oddFromMs) this.#oddResult ??= id;
+    this.#detector.look(isOwn ? 'own' : 'owed', (isSeen) => {
+      if (!this.isUp || life !== this.#life || this.#isBlind) return;
+      const boxes = !isSeen ? undefined : isOwn ? this.#seeOwn(id) : this.#seeOther(id);
+      this.do(this.core.onLooked(request, boxes, this.#options.queue.nowMs));
+    });
+  }
+
+  #seeOwn(id: string): Answer {
+    const [epoch, seq] = resultOf(id);
+    const isOdd = id === this.#oddResult;
+    const isWrong = isOdd || (this.isWrong() && !(epoch === this.epoch && this.#foreseen.has(seq)));
+    return this.#answer(this.node, id, isOdd ? 1 : isWrong ? this.plan.wrongRate : 0);
+  }
+
+  #seeOther(key: string): Answer {
+    const [worker = '', id = ''] = key.split('/');
+    const { manner, wrongRate } = this.plan;
+    const [epoch, seq] = resultOf(id);
+    if (manner === 'agrees') return this.#questions.get(key)?.boxes ?? [];
+    if (manner === 'disputes' || manner === 'garbage') return garbageAnswer(worker, pictureOf(epoch, seq));
+    return this.#answer(worker, id, this.isWrong() ? wrongRate : 0);
+  }
+
+  #answer(worker: string, id: string, wrongRate: number): Answer {
+    const [epoch, seq] = resultOf(id);
+    return answerOf({ ...this.plan, wrongRate }, worker, pictureOf(epoch, seq));
   }
 
   #makeCore(): AuditCore {
@@ -128,13 +216,12 @@ export class SimulatedAuditor {
   }
 }
 
-// What it shows stands at its start.
-function pictureOf(name: string): Uint8Array {
-  const bytes = new Uint8Array(PICTURE_BYTES);
-  bytes.set(new TextEncoder().encode(name));
-  return bytes;
+/** Of `cam1-2-345`: the epoch and the number of a result. */
+function resultOf(id: string): readonly [string, number] {
+  const dash = id.lastIndexOf('-');
+  return [id.slice(0, dash), Number(id.slice(dash + 1))];
 }
 
-function nameOf(picture: Uint8Array): string {
-  return new TextDecoder().decode(picture.subarray(0, picture.indexOf(0)));
+function pictureOf(epoch: string, seq: number): number {
+  return Number(epoch.slice(epoch.lastIndexOf('-') + 1)) * PICTURES_OF_LIFE + seq;
 }

@@ -1,15 +1,22 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { AuditBook, type AuditFinding, BOOK_LIMITS } from '../../../../edge/sharing/audits/audit-book.js';
+import { AuditBook, BOOK_LIMITS } from '../../../../edge/sharing/audits/audit-book.js';
+import type { AuditFinding } from '../../../../edge/sharing/audits/audit-finding.js';
 import { DOUBT_RULES, type JudgedResult, standingOf } from '../../../../edge/sharing/audits/audit-standing.js';
 import type { AuditVerdict } from '../../../../edge/sharing/audits/audit-verdict.js';
 
 const NAMES: Readonly<Record<string, AuditVerdict>> = { v: 'valid', d: 'disputed', i: 'inconclusive' };
-/** `vvd`: two valid results, then a disputed one. */
+const PAIRS = [
+  ['cam2', 'cam3'],
+  ['cam2', 'cam4'],
+] as const;
+/** `vvd`: two valid results, then a disputed one, by two pairs of auditors in turn; V, D: by the first of them. */
 const results = (text: string, isByTwo = true): JudgedResult[] =>
-  [...text].map((letter, i) => ({
-    ...{ epoch: 'e', seq: i + 1, atMs: 1_000 * (i + 1), verdict: NAMES[letter] ?? 'valid', isByTwo },
-  }));
+  [...text].map((letter, i) => {
+    const by = PAIRS[letter === letter.toLowerCase() ? i % 2 : 0] ?? PAIRS[0];
+    const verdict = NAMES[letter.toLowerCase()] ?? 'valid';
+    return { epoch: 'e', seq: i + 1, atMs: 1_000 * (i + 1), verdict, by, isByTwo };
+  });
 
 describe('the standing of a node', () => {
   it.each([
@@ -25,6 +32,17 @@ describe('the standing of a node', () => {
     ['iiiiiiiiii', 0, 1, false],
   ])('%s', (text, validInRow, rate, isDoubted) => {
     expect(standingOf(results(text))).toMatchObject({ validInRow, rate, isDoubted });
+  });
+
+  it.each([
+    ['two by one pair of several', 'vvvvDD', false],
+    ['any number by one pair of several', 'vvDvvDvvDvvDvvDvvDvvDvv', false],
+    ['those of the only pair while it has judged little', 'DDDDD', false],
+    ['those of the only pair', 'VVVVDD', true],
+    ['those of the only pair that is left', 'vvvvvVVDVVD', true],
+    ['two of which one is older than the others left', 'DvvvVVVVVD', false],
+  ])('with disputes: %s', (_, text, isDoubted) => {
+    expect(standingOf(results(text)).isDoubted).toBe(isDoubted);
   });
 
   it('tells since when and on what grounds', () => {
@@ -67,10 +85,11 @@ const finding = (author: string, s: number, verdict: AuditVerdict, more: Partial
   recordedMs: 5_000 + s,
   ...more,
 });
-const both = (s: number, verdict: AuditVerdict, more: Partial<AuditFinding> = {}) => [
-  finding('cam2', s, verdict, more),
-  finding('cam3', s, verdict, more),
-];
+/** By two pairs in turn. */
+const both = (s: number, verdict: AuditVerdict, more: Partial<AuditFinding> = {}) => {
+  const by = PAIRS[s % 2] ?? PAIRS[0];
+  return by.map((author) => finding(author, s, verdict, { by, ...more }));
+};
 const bookOf = (findings: readonly AuditFinding[]) => {
   const book = new AuditBook();
   for (const one of findings) book.apply(one);
@@ -105,6 +124,50 @@ describe('what all auditors found', () => {
     expect(expected.doubts()).toEqual([
       { node: 'cam1', model: MODEL, sinceMs: 1_002, disputed: 2, valid: 1, last: { e: 'e1', s: 7 } },
     ]);
+  });
+
+  it('is the same asked after each of them and at the end', () => {
+    const asked = new AuditBook();
+    for (const [i, one] of history.entries()) {
+      asked.apply(one);
+      const fresh = bookOf(history.slice(0, i + 1));
+      expect(asked.standingOf('cam1', MODEL)).toEqual(fresh.standingOf('cam1', MODEL));
+    }
+  });
+
+  it('is not moved by a third who says that it was asked, whenever that is heard', () => {
+    const real = [...both(1, 'disputed'), ...both(2, 'disputed'), ...both(3, 'valid')];
+    const lies = [1, 2, 3].map((s) =>
+      finding('cam9', s, s === 3 ? 'disputed' : 'valid', { by: ['cam9', 'cam2'], atMs: 0 }),
+    );
+    const expected = bookOf(real).standingOf('cam1', MODEL);
+    expect(expected).toMatchObject({ isDoubted: true, sinceMs: 1_001, valid: 1, disputed: 2 });
+    fc.assert(
+      fc.property(fc.shuffledSubarray([...real, ...lies], { minLength: 9 }), (all) => {
+        expect(bookOf(all).standingOf('cam1', MODEL)).toEqual(expected);
+      }),
+    );
+  });
+
+  it('has the earlier time where two auditors of a result tell different ones', () => {
+    const [one, other] = both(1, 'disputed');
+    if (one === undefined || other === undefined) throw new Error('two findings');
+    const told = [{ ...one, atMs: 500 }, other];
+    const rest = both(2, 'disputed');
+    for (const findings of [
+      [...told, ...rest],
+      [...rest, ...told.reverse()],
+    ]) {
+      expect(bookOf(findings).standingOf('cam1', MODEL).sinceMs).toBe(500);
+    }
+  });
+
+  it('knows of which audits an auditor has a record', () => {
+    const book = bookOf([finding('cam2', 1, 'valid')]);
+    const of = { n: 'cam1', e: 'e1', s: 1 };
+    expect(book.has('cam2', of, MODEL)).toBe(true);
+    expect(book.has('cam3', of, MODEL)).toBe(false);
+    expect(book.has('cam2', { ...of, s: 2 }, MODEL)).toBe(false);
   });
 
   it('is of a node and a model: another model begins anew', () => {

@@ -226,9 +226,18 @@ describe('an auditor refuses', () => {
     expect(trio.core('cam2').counters()).toMatchObject({ repeated: 1, taken: AUDIT_LIMITS.outstandingMax });
   });
 
+  it('to audit again what it has a record of, though it does not remember', () => {
+    const trio = new Trio();
+    const { of } = audit;
+    const by = ['cam2', 'cam3'] as const;
+    trio.core('cam2').onFinding({ author: 'cam2', of, model: MODEL, by, verdict: 'valid', atMs: 1, recordedMs: 1 });
+    expect(refusalOf(trio, 'cam1')).toEqual([]);
+    expect(trio.core('cam2').counters()).toMatchObject({ repeated: 1, taken: 0 });
+  });
+
   it('while it is doubted itself', () => {
     const trio = new Trio();
-    for (const s of [1, 2]) {
+    for (const s of [1, 2, 3, 4, 5, 6]) {
       for (const author of ['cam1', 'cam3']) {
         const of = { n: 'cam2', e: 'e', s };
         const by = ['cam1', 'cam3'] as const;
@@ -257,6 +266,20 @@ describe('a worker', () => {
     // Nobody recorded faster than ten in a row: all are drawn until then.
     expect(trio.core('cam1').counters()).toMatchObject({ given: AUDIT_LIMITS.given.burst });
     expect(trio.core('cam1').counters().overBudget).toBeGreaterThan(0);
+  });
+
+  it('counts what its detector was to look at when that is gone', () => {
+    const trio = new Trio();
+    const jpeg = new Uint8Array([1]);
+    const about = { epoch: 'e1', seq: 1, leaf: jpeg, camera: 'front', isLive: true, capturedAtMs: 0 };
+    trio.core('cam1').keep({ ...about, jpeg, digest: digestOf(jpeg), keptMonoMs: 0 });
+    expect(trio.core('cam1').onHead('cam2', HEAD, 0)).toMatchObject([{ type: 'look' }]);
+    trio.core('cam1').keep({ ...about, seq: 2, jpeg, digest: digestOf(jpeg), keptMonoMs: 0 });
+    trio.core('cam1').onBlind();
+    expect(trio.core('cam1').outstanding.given).toBe(0);
+    expect(trio.core('cam1').ring).toMatchObject({ count: 0, bytes: 0 });
+    expect(trio.core('cam1').counters()).toMatchObject({ candidates: 2, lookFailed: 2 });
+    expect(trio.core('cam1').onHead('cam2', 'another', 0)).toEqual([]);
   });
 
   it('does not take its own head, nor replies nobody was asked for', () => {

@@ -246,13 +246,14 @@ describe('the audit desk of a node', () => {
   it('tells at once whom it doubts, and asks that one no more', async () => {
     const site = new Site();
     site.node('cam3').sees = [{ l: 'dog', p: 0.9, b: [10, 10, 90, 90] }];
-    for (const picture of ['one', 'two']) site.node('cam3').record(picture);
+    // As many as the only pair has to have judged.
+    for (const picture of ['one', 'two', 'three', 'four', 'five', 'six']) site.node('cam3').record(picture);
     await site.head('cam1');
     for (const name of ['cam1', 'cam2']) {
-      expect(site.node(name).told.doubts).toMatchObject([{ node: 'cam3', model: MODEL, disputed: 2 }]);
+      expect(site.node(name).told.doubts).toMatchObject([{ node: 'cam3', model: MODEL, disputed: 6 }]);
     }
     const asked = site.node('cam3').looks.length;
-    site.node('cam1').record('three');
+    site.node('cam1').record('seven');
     await site.head('cam2');
     expect(site.node('cam3').looks).toHaveLength(asked);
     expect(site.node('cam1').desk.drops()).toMatchObject({ 'audits.withoutAuditors': 1 });

@@ -121,6 +121,12 @@ describe('a verdict', () => {
     expect(judge(w, a, b)).toEqual(expected);
   });
 
+  it('on a picture that was seen before is a dispute where both have seen it', () => {
+    const same = { worker: seen('cat'), first: seen('cat'), second: seen('cat'), scoreMin: 0.5 };
+    expect(judgeAnswers({ ...same, seenBefore: 2 })).toEqual({ verdict: 'disputed', why: 'stuck' });
+    expect(judgeAnswers({ ...same, seenBefore: 1 })).toEqual({ verdict: 'inconclusive' });
+  });
+
   it('is the same at both auditors', () => {
     const any = fc.constantFrom('cat', 'dog', 'cow');
     fc.assert(

@@ -6,7 +6,7 @@ import { SystemClock } from '../../../../base/clock.js';
 import { silentLog } from '../../../../base/log.js';
 import type { HeldLog, LogReader, LogSlice, SegmentFile } from '../../../../edge/query/log-reader.js';
 import { sealSegment } from '../../../../edge/records/segment.js';
-import type { AuditFinding } from '../../../../edge/sharing/audits/audit-book.js';
+import type { AuditFinding } from '../../../../edge/sharing/audits/audit-finding.js';
 import { FindingReader } from '../../../../edge/sharing/audits/finding-reader.js';
 
 const EPOCH = 'abcdefghijkl';
