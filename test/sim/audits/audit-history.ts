@@ -258,7 +258,7 @@ class History {
       if (other === node) continue;
       if (isUp && this.#network.isReached(node, other)) touchMs.set(other, nowMs);
       const isThere = nowMs - (touchMs.get(other) ?? -plan.missedMs) < plan.missedMs;
-      there.push(isThere && !plan.isOld && plan.load !== 'denies');
+      there.push(isThere && !plan.isOld);
     }
     return there;
   }
@@ -266,7 +266,9 @@ class History {
   #neighboursOf(node: string, there: readonly boolean[]): readonly AuditNeighbour[] {
     const others = [...this.#boards.values()].filter((other) => other.node !== node);
     return others.map(({ node: other, plan }, i) => {
-      return { node: other, site: 'yard', model: plan.isOld ? undefined : MODEL, isActive: there[i] === true };
+      const isOverloaded = plan.load === 'full' || plan.load === 'denies';
+      const model = plan.isOld ? undefined : MODEL;
+      return { node: other, site: 'yard', model, isActive: there[i] === true, isOverloaded };
     });
   }
 

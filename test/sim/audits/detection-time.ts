@@ -17,7 +17,9 @@ export function expectedResults(seenRate: number): number {
 
 /** Part of the audits of a wrong node that can end in a dispute: its answer is wrong, and both auditors are right and there. */
 export function seenRateOf(plan: AuditPlan, wrong: PlannedNode): number {
-  const asked = plan.nodes.filter((node) => node.node !== wrong.node && !node.isOld && node.load !== 'denies');
+  const others = plan.nodes.filter((node) => node.node !== wrong.node && !node.isOld);
+  const free = others.filter(({ load }) => load !== 'denies' && load !== 'full');
+  const asked = free.length >= 2 ? free : others;
   const good = asked.filter(isGood);
   const leaver = asked.filter(({ leavesMs }) => Number.isFinite(leavesMs)).length;
   const pairs = Math.min(pairsOf(good.length, asked.length), pairsOf(good.length - leaver, asked.length - leaver));
