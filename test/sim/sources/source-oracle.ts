@@ -200,7 +200,7 @@ export class SourceOracle {
       for (const source of node.owned) owners.set(source, [owners.get(source), name].filter(Boolean).join('+'));
     }
     for (const [source, who] of owners) {
-      if (who !== this.#ownersBefore.get(source)) this.#changedMs = this.#world.nowMs;
+      if (who !== this.#ownersBefore.get(source) && !isGhost(source)) this.#changedMs = this.#world.nowMs;
     }
     this.#ownersBefore = owners;
     for (const [where, times] of this.#takes) {
