@@ -21,9 +21,8 @@ const QUALITIES = [35, 50, 65, 75, 85, 90, 95] as const;
 const SUBSAMPLINGS = ['4:2:0', '4:4:4'];
 /** Share of the pictures that are drawn; the others are cut from footage and photographs. */
 const DRAWN = 0.4;
-/** Parts of a picture that are looked at beside the whole, and the least of its width and height. */
+/** Parts of a picture that are looked at beside the whole. */
 const PARTS = 11;
-const PART_MIN = 0.3;
 /** Into a scene, or a clip of the test data, s. */
 const CLIP_S = 20;
 
@@ -56,10 +55,13 @@ export async function* freshPictures(fixtures: string, seed: string): AsyncGener
   }
 }
 
-/** The whole picture (undefined) and parts of it, each in a place and of a shape of its own; whole pixels. */
-export function viewsOf({ widthPx, heightPx }: RgbPicture, random: Random): (BoxXyxyPx | undefined)[] {
+/**
+ * The whole picture (undefined) and parts of it, each in a place and of a shape of its own; whole pixels.
+ * @param partMin the least of its width and height, 0..1.
+ */
+export function viewsOf({ widthPx, heightPx }: RgbPicture, partMin: number, random: Random): (BoxXyxyPx | undefined)[] {
   const part = (): BoxXyxyPx => {
-    const [width, height] = [widthPx, heightPx].map((sizePx) => Math.floor(sizePx * random.range(PART_MIN, 1)));
+    const [width, height] = [widthPx, heightPx].map((sizePx) => Math.floor(sizePx * random.range(partMin, 1)));
     const left = random.int(widthPx - (width ?? 1) + 1);
     const top = random.int(heightPx - (height ?? 1) + 1);
     return [left, top, left + (width ?? 1), top + (height ?? 1)];

@@ -23,8 +23,8 @@ const WORDS = {
   call: 'npm run bench:audit',
   about: `How often two honest boards answer differently to the same JPEG, and how often a wrong one does: every pair of JPEG
 decoders on every Nth picture, other thread counts and graph optimisations on fewer. With --fresh: on pictures that no rule
-was tuned on, whole and in parts, until N pairs were compared that see something, and each decoder as worker with every two others as auditors.
-Needs the fixtures and ffmpeg.`,
+was tuned on, whole and in parts that have --part-min of its width and height or more, until N pairs were compared that see
+something, and each decoder as worker with every two others as auditors. Needs the fixtures and ffmpeg.`,
 };
 
 const args = scriptOptions(WORDS, {
@@ -34,6 +34,7 @@ const args = scriptOptions(WORDS, {
   model: { type: 'string', default: '' },
   fresh: { type: 'string', default: '0' },
   seed: { type: 'string', default: '1' },
+  'part-min': { type: 'string', default: '0.7' },
 });
 
 type Bench = {
@@ -46,6 +47,7 @@ type Bench = {
 
 const fixtures = resolve(process.env.VEDETTE_FIXTURES ?? '../shared/fixtures');
 const freshMax = numberOption('--fresh', args.fresh, 0);
+const partMin = numberOption('--part-min', args['part-min'], 0.05, 1);
 const pictures = freshMax > 0 ? [] : readPictures(fixtures, numberOption('--every', args.every, 1));
 const runtimesEvery = numberOption('--runtimes-every', args['runtimes-every'], 1);
 const honest = new AnswerTally();
@@ -114,7 +116,7 @@ async function compareDecoders({ name, jpeg }: BenchPicture, withRuntimes: boole
   const decoded = new Map<JpegDecoder, RgbPicture>();
   for (const decoder of DECODERS) decoded.set(decoder, await decodeWith(decoder, jpeg));
   const [size] = decoded.values();
-  const views = size === undefined || parts === undefined ? [undefined] : viewsOf(size, parts);
+  const views = size === undefined || parts === undefined ? [undefined] : viewsOf(size, partMin, parts);
   for (const region of views) {
     const picture = region === undefined ? name : `${name} at ${region.join(',')}`;
     await compareView({ picture, decoded, region, withRuntimes });
