@@ -21,6 +21,8 @@ export function judgeLastOne({ world, book }: Stage, random: Random, watch: () =
   if (running.length === 0) return;
   const [last] = random.pick(running);
   for (const [name, board] of world.boards) if (board.state instanceof WatchingNode && name !== last) board.crash();
+  // Seen at once: who is next may have died in the same moment, and then it is the lease that ends it, not the will.
+  watch();
   const pass = (ms: number) => {
     for (const endMs = world.nowMs + ms; world.nowMs < endMs; ) {
       world.queue.runUntil(world.nowMs + 1_000);

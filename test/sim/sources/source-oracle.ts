@@ -22,6 +22,8 @@ const TAKE_OVER_MAX_MS = 1_000;
  * sees none of its frames: that moves nothing. */
 const TAKES_MAX = 4;
 const TAKES_WINDOW_MS = 60_000;
+/** What a broker lost is told again by then; until then each goes by what he heard. */
+const RETOLD_MS = 30_000;
 
 type NodeSeen = { readonly name: string; readonly node: WatchingNode; readonly broker: string };
 type DeviceSeen = { readonly name: string; readonly device: SourceDevice; readonly broker: string };
@@ -40,6 +42,7 @@ export class SourceOracle {
   #orders = '';
   #wasWell = true;
   #disturbedMs = 0;
+  #unwellMs = Number.NEGATIVE_INFINITY;
   #takesTotal = 0;
   #changedMs = 0;
 
@@ -133,6 +136,8 @@ export class SourceOracle {
     const orders = nodes.map(({ name, node }) => `${name} ${node.isLeaving}`).join(' ');
     if (orders !== this.#orders) this.#takes.clear();
     this.#orders = orders;
+    if (!isWell) this.#unwellMs = this.#world.nowMs;
+    if (this.#world.nowMs - this.#unwellMs < RETOLD_MS) this.#takes.clear();
     // What a broker held back until just now was under way.
     const wasWell = this.#wasWell;
     this.#wasWell = isWell;
