@@ -68,6 +68,12 @@ describeWithFixtures('a node on real footage', (fixtures) => {
     await listener.waitFor(`nobody is in view of ${camera} any more`, () =>
       listener.heard('count', { camera, label: 'person' }).at(-1)?.payload.equals(Buffer.from('0')),
     );
+    // Records of one moment go out together, a little later than counts.
+    await listener.waitFor(`${camera} has told who left`, () => {
+      const tracks = listener.tracks('cam1', camera);
+      const told = (wanted: string) => tracks.filter(({ ev }) => ev === wanted).length;
+      return told('new') > 0 && told('end') === told('new');
+    });
   }
 
   it('tells who is there when in an .mjpeg that is read as fast as it goes', async () => {
