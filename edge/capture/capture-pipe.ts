@@ -27,38 +27,42 @@ const MEET_MS_MAX = 1000;
 export async function openCapturePipe(clock: Clock): Promise<CapturePipe | undefined> {
   if (process.platform !== 'linux') return undefined;
   const server = createServer();
-  const ends: Socket[] = [];
+  const ends = new Set<Socket>();
   try {
     const late = () => new Error(`the ends of a pipe did not meet in ${MEET_MS_MAX} ms`);
-    return await withDeadline(clock, MEET_MS_MAX, meet(server, ends), late);
+    const { reader, end, programEnd } = await withDeadline(clock, MEET_MS_MAX, meet(server, ends), late);
+    ends.delete(end);
+    ends.delete(programEnd);
+    return { reader, programEnd };
   } catch {
-    for (const end of ends) end.destroy();
     return undefined;
   } finally {
     server.close();
+    // Whoever else had connected: one that says nothing would be held for good.
+    for (const end of ends) end.destroy();
   }
 }
 
 // Everybody on the machine can connect while we listen: who does not know the word is not our own end.
-async function meet(server: Server, ends: Socket[]): Promise<CapturePipe> {
+async function meet(server: Server, ends: Set<Socket>): Promise<CapturePipe & { readonly end: Socket }> {
   const word = randomBytes(16);
   // A connection that fails is one that is not made: the deadline knows.
   server.on('error', () => {});
   server.listen(0, LOOPBACK);
   await once(server, 'listening');
   const { reader, end } = connectReader(portOf(server));
-  ends.push(end);
+  ends.add(end);
   end.write(word);
   const programEnd = await new Promise<Socket>((resolve) => {
     server.on('connection', (socket) => {
-      ends.push(socket);
+      ends.add(socket);
       socket.on('error', () => {});
       socket.once('data', (said: Uint8Array) => (word.equals(said) ? resolve(socket) : socket.destroy()));
     });
   });
   // The end of a frame is not to wait until we say that we have its beginning.
   programEnd.setNoDelay(true);
-  return { reader, programEnd };
+  return { reader, end, programEnd };
 }
 
 function portOf(server: Server): number {

@@ -1,5 +1,8 @@
-import { afterEach, describe, expect, test } from 'vitest';
+import { once } from 'node:events';
+import { connect, Server, type Socket } from 'node:net';
+import { afterEach, describe, expect, test, vi } from 'vitest';
 import { SystemClock } from '../../../base/clock.js';
+import { openCapturePipe } from '../../../edge/capture/capture-pipe.js';
 import { CaptureProcess } from '../../../edge/capture/capture-process.js';
 import { eventually } from '../../eventually.js';
 
@@ -112,4 +115,37 @@ test('a raw frame on its way in makes no buffers', async () => {
   }
   // Node's own pipe would make 30 MB of them, which are there until the collector runs.
   expect(largest).toBeLessThan(2_000_000);
+});
+
+function portIn(address: ReturnType<Server['address']>): number {
+  return typeof address === 'object' && address !== null ? address.port : 0;
+}
+
+test('somebody else who connects while the ends meet gets nothing, and is let go', async () => {
+  const strangers: Socket[] = [];
+  const address = vi.spyOn(Server.prototype, 'address').mockImplementation(function (this: Server) {
+    address.mockRestore();
+    const own = this.address();
+    // Before our own end does, and without the word.
+    strangers.push(connect(portIn(own), '127.0.0.1'));
+    return own;
+  });
+  const pipe = await openCapturePipe(clock);
+  const [stranger] = strangers;
+  if (pipe === undefined || stranger === undefined) throw new Error('there is a pipe, and a stranger');
+  try {
+    const gone = once(stranger, 'close');
+    const heard: string[] = [];
+    stranger.on('data', (bytes) => heard.push(String(bytes)));
+    pipe.programEnd.write('frame');
+    const into = new Uint8Array(5);
+    expect(await pipe.reader.fill(into, never)).toBe(5);
+    expect(Buffer.from(into).toString()).toBe('frame');
+    await gone;
+    expect(heard).toEqual([]);
+  } finally {
+    pipe.programEnd.destroy();
+    pipe.reader.destroy();
+    stranger.destroy();
+  }
 });
