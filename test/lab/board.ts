@@ -42,11 +42,17 @@ export class Board {
     }
   }
 
+  /** What one life of a unit has said. */
+  async journal(invocation: string): Promise<string> {
+    const { out } = await this.tried('journalctl', '--no-pager', '-q', `_SYSTEMD_INVOCATION_ID=${invocation}`);
+    return out;
+  }
+
   /** Waits until one life of a unit has said this in the journal. */
   async saysOf(unit: string, invocation: string, text: string, timeoutMs = 60_000): Promise<void> {
     const endMs = Date.now() + timeoutMs;
     for (;;) {
-      const { out } = await this.tried('journalctl', '--no-pager', '-q', `_SYSTEMD_INVOCATION_ID=${invocation}`);
+      const out = await this.journal(invocation);
       if (out.includes(text)) return;
       if (Date.now() > endMs) throw new Error(`${unit} has not said "${text}" within ${timeoutMs} ms:\n${out}`);
       await new Promise((done) => setTimeout(done, 500));
