@@ -16,8 +16,8 @@ export type LookDeskOptions = {
   readonly signal: AbortSignal;
 };
 
-/** Pictures that wait; more are refused as `busy`. */
-export const LOOKS_WAITING_MAX = 16;
+/** Pictures that wait; more are refused as `busy`. What a node takes for others is less: offers, audits, and its own results. */
+export const LOOKS_WAITING_MAX = 80;
 /** Where cameras never rest, one look for others that is owed a turn has it so often: twice as often as audits come on end. */
 export const OWED_EVERY_MS = 2_500;
 

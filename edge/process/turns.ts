@@ -163,7 +163,7 @@ export class Turns {
       isOver = true;
       const nowMonoMs = this.#clock.monoMs();
       this.#lastEndedMonoMs.set(camera, nowMonoMs);
-      this.#giveBack(Math.max(0, nowMonoMs - startedMonoMs - awayMs), place, meter);
+      this.#giveBack(Math.max(0, nowMonoMs - startedMonoMs - awayMs), awayMs, place, meter);
     };
     const spendAway = (ms: number) => {
       awayMs += ms;
@@ -172,8 +172,9 @@ export class Turns {
     return { place, wasOwed, spendAway, end };
   }
 
-  #giveBack(workedMs: number, place: Turn['place'], meter: PlaceMeter | undefined): void {
-    const restMs = Math.min(REST_MAX_MS, workedMs * (1 / this.#share - 1));
+  #giveBack(workedMs: number, awayMs: number, place: Turn['place'], meter: PlaceMeter | undefined): void {
+    // A place has rested while others worked.
+    const restMs = Math.min(REST_MAX_MS, workedMs * (1 / this.#share - 1)) - awayMs;
     const release = () => {
       meter?.release();
       if (place === 'here') this.#free++;

@@ -4,6 +4,7 @@ import { atMostKeys } from '../../base/config-keys.js';
 import { Id } from '../../protocol/ids.js';
 import { SOURCES_MAX } from '../../protocol/sharing.js';
 import { VisionSettings } from '../vision/config.js';
+import { OFFER_LIMITS, OFFERS_MAX } from './offers/offer-limits.js';
 
 /** What a node does for others and lets others do for it. As it comes: nothing, and no picture leaves the board. */
 export const SharingConfig = z.strictObject({
@@ -29,7 +30,14 @@ export const SharingConfig = z.strictObject({
     .boolean()
     .default(false)
     .describe('when there is more to see than this node can: send parts of pictures to idle nodes; take theirs'),
-  offersMax: z.int().min(1).max(16).default(4).describe('pictures at others at a time, and of others here'),
+  offersMax: z
+    .int()
+    .min(1)
+    .max(OFFERS_MAX)
+    .default(OFFER_LIMITS.offersMax)
+    .describe(
+      'pictures at others at a time, and of others here, at most: what is given and taken is decided by what each answers',
+    ),
   audits: z
     .boolean()
     .default(false)

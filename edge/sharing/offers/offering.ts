@@ -29,6 +29,7 @@ const COUNTERS = [
   'offer-none',
   'offer-lateAnswer',
   'offer-unasked',
+  'offer-full',
 ] as const;
 
 /**
@@ -97,10 +98,11 @@ export class Offering {
       return undefined;
     }
     const record = this.#recordOf(peer.node);
-    record.outstanding++;
+    record.noteSent();
     const offer = { id: `${this.#life}-${this.#nextId++}`, node: peer.node, deadlineMs: this.#deadlineMs(record) };
     this.#outstanding.set(offer.id, { ...offer, sentMonoMs: nowMonoMs });
     this.#counters.add('offer-sent');
+    if (this.outstanding >= this.#limits.offersMax) this.#counters.add('offer-full');
     return offer;
   }
 
@@ -108,15 +110,15 @@ export class Offering {
   answer(from: string, id: string, verdict: Verdict, nowMonoMs: number): AnswerMeaning {
     const offer = this.#outstanding.get(id);
     if (offer === undefined || offer.node !== from) return this.#lateOrUnasked(from, id, nowMonoMs);
-    this.#end(offer);
+    this.#outstanding.delete(id);
     const record = this.#recordOf(from);
     if (verdict === 'done') {
       record.noteTime(nowMonoMs - offer.sentMonoMs);
-      record.noteDone();
+      record.noteDone(nowMonoMs);
       this.#failuresInRow = 0;
       this.#pauses = 0;
-    } else if (verdict === 'busy') record.noteBusy(nowMonoMs, this.#random);
-    else record.noteLost(nowMonoMs, this.#random);
+    } else if (verdict === 'busy') record.noteBusy(offer.sentMonoMs, nowMonoMs, this.#random);
+    else record.noteLost(offer.sentMonoMs, nowMonoMs, this.#random);
     this.#counters.add(`offer-${verdict}`);
     return verdict;
   }
@@ -125,11 +127,11 @@ export class Offering {
   expire(id: string, nowMonoMs: number): boolean {
     const offer = this.#outstanding.get(id);
     if (offer === undefined) return false;
-    this.#end(offer);
+    this.#outstanding.delete(id);
     this.#expired.set(id, offer);
     const [oldest] = this.#expired.keys();
     if (this.#expired.size > this.#limits.expiredKeptMax && oldest !== undefined) this.#expired.delete(oldest);
-    this.#recordOf(offer.node).noteLost(nowMonoMs, this.#random);
+    this.#recordOf(offer.node).noteLost(offer.sentMonoMs, nowMonoMs, this.#random);
     this.#counters.add('offer-late');
     return true;
   }
@@ -145,8 +147,7 @@ export class Offering {
 
   // A camera sees nothing while it waits: no longer than a few frames of its own.
   #deadlineMs(record: PeerRecord): number {
-    const { deadlineMinMs, homeFramesMax } = this.#limits;
-    return Math.round(Math.min(record.deadlineMs, Math.max(deadlineMinMs, homeFramesMax * this.#homeMs)));
+    return Math.max(1, Math.round(Math.min(record.deadlineMs, this.#limits.homeFramesMax * this.#homeMs)));
   }
 
   #mayBegin(tried: readonly string[], nowMonoMs: number): boolean {
@@ -166,15 +167,11 @@ export class Offering {
       return 'unasked';
     }
     this.#expired.delete(id);
-    this.#recordOf(from).noteTime(nowMonoMs - offer.sentMonoMs);
+    const record = this.#recordOf(from);
+    record.noteTime(nowMonoMs - offer.sentMonoMs);
+    record.noteLateAnswer(nowMonoMs);
     this.#counters.add('offer-lateAnswer');
     return 'late';
-  }
-
-  #end({ id, node }: Offer): void {
-    this.#outstanding.delete(id);
-    const record = this.#peers.get(node);
-    if (record !== undefined) record.outstanding--;
   }
 
   // The order of the map is that of the last use; a peer that has looks under way is never the oldest for long.

@@ -59,8 +59,8 @@ export class TakingDesk {
     const result = looked.ok ? 'done' : looked.code === 'late' ? 'skipped' : 'failed';
     if (!this.#taking.end({ from, id }, result, clock.monoMs())) return;
     if (looked.ok) answer(from, { id, ok: true, tookMs: looked.tookMs, boxes: [...looked.boxes] });
-    // Who asked has given up on a late one.
-    else if (looked.code !== 'late') answer(from, { id, ok: false, code: looked.code });
+    // Who asked has given up on a late one, and learns that this node is slow, not gone.
+    else answer(from, { id, ok: false, code: looked.code });
   }
 
   #refuse(to: string, id: string, code: string): void {

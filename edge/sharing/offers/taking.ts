@@ -1,6 +1,6 @@
 import { Counters } from '../../../base/counters.js';
 import { type AnswerTimes, noteAnswerTime } from './answer-times.js';
-import type { OfferLimits } from './offer-limits.js';
+import { type OfferLimits, TAKEN_AT_ONCE_MS } from './offer-limits.js';
 import { RateBudget } from './rate-budget.js';
 
 /** A look another node asks for. `deadlineMs` from its receipt. */
@@ -8,9 +8,15 @@ export type AskedLook = { readonly from: string; readonly id: string; readonly d
 
 type UnderWay = AskedLook & { readonly sinceMonoMs: number };
 
-const COUNTERS = ['take-done', 'take-busy', 'take-repeated', 'take-failed', 'take-late', 'take-lateDone'] as const;
-/** Of the spare rate, so much may be taken at once. */
-const BURST_MS = 500;
+const COUNTERS = [
+  'take-done',
+  'take-busy',
+  'take-repeated',
+  'take-failed',
+  'take-late',
+  'take-lateDone',
+  'take-full',
+] as const;
 /** Who asked within this time counts when the room is divided. */
 const ASKER_MS = 3_000;
 
@@ -21,7 +27,7 @@ const ASKER_MS = 3_000;
  */
 export class Taking {
   readonly #limits: OfferLimits;
-  readonly #budget = new RateBudget(BURST_MS);
+  readonly #budget = new RateBudget(TAKEN_AT_ONCE_MS);
   readonly #underWay = new Map<string, UnderWay>();
   readonly #askers = new Map<string, number>();
   readonly #counters = new Counters(COUNTERS);
@@ -79,8 +85,13 @@ export class Taking {
   }
 
   #mayTake({ from, deadlineMs }: AskedLook, nowMonoMs: number): boolean {
-    if (this.#spareFps <= 0 || this.underWay >= this.#limits.offersMax) return false;
-    if (this.#of(from) >= this.#partOf(nowMonoMs)) return false;
+    if (this.#spareFps <= 0) return false;
+    if (this.underWay >= this.#limits.offersMax) {
+      this.#counters.add('take-full');
+      return false;
+    }
+    const room = this.#room(deadlineMs);
+    if (this.underWay >= room || this.#of(from) >= this.#partOf(room, nowMonoMs)) return false;
     if (this.#times !== undefined && this.#times.meanMs > deadlineMs) {
       // Forgotten bit by bit: a node that was slow once would otherwise never learn that it is not any more.
       this.#times = { ...this.#times, meanMs: this.#times.meanMs * 0.8 };
@@ -89,14 +100,19 @@ export class Taking {
     return this.#budget.take(nowMonoMs);
   }
 
+  // Looks that can be done by a deadline one after the other, as fast as own cameras let them.
+  #room(deadlineMs: number): number {
+    return Math.max(1, Math.min(this.#limits.offersMax, Math.floor((this.#spareFps * deadlineMs) / 1000)));
+  }
+
   #of(from: string): number {
     return [...this.#underWay.values()].filter((look) => look.from === from).length;
   }
 
   // Nobody holds all the room while others ask, too.
-  #partOf(nowMonoMs: number): number {
+  #partOf(room: number, nowMonoMs: number): number {
     for (const [asker, atMonoMs] of this.#askers) if (nowMonoMs - atMonoMs > ASKER_MS) this.#askers.delete(asker);
-    return Math.max(1, Math.ceil(this.#limits.offersMax / Math.max(1, this.#askers.size)));
+    return Math.max(1, Math.ceil(room / Math.max(1, this.#askers.size)));
   }
 }
 

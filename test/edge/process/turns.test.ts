@@ -168,7 +168,30 @@ describe('turns at the detector', () => {
     await clock.advance(50);
     expect(turns.counts).toMatchObject({ framesMs: 150, frames: 0, looks: 1 });
     await clock.advance(500);
-    expect(turns.counts).toEqual({ framesMs: 200, looksMs: 140, frames: 1, looks: 1 });
+    expect(turns.counts).toEqual({ framesMs: 200, looksMs: 100, frames: 1, looks: 1 });
+  });
+
+  it('let a place rest while others work, and only for what is left of its rest after that', async () => {
+    const clock = new SimulatedClock();
+    const turns = new Turns(clock);
+    const { signal } = new AbortController();
+    const take = (camera: string) => turns.take(camera, { isUrgent: true }, signal);
+    turns.open(1);
+    turns.setShare(0.1);
+    turns.setAway(1);
+    await take('a');
+    const away = await take('b');
+    await clock.advance(70);
+    away.spendAway(60);
+    away.end();
+    let next: string | undefined;
+    void take('c').then(({ place }) => {
+      next = place;
+    });
+    await clock.advance(29);
+    expect(next).toBeUndefined();
+    await clock.advance(2);
+    expect(next).toBe('away');
   });
 
   it('are lost by a camera that stops waiting, not by the next', async () => {

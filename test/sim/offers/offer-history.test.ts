@@ -47,4 +47,13 @@ describe('nodes that take looks off each other', { timeout: 180_000 }, () => {
       expect(p99Ms).toBeLessThan(1_000);
     }
   });
+
+  it('reach it too where boards rest most of the time and a look away costs as much of their own as one here', () => {
+    const board = { workMs: 10, prepareMs: 9, share: 0.06, cameraPeriodMs: 250 };
+    for (const nodes of [4, 8]) {
+      const { sharedFps, evenFps, p99Ms } = measureScale(1, nodes, MINUTE_MS, board);
+      expect(sharedFps).toBeGreaterThan(0.97 * evenFps);
+      expect(p99Ms).toBeLessThan(500);
+    }
+  });
 });

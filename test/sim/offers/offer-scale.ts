@@ -20,19 +20,20 @@ export type ScaleRow = {
   readonly busyShare: number;
 };
 
+/** What all boards of a fleet are, and how often its cameras have a frame. */
+export type ScaleBoard = Pick<NodePlan, 'workMs' | 'prepareMs' | 'share'> & { readonly cameraPeriodMs: number };
+
 /** A board that does ten frames/s, at a fleet's broker on the same network. */
-const WORK_MS = 100;
-const PREPARE_MS = 10;
-const CAMERA_PERIOD_MS = 300;
+const BOARD: ScaleBoard = { workMs: 100, prepareMs: 10, share: 1, cameraPeriodMs: 300 };
 const CAMERAS = 9;
 /** Looked away from: the fleet finds its rhythm. */
 const WARM_UP_MS = 20_000;
 
-export function measureScale(seed: number, nodes: number, durationMs: number): ScaleRow {
+export function measureScale(seed: number, nodes: number, durationMs: number, board = BOARD): ScaleRow {
   const overloaded = Math.max(1, Math.round(nodes / 4));
-  const shared = run(seed, planOf(nodes, overloaded, false), true, durationMs);
-  const alone = run(seed, planOf(nodes, overloaded, false), false, durationMs);
-  const even = run(seed, planOf(nodes, overloaded, true), false, durationMs);
+  const shared = run(seed, planOf(nodes, overloaded, false, board), true, durationMs);
+  const alone = run(seed, planOf(nodes, overloaded, false, board), false, durationMs);
+  const even = run(seed, planOf(nodes, overloaded, true, board), false, durationMs);
   const sorted = shared.latenciesMs.sort((a, b) => a - b);
   const quantile = (share: number) => sorted[Math.min(sorted.length - 1, Math.floor(share * sorted.length))] ?? 0;
   return {
@@ -77,8 +78,9 @@ export function scaleColumns(): Column<ScaleRow>[] {
   ];
 }
 
-function planOf(nodes: number, overloaded: number, isEven: boolean): FleetPlan {
+function planOf(nodes: number, overloaded: number, isEven: boolean, board: ScaleBoard): FleetPlan {
   const total = overloaded * CAMERAS;
+  const { cameraPeriodMs, ...work } = board;
   const camerasOf = (node: number) => {
     if (!isEven) return node < overloaded ? CAMERAS : 0;
     return Math.floor(total / nodes) + (node < total % nodes ? 1 : 0);
@@ -86,11 +88,10 @@ function planOf(nodes: number, overloaded: number, isEven: boolean): FleetPlan {
   return {
     nodes: Array.from({ length: nodes }, (_, i): NodePlan => {
       const cameras = Array.from({ length: camerasOf(i) }, (_, camera) => ({
-        periodMs: CAMERA_PERIOD_MS,
-        phaseMs: (37 * i + 113 * camera) % CAMERA_PERIOD_MS,
+        periodMs: cameraPeriodMs,
+        phaseMs: (37 * i + 113 * camera) % cameraPeriodMs,
       }));
-      const work = { workMs: WORK_MS, prepareMs: PREPARE_MS, places: 2, share: 1 };
-      return { name: `cam${i + 1}`, manner: 'honest', ...work, cameras };
+      return { name: `cam${i + 1}`, manner: 'honest', places: 2, ...work, cameras };
     }),
     faults: [],
     ...{ delayMs: 2, jitterMs: 6, bytesPerMs: 12_500, lost: 0, repeated: 0 },

@@ -53,7 +53,7 @@ type Camera = {
   lastEndedMs: number;
 };
 /** A frame offered to others; `prepareMs` of own work went into it. */
-type Look = { readonly camera: Camera; readonly capturedMs: number };
+type Look = { readonly camera: Camera; readonly capturedMs: number; beganMs: number };
 
 export type SharerWorld = {
   readonly queue: EventQueue;
@@ -231,7 +231,7 @@ export class SimulatedSharer {
     camera.isTaken = true;
     camera.takenAtMs = this.#world.queue.nowMs;
     this.counts.taken++;
-    return { camera, capturedMs };
+    return { camera, capturedMs, beganMs: 0 };
   }
 
   #lookHere(camera: Camera): true {
@@ -252,14 +252,16 @@ export class SimulatedSharer {
     const look = this.#take(camera);
     this.#away++;
     this.#work.prepare(this.plan.prepareMs, () => {
+      look.beganMs = this.#world.queue.nowMs;
       if (!this.#isOver) this.#desk.begin(look);
     });
   }
 
   #onSettled(look: Look, boxes: true | undefined): void {
     if (this.#isOver) return;
-    const restMs = this.plan.prepareMs * (1 / this.plan.share - 1);
-    this.#world.queue.after(restMs, () => {
+    const { nowMs } = this.#world.queue;
+    const restMs = this.plan.prepareMs * (1 / this.plan.share - 1) - (nowMs - look.beganMs);
+    this.#world.queue.after(Math.max(0, restMs), () => {
       this.#away--;
       this.#grant();
     });
@@ -287,7 +289,9 @@ export class SimulatedSharer {
     if (look === undefined) return false;
     const askedMs = this.#askedMs.get(look) ?? 0;
     if (this.#world.queue.nowMs - askedMs >= look.deadlineMs) {
-      if (this.taking.end(look, 'skipped', this.#world.queue.nowMs)) this.counts.skipped++;
+      if (!this.taking.end(look, 'skipped', this.#world.queue.nowMs)) return true;
+      this.counts.skipped++;
+      this.#world.sendAnswer(this.plan.name, look, false);
       return true;
     }
     this.#work.run('looks', this.plan.workMs, () => {

@@ -6,6 +6,8 @@ import { choosePeer, type OfferPeer } from '../../../../edge/sharing/offers/peer
 
 const PEERS: readonly OfferPeer[] = ['a', 'b', 'c'].map((node) => ({ node, spareFps: 5 }));
 
+const ONE = PEERS.slice(0, 1);
+
 function make() {
   return new Offering(OFFER_LIMITS, new Random(1));
 }
@@ -14,6 +16,21 @@ function begun(offering: Offering, atMs: number, peers = PEERS, tried: string[] 
   const offer = offering.begin(peers, tried, atMs);
   if (offer === undefined) throw new Error('nothing was offered');
   return offer;
+}
+
+/** One peer that has answered all until so many are given to it at once; those are under way. */
+function grown(offering: Offering, window: number, sinceMs: number): { atMs: number; offers: readonly Offer[] } {
+  for (let atMs = sinceMs; atMs < sinceMs + 100; atMs++) {
+    const offers: Offer[] = [];
+    for (;;) {
+      const offer = offering.begin(ONE, [], atMs);
+      if (offer === undefined) break;
+      offers.push(offer);
+    }
+    if (offers.length >= window) return { atMs, offers };
+    for (const { id } of offers) offering.answer('a', id, 'done', atMs);
+  }
+  throw new Error(`it never took ${window} at once`);
 }
 
 describe('offering a look', () => {
@@ -38,6 +55,50 @@ describe('offering a look', () => {
     while (offering.begin(many, [], 0) !== undefined) begunCount++;
     expect(begunCount).toBe(OFFER_LIMITS.offersMax);
     expect(offering.places(many, 0)).toBe(OFFER_LIMITS.offersMax);
+    expect(offering.counters['offer-full']).toBe(1);
+  });
+
+  it('gives a peer more at once only as far as that is used', () => {
+    const offering = make();
+    for (let i = 0; i < 50; i++) {
+      const offer = begun(offering, i, ONE);
+      offering.answer('a', offer.id, 'done', i);
+    }
+    // Two at a time were never tried.
+    expect(offering.places(ONE, 50)).toBe(2);
+    const { atMs } = grown(offering, 6, 50);
+    expect(offering.places(ONE, atMs)).toBeGreaterThanOrEqual(6);
+  });
+
+  it('leaves a peer its work when it has no room for more, and offers half as much at once from then on', () => {
+    const offering = make();
+    const { atMs, offers } = grown(offering, 8, 0);
+    for (const { id } of offers.slice(0, 3)) offering.answer('a', id, 'busy', atMs + 1);
+    expect(offering.outstanding).toBe(offers.length - 3);
+    expect(offering.begin(ONE, [], atMs + 1)).toBeUndefined();
+    for (const { id } of offers.slice(3)) offering.answer('a', id, 'done', atMs + 2);
+    // Refused together they halve it once, and it is not left alone.
+    expect(offering.places(ONE, atMs + 2)).toBeGreaterThanOrEqual(4);
+  });
+
+  it('takes looks that are lost together for one loss', () => {
+    const offering = make();
+    const { atMs, offers } = grown(offering, 8, 0);
+    for (const { id, deadlineMs } of offers) offering.expire(id, atMs + deadlineMs);
+    const { deadlineMs } = offers[0] ?? { deadlineMs: 0 };
+    expect(offering.places(ONE, atMs + deadlineMs + OFFER_LIMITS.late.firstMs / 2 - 1)).toBe(0);
+    expect(offering.places(ONE, atMs + deadlineMs + OFFER_LIMITS.late.firstMs)).toBe(1);
+  });
+
+  it('leaves a peer alone for less that was late for once, not one that always is', () => {
+    const offering = make();
+    const isSoonAskedAgain = (atMs: number) => {
+      const offer = begun(offering, atMs, ONE);
+      offering.expire(offer.id, atMs + 1_000);
+      expect(offering.answer('a', offer.id, 'busy', atMs + 1_100)).toBe('late');
+      return offering.places(ONE, atMs + 1_100 + OFFER_LIMITS.busy.firstMs) === 1;
+    };
+    expect([0, 100_000, 200_000].map(isSoonAskedAgain)).toEqual([true, false, false]);
   });
 
   it('leaves a peer alone that had no room, twice as long each time', () => {

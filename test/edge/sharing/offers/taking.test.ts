@@ -14,9 +14,23 @@ const look = (from: string, deadlineMs = 1_000) => ({ from, id: `o${next++}`, de
 describe('taking looks of others', () => {
   it('takes what fits into the room it has, and is busy at once for the rest', () => {
     const taking = make();
-    const answers = Array.from({ length: 6 }, () => taking.ask(look('a'), 1_000));
-    expect(answers).toEqual(['take', 'take', 'take', 'take', 'busy', 'busy']);
-    expect(taking.underWay).toBe(OFFER_LIMITS.offersMax);
+    const { offersMax } = OFFER_LIMITS;
+    const answers = Array.from({ length: offersMax + 2 }, () => taking.ask(look('a'), 1_000));
+    expect(answers).toEqual([...Array.from({ length: offersMax }, () => 'take'), 'busy', 'busy']);
+    expect(taking.underWay).toBe(offersMax);
+    expect(taking.counters['take-full']).toBe(2);
+  });
+
+  it('takes at once what it can do one after the other by the deadline', () => {
+    const ask = (deadlineMs: number) => {
+      const taking = make(10);
+      return Array.from({ length: 6 }, () => taking.ask(look('a', deadlineMs), 1_000)).indexOf('busy');
+    };
+    expect(ask(100)).toBe(1);
+    expect(ask(310)).toBe(3);
+    // Of what is unused for half a second; the rest comes as time goes by.
+    expect(ask(2_000)).toBe(5);
+    expect(make(10).counters['take-full']).toBe(0);
   });
 
   it('takes nothing when it has nothing unused', () => {
@@ -37,12 +51,11 @@ describe('taking looks of others', () => {
   });
 
   it('divides its room among those who ask', () => {
-    const taking = make();
-    expect(taking.ask(look('a'), 1_000)).toBe('take');
-    expect(taking.ask(look('b'), 1_000)).toBe('take');
-    expect(taking.ask(look('a'), 1_000)).toBe('take');
-    expect(taking.ask(look('a'), 1_000)).toBe('busy');
-    expect(taking.ask(look('b'), 1_000)).toBe('take');
+    const taking = make(8);
+    const ask = (from: string) => taking.ask(look(from, 500), 1_000);
+    expect([ask('a'), ask('b'), ask('a')]).toEqual(['take', 'take', 'take']);
+    expect(ask('a')).toBe('busy');
+    expect(ask('b')).toBe('take');
   });
 
   it('does not take what it cannot do in time, and finds out when it can again', () => {
