@@ -84,6 +84,24 @@ export function printReport(report: BenchReport, asJson: boolean): void {
   console.log(table.toString());
 }
 
+const Report = z.object({
+  bench: z.string(),
+  commit: z.string(),
+  versions: z.record(z.string(), z.string()),
+  settings: z.record(z.string(), z.union([z.string(), z.number(), z.boolean()])),
+  results: z.array(
+    z.object({
+      ...{ name: z.string(), unit: z.string(), median: z.number(), min: z.number(), max: z.number(), runs: z.int() },
+      ...{ ratioTo: z.string().exactOptional(), ratio: z.number().exactOptional() },
+    }),
+  ),
+});
+
+/** A report as `--json` wrote it. @throws what is wrong with it. */
+export function readReport(text: string): BenchReport {
+  return Report.parse(JSON.parse(text));
+}
+
 const PackageFile = z.looseObject({ version: z.string() });
 
 function packageVersion(name: string): string {

@@ -31,6 +31,8 @@ const DEADLINE_MS = 20_000;
  */
 export class CentralQueue {
   readonly looked: number[];
+  /** Frames looked at by each worker. */
+  readonly worked: number[];
   readonly latenciesMs: number[] = [];
   readonly #options: CentralQueueOptions;
   readonly #cameras: Camera[];
@@ -45,6 +47,7 @@ export class CentralQueue {
     this.#options = options;
     this.#cameras = Array.from({ length: options.cameras }, () => ({ newest: undefined, isOut: false }));
     this.looked = Array.from({ length: options.cameras }, () => 0);
+    this.worked = options.workers.map(() => 0);
     for (let i = 0; i < OUT_MAX; i++) this.#free.push(...options.workers);
   }
 
@@ -125,6 +128,8 @@ export class CentralQueue {
     if (out === undefined) return;
     this.#outAt.delete(id);
     this.#free.push(out.worker);
+    const index = this.#options.workers.indexOf(out.worker);
+    this.worked[index] = (this.worked[index] ?? 0) + 1;
     const camera = this.#cameras[out.frame.camera];
     if (camera !== undefined) camera.isOut = false;
     const answer = { v: SCHEMA_MINOR, id, ok: true, boxes: [] };

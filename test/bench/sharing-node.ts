@@ -10,6 +10,7 @@ import type { StartVision, TickReport, VisionReport } from '../../edge/process/v
 import { ClaimsBoard } from '../../edge/sharing/claims-board.js';
 import { LoadClaims } from '../../edge/sharing/load-claims.js';
 import { LookCaller } from '../../edge/sharing/look-caller.js';
+import { OFFER_LIMITS } from '../../edge/sharing/offers/offer-limits.js';
 import { OfferWork } from '../../edge/sharing/offers/offer-work.js';
 import { routes } from '../../protocol/routes.js';
 import { SCHEMA_MINOR } from '../../protocol/status.js';
@@ -77,7 +78,8 @@ export class SharingNode {
       onPeers: () => this.#offers?.onPeers(),
     });
     this.#load = new LoadClaims({ claims: this.#claims, share: () => share, clock });
-    const work = { node: name, site: 'bench', otherSites: false, offersMax: 4, load: this.#load.watch };
+    const { offersMax } = OFFER_LIMITS;
+    const work = { node: name, site: 'bench', otherSites: false, offersMax, load: this.#load.watch };
     this.#offers = isSharing
       ? new OfferWork({ ...parts, ...work, link: this.link, claims: this.#claims, looks: this.looks, tellVision })
       : undefined;
@@ -112,6 +114,14 @@ export class SharingNode {
   looked(): ReadonlyMap<string, number> {
     const cameras = Object.entries(this.#tick?.cameras ?? {});
     return new Map(cameras.map(([camera, { counters }]) => [camera, counters.looked ?? 0]));
+  }
+
+  /** Frames its detector has looked at since its start, of its own cameras and of others'. */
+  worked(): number {
+    const cameras = Object.values(this.#tick?.cameras ?? {});
+    const own = cameras.reduce((sum, { counters }) => sum + (counters.looked ?? 0) - (counters['looked-away'] ?? 0), 0);
+    const { 'take-done': done = 0, 'take-lateDone': late = 0 } = this.counters();
+    return own + done + late;
   }
 
   /** What its offers came to since its start. */

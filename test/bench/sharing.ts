@@ -1,26 +1,28 @@
-import { mkdir, readFile, writeFile } from 'node:fs/promises';
-import { join } from 'node:path';
+import { readFile } from 'node:fs/promises';
 import { SystemClock } from '../../base/clock.js';
 import { Link } from '../../base/link/link.js';
 import { silentLog } from '../../base/log.js';
 import { Random } from '../../base/random.js';
+import { renderTable } from '../../base/terminal/table.js';
+import { Terminal } from '../../base/terminal/terminal.js';
 import { CameraConfig } from '../../edge/camera-config.js';
 import { JpegSplitter } from '../../edge/capture/file/jpeg-splitter.js';
 import { routes } from '../../protocol/routes.js';
-import { numberOption, numbersOption, scriptOptions } from '../script-options.js';
-import { jainIndex, measureScale } from '../sim/offers/offer-scale.js';
+import { numberOption, numbersOption, partsOption, scriptOptions } from '../script-options.js';
+import { measureScale, scaleColumns } from '../sim/offers/offer-scale.js';
 import { Site } from '../system/site.js';
-import { type BenchResult, buildReport, printReport, summarise } from './bench-report.js';
+import { buildReport, printReport, readReport } from './bench-report.js';
 import { CentralQueue } from './central-queue.js';
-import { drawPlot } from './plot.js';
 import { SharingNode } from './sharing-node.js';
+import { COLUMNS, type Counted, resultsOf, rowsOf, WAYS, type Way, writePlots } from './sharing-report.js';
 
 const WORDS = {
   call: 'npm run bench:sharing',
   about: `A node with cameras for three quarters of what the whole fleet can look at, the others idle; of eight nodes two have such
 cameras. Four ways: sharing off, sharing on, cameras spread evenly by hand, a central queue that hands out frames. Real
 vision processes, links and broker; each board is slow because its detectors may work a small share of the time, so that
-the machine is not the limit. At the end the same for fleets of up to 1,000 nodes by simulation.`,
+the machine is not the limit. At the end the same for fleets of up to 1,000 nodes by simulation (--scale 0: none).
+--join a.json,b.json measures nothing and shows together what was measured in parts (--ways, --nodes, --json).`,
 };
 
 const args = scriptOptions(WORDS, {
@@ -29,14 +31,17 @@ const args = scriptOptions(WORDS, {
   seconds: { type: 'string', default: '25' },
   runs: { type: 'string', default: '1' },
   share: { type: 'string', default: '0.03' },
+  ways: { type: 'string', default: WAYS.join() },
   scale: { type: 'string', default: '1000' },
+  join: { type: 'string' },
   plots: { type: 'string' },
 });
 const sizes = numbersOption('--nodes', args.nodes, 1);
 const seconds = numberOption('--seconds', args.seconds, 1);
 const runs = numberOption('--runs', args.runs, 1);
 const share = numberOption('--share', args.share, 0);
-const scaleMax = numberOption('--scale', args.scale, 1);
+const askedWays = partsOption('--ways', args.ways, WAYS);
+const scaleMax = numberOption('--scale', args.scale, 0);
 const clock = new SystemClock();
 
 /** Load is judged, peers are found and windows grow before anything is counted. */
@@ -47,17 +52,9 @@ const LOAD = 0.75;
 /** Cameras of a board that has three times too many. */
 const CAMERAS = 9;
 
-const WAYS = ['sharing off', 'sharing', 'spread by hand', 'central queue'] as const;
-type Way = (typeof WAYS)[number];
-type Measured = {
-  readonly fps: number;
-  readonly fairness: number;
-  readonly p50Ms: number;
-  readonly p99Ms: number;
-  /** Of pictures and boxes on the wire, per frame looked at. */
-  readonly bytesPerFrame: number;
-  readonly counters: Readonly<Record<string, number>>;
-};
+/** Fleets of which a simulation tells, and for how long. */
+const SCALES = [4, 8, 32, 100, 320, 1_000];
+const SCALE_MS = 60_000;
 
 function progress(text: string): void {
   if (process.stderr.isTTY) process.stderr.write(`\r\x1b[K${text}`);
@@ -100,7 +97,7 @@ class Bench {
     });
   }
 
-  async measure(way: Way, size: number, capacityFps: number): Promise<Measured> {
+  async measure(way: Way, size: number, capacityFps: number): Promise<Counted> {
     const overloaded = Math.max(1, Math.floor(size / 4));
     const cameras = overloaded * CAMERAS;
     const fps = (LOAD * size * capacityFps) / cameras;
@@ -113,19 +110,18 @@ class Bench {
       this.#node(`cam${i + 1}`, camerasOf(i), fps, way === 'sharing'),
     );
     return this.#running(nodes, async () => {
-      const before = lookedBy(nodes);
-      const countersBefore = added(nodes);
+      const before = { looked: lookedBy(nodes), worked: workedBy(nodes), counters: added(nodes) };
       for (const { latenciesMs } of nodes) latenciesMs.length = 0;
       const wire = this.#listen();
       await clock.sleep(seconds * 1_000);
-      const rates = lookedBy(nodes).map((count, i) => (count - (before[i] ?? 0)) / seconds);
+      const cameraFps = ratesOf(lookedBy(nodes), before.looked);
+      const nodeFps = ratesOf(workedBy(nodes), before.worked);
       const bytes = await wire.close();
-      const latenciesMs = nodes.flatMap((node) => node.latenciesMs);
-      const after = added(nodes);
       const counters = Object.fromEntries(
-        Object.entries(after).map(([name, count]) => [name, count - (countersBefore[name] ?? 0)]),
+        Object.entries(added(nodes)).map(([name, count]) => [name, count - (before.counters[name] ?? 0)]),
       );
-      return measured(rates, latenciesMs, bytes, counters);
+      const latenciesMs = nodes.flatMap((node) => node.latenciesMs);
+      return { cameraFps, nodeFps, latenciesMs, bytesPerFrame: perFrame(bytes, cameraFps), counters };
     });
   }
 
@@ -133,7 +129,7 @@ class Bench {
     await this.#site.close();
   }
 
-  async #central(size: number, cameras: number, fps: number): Promise<Measured> {
+  async #central(size: number, cameras: number, fps: number): Promise<Counted> {
     const workers = Array.from({ length: size }, (_, i) => this.#node(`cam${i + 1}`, 0, fps, false, true));
     const [source] = workers;
     if (source === undefined) throw new RangeError('a fleet needs a node');
@@ -150,12 +146,14 @@ class Bench {
       return await this.#running(
         workers,
         async () => {
-          const before = [...queue.looked];
+          const before = { looked: [...queue.looked], worked: [...queue.worked] };
           queue.latenciesMs.length = 0;
           const wire = this.#listen();
           await clock.sleep(seconds * 1_000);
-          const rates = queue.looked.map((count, i) => (count - (before[i] ?? 0)) / seconds);
-          return measured(rates, queue.latenciesMs, await wire.close(), {});
+          const cameraFps = ratesOf(queue.looked, before.looked);
+          const nodeFps = ratesOf(queue.worked, before.worked);
+          const bytesPerFrame = perFrame(await wire.close(), cameraFps);
+          return { cameraFps, nodeFps, latenciesMs: [...queue.latenciesMs], bytesPerFrame, counters: {} };
         },
         queue,
       );
@@ -229,113 +227,58 @@ function added(nodes: readonly SharingNode[]): Record<string, number> {
   return sums;
 }
 
-function measured(
-  rates: readonly number[],
-  latenciesMs: readonly number[],
-  bytes: number,
-  counters: Readonly<Record<string, number>>,
-): Measured {
-  const sorted = [...latenciesMs].sort((a, b) => a - b);
-  const quantile = (part: number) => sorted[Math.min(sorted.length - 1, Math.floor(part * sorted.length))] ?? 0;
-  const fps = sum(rates);
-  const bytesPerFrame = bytes / Math.max(1, fps * seconds);
-  return { fps, fairness: jainIndex(rates), p50Ms: quantile(0.5), p99Ms: quantile(0.99), bytesPerFrame, counters };
+function workedBy(nodes: readonly SharingNode[]): number[] {
+  return nodes.map((node) => node.worked());
 }
 
-/** By way, then by size. */
-type Findings = Map<Way, Map<number, Measured[]>>;
-
-function resultsOf(findings: Findings, capacitiesFps: readonly number[]): BenchResult[] {
-  const results: BenchResult[] = [summarise('one board', 'frames/s', capacitiesFps)];
-  for (const size of sizes) {
-    for (const way of WAYS) {
-      const list = findings.get(way)?.get(size) ?? [];
-      const of = (name: string, unit: string, value: (one: Measured) => number) =>
-        summarise(`${size} nodes, ${way}: ${name}`, unit, list.map(value));
-      const even = findings.get('spread by hand')?.get(size) ?? [];
-      results.push(
-        of('frames/s', 'frames/s', ({ fps }) => fps),
-        summarise(
-          `${size} nodes, ${way}: of the even spread`,
-          '%',
-          list.map(({ fps }, i) => (100 * fps) / (even[i]?.fps ?? Number.NaN)),
-        ),
-        of('fairness of cameras', '', ({ fairness }) => fairness),
-        of('latency p50', 'ms', ({ p50Ms }) => p50Ms),
-        of('latency p99', 'ms', ({ p99Ms }) => p99Ms),
-        of('bytes a frame', 'B', ({ bytesPerFrame }) => bytesPerFrame),
-      );
-    }
-    const counters = findings.get('sharing')?.get(size) ?? [];
-    for (const name of ['offer-sent', 'offer-done', 'offer-busy', 'offer-late', 'offer-none']) {
-      results.push(
-        summarise(
-          `${size} nodes, sharing: ${name}`,
-          'times',
-          counters.map((one) => one.counters[name] ?? 0),
-        ),
-      );
-    }
-  }
-  return results;
+function ratesOf(after: readonly number[], before: readonly number[]): number[] {
+  return after.map((count, i) => (count - (before[i] ?? 0)) / seconds);
 }
 
-async function writePlots(folder: string, findings: Findings, results: readonly BenchResult[]): Promise<void> {
-  await mkdir(folder, { recursive: true });
-  const median = (name: string) => results.find((result) => result.name === name)?.median ?? 0;
-  const lines = (what: string) =>
-    WAYS.filter((way) => findings.has(way)).map((way) => ({
-      name: way,
-      points: sizes.map((size): [number, number] => [size, median(`${size} nodes, ${way}: ${what}`)]),
-    }));
-  const plot = async (file: string, title: string, yLabel: string, what: string) =>
-    writeFile(join(folder, file), drawPlot({ title, xLabel: 'nodes', yLabel, lines: lines(what) }));
-  await plot(
-    'sharing-rate.svg',
-    'Frames looked at by a fleet with its cameras at a quarter of it',
-    'frames/s',
-    'frames/s',
-  );
-  await plot('sharing-latency.svg', 'From capture to track event, 99th percentile', 'ms', 'latency p99');
-  await plot('sharing-bytes.svg', 'Pictures and boxes on the wire', 'bytes a frame', 'bytes a frame');
-  await plot('sharing-fairness.svg', "Jain's index of the cameras' rates", '1: all alike', 'fairness of cameras');
-  const rows = SCALES.filter((nodes) => nodes <= scaleMax).map((nodes) => measureScale(1, nodes, 60_000));
-  const scale = [
-    { name: 'sharing', points: rows.map(({ nodes, sharedFps }): [number, number] => [nodes, sharedFps]) },
-    { name: 'sharing off', points: rows.map(({ nodes, aloneFps }): [number, number] => [nodes, aloneFps]) },
-    { name: 'spread by hand', points: rows.map(({ nodes, evenFps }): [number, number] => [nodes, evenFps]) },
-  ];
-  const drawn = drawPlot({
-    ...{ title: 'The same by simulation', xLabel: 'nodes', yLabel: 'frames/s', lines: scale, xLog: true, yLog: true },
-  });
-  await writeFile(join(folder, 'sharing-scale.svg'), drawn);
+function perFrame(bytes: number, cameraFps: readonly number[]): number {
+  return bytes / Math.max(1, sum(cameraFps) * seconds);
 }
 
-const SCALES = [4, 8, 32, 100, 320, 1_000];
-const bench = await Bench.open(Math.max(...sizes));
-try {
-  const findings: Findings = new Map();
+async function measureAll() {
+  const findings = new Map<Way, Map<number, Counted[]>>();
   const capacitiesFps: number[] = [];
-  for (let run = 0; run < runs; run++) {
-    progress('what one board can do');
-    const capacityFps = await bench.capacityFps();
-    capacitiesFps.push(capacityFps);
-    for (const size of sizes) {
-      for (const way of WAYS) {
-        progress(`run ${run + 1} of ${runs}: ${size} nodes, ${way}`);
-        const bySize = findings.get(way) ?? new Map<number, Measured[]>();
-        findings.set(way, bySize);
-        bySize.set(size, [...(bySize.get(size) ?? []), await bench.measure(way, size, capacityFps)]);
+  const bench = await Bench.open(Math.max(...sizes));
+  try {
+    for (let run = 0; run < runs; run++) {
+      progress('what one board can do');
+      const capacityFps = await bench.capacityFps();
+      capacitiesFps.push(capacityFps);
+      for (const size of sizes) {
+        for (const way of WAYS.filter((one) => askedWays.includes(one))) {
+          progress(`run ${run + 1} of ${runs}: ${size} nodes, ${way}`);
+          const bySize = findings.get(way) ?? new Map<number, Counted[]>();
+          findings.set(way, bySize);
+          bySize.set(size, [...(bySize.get(size) ?? []), await bench.measure(way, size, capacityFps)]);
+        }
       }
     }
+  } finally {
+    await bench.close();
   }
   progress('');
-  const results = resultsOf(findings, capacitiesFps);
-  printReport(
-    buildReport('sharing', { seconds, runs, share, load: LOAD, cameras: CAMERAS }, ['onnxruntime-node'], results),
-    args.json,
-  );
-  if (args.plots !== undefined) await writePlots(args.plots, findings, results);
-} finally {
-  await bench.close();
+  const settings = { seconds, runs, share, load: LOAD, cameras: CAMERAS };
+  return buildReport('sharing', settings, ['onnxruntime-node'], resultsOf(findings, capacitiesFps));
 }
+
+/** Reports of parts as one, with the settings of the first. */
+async function joined(files: readonly string[]) {
+  const [first, ...others] = await Promise.all(files.map(async (file) => readReport(await readFile(file, 'utf8'))));
+  if (first === undefined) throw new RangeError('there is no report to join');
+  return { ...first, results: [first, ...others].flatMap(({ results }) => results) };
+}
+
+const report = await (args.join === undefined ? measureAll() : joined(args.join.split(',')));
+const scale = SCALES.filter((nodes) => nodes <= scaleMax).map((nodes) => measureScale(1, nodes, SCALE_MS));
+if (args.json) console.log(JSON.stringify({ ...report, scale }));
+else {
+  const terminal = new Terminal(process.stdout, process.env);
+  printReport(report, false);
+  terminal.writeLine(renderTable(terminal, COLUMNS, rowsOf(report.results)));
+  if (scale.length > 0) terminal.writeLine(renderTable(terminal, scaleColumns(), scale));
+}
+if (args.plots !== undefined) await writePlots(args.plots, report.results, scale);
