@@ -101,12 +101,19 @@ export const AuditRecord = z.looseObject({
   by: z.tuple([Id, Id]).describe('the two auditors, by name'),
   v: z
     .enum(['valid', 'disputed', 'inconclusive'])
-    .describe('valid, disputed: two against one at least; inconclusive: three different answers'),
+    .describe('valid, disputed: two against one at least; inconclusive: three different answers, or `again`'),
   why: z
     .enum(['missing-box', 'other-label', 'other-box', 'other-score', 'stuck'])
     .optional()
     .describe('of a dispute: how the worker differs; stuck: the same picture at another time'),
   odd: Id.optional().describe('the auditor whose answer differed from the two others'),
+  again: z
+    .string()
+    .max(16)
+    .optional()
+    .describe(
+      'of an inconclusive one that was about to be a dispute: as-worker: as another decoder has the picture the auditor saw what the worker did; not-looked: it could not look again',
+    ),
   c: Id.describe('camera or source'),
   j: Digest16.describe('of the picture'),
   at: TimeMs.describe('capture time of the record that was checked, wall clock ms of its writer'),

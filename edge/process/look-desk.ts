@@ -2,6 +2,7 @@ import type { Clock } from '../../base/clock.js';
 import { messageOf, OperationError } from '../../base/errors.js';
 import { SHARED_BOXES_MAX, type SharedBox } from '../../protocol/shared-box.js';
 import type { RgbPicture } from '../capture/frame.js';
+import { withOtherColours } from '../capture/other-colours.js';
 import { decodePicture } from '../capture/picture-decoder.js';
 import type { Detection } from '../vision/detection.js';
 import type { Detector } from '../vision/detector.js';
@@ -103,7 +104,7 @@ export class LookDesk {
     const { clock, report } = this.#options;
     let picture: RgbPicture;
     try {
-      picture = await decodePicture(look.jpeg, { subject: `picture ${look.request}` });
+      picture = await pictureOf(look);
     } catch (error) {
       this.#refuse(look, 'picture', messageOf(error));
       return;
@@ -124,6 +125,11 @@ export class LookDesk {
   #refuse({ request }: LookVision, code: NonNullable<LookReport['code']>, message: string): void {
     this.#options.report({ type: 'looked', request, ok: false, code, message });
   }
+}
+
+async function pictureOf({ jpeg, request, colours }: LookVision): Promise<RgbPicture> {
+  const picture = await decodePicture(jpeg, { subject: `picture ${request}` });
+  return colours === undefined ? picture : withOtherColours(picture, colours);
 }
 
 function lineOf({ isGuest, isOwed }: LookVision): Line {

@@ -1,6 +1,7 @@
 import { z } from 'zod';
 import { CAMERA_REASONS } from '../../protocol/camera-reasons.js';
 import { SharedBox } from '../../protocol/shared-box.js';
+import { COLOUR_WAYS } from '../capture/other-colours.js';
 
 // What the node's main process and its vision process say to each other over the IPC channel.
 // Both sides check what they read: a child that was broken by a hostile model must not break its parent.
@@ -76,6 +77,8 @@ export const LookVision = z.object({
   jpeg: z.instanceof(Uint8Array),
   /** Boxes below it are not wanted, 0..1. */
   scoreMin: z.number().min(0).max(1),
+  /** Not at the picture as it is decoded here, but as another decoder would have it. */
+  colours: z.enum(COLOUR_WAYS).optional(),
   /** For another node: after all own cameras. */
   isGuest: z.boolean(),
   /** Of such work: it has a turn among the cameras every few seconds, were they never at rest. */

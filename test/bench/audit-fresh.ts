@@ -69,20 +69,25 @@ export function viewsOf({ widthPx, heightPx }: RgbPicture, partMin: number, rand
   return [undefined, ...Array.from({ length: PARTS }, part)];
 }
 
-/** Each of these as worker, every two others as its auditors. @returns how often that is a dispute, of how many. */
-export function disputesAmong(answers: readonly Answer[], scoreMin: number): { judged: number; disputed: number } {
-  let judged = 0;
-  let disputed = 0;
-  answers.forEach((worker, w) => {
-    answers.forEach((first, f) => {
-      answers.slice(f + 1).forEach((second, rest) => {
-        if (f === w || f + 1 + rest === w) return;
-        judged++;
-        if (judgeAnswers({ worker, first, second, scoreMin })?.verdict === 'disputed') disputed++;
-      });
-    });
+/** A worker and its two auditors, by their places among the answers. */
+export type Trio = { readonly worker: number; readonly first: number; readonly second: number };
+
+/** Each of these as worker, every two others as its auditors. @returns those of them that are disputes, of how many. */
+export function disputesAmong(answers: readonly Answer[], scoreMin: number): { judged: number; disputes: Trio[] } {
+  const places = answers.map((_, i) => i);
+  const trios = places.flatMap((worker) =>
+    places.flatMap((first) =>
+      places.flatMap((second) =>
+        first < second && first !== worker && second !== worker ? [{ worker, first, second }] : [],
+      ),
+    ),
+  );
+  const answerOf = (place: number) => answers[place] ?? [];
+  const disputes = trios.filter(({ worker, first, second }) => {
+    const three = { worker: answerOf(worker), first: answerOf(first), second: answerOf(second) };
+    return judgeAnswers({ ...three, scoreMin })?.verdict === 'disputed';
   });
-  return { judged, disputed };
+  return { judged: trios.length, disputes };
 }
 
 function pathsOf(fixtures: string, folder: string, ending: string): string[] {

@@ -22,6 +22,9 @@ export type Comparison = {
 
 export type Tally = { readonly name: string; readonly compared: number; readonly different: readonly number[] };
 
+/** How often wrong boards differ from a right one, and how often the right one stands by it. */
+export type Stand = { readonly name: string; compared: number; different: number; stood: number };
+
 /** How often answers differ, by what was compared, under each of the rule sets. */
 export class AnswerTally {
   readonly #compared = new Map<string, number>();

@@ -35,16 +35,32 @@ export function differenceOf(
   scoreMin: number,
   rules: MatchRules = MATCH_RULES,
 ): Difference | undefined {
+  const { left, right, lone, off } = compare(one, other, scoreMin, rules);
+  if (lone.length > 0) return whyAlone(left, right, rules.iouMin);
+  return off.length > 0 ? 'other-score' : undefined;
+}
+
+/** The boxes of either answer that make the difference. */
+export function differingBoxes(
+  one: Answer,
+  other: Answer,
+  scoreMin: number,
+  rules: MatchRules = MATCH_RULES,
+): readonly AnswerBox[] {
+  const { lone, off } = compare(one, other, scoreMin, rules);
+  return [...lone, ...off];
+}
+
+function compare(one: Answer, other: Answer, scoreMin: number, rules: MatchRules) {
   const { pairs, left, right } = pairUp(one, other, rules.iouMin);
   const clearFrom = Math.max(scoreMin + rules.nearThreshold, rules.sureFrom);
   const isClear = ({ p }: AnswerBox) => p >= clearFrom;
   const isLone = (box: AnswerBox, others: Answer) => isClear(box) && !isHidden(box, others);
   const [paired, pairedOther] = [pairs.map(([a]) => a), pairs.map(([, b]) => b)];
-  if (left.some((box) => isLone(box, pairedOther)) || right.some((box) => isLone(box, paired)))
-    return whyAlone(left, right, rules.iouMin);
+  const lone = [...left.filter((box) => isLone(box, pairedOther)), ...right.filter((box) => isLone(box, paired))];
   const diffMax = (a: AnswerBox, b: AnswerBox) => (isClear(a) && isClear(b) ? 1 : UNSURE_FACTOR) * rules.scoreDiffMax;
-  const isOff = pairs.some(([a, b]) => (isClear(a) || isClear(b)) && Math.abs(a.p - b.p) > diffMax(a, b));
-  return isOff ? 'other-score' : undefined;
+  const isOff = (a: AnswerBox, b: AnswerBox) => (isClear(a) || isClear(b)) && Math.abs(a.p - b.p) > diffMax(a, b);
+  return { left, right, lone, off: pairs.filter(([a, b]) => isOff(a, b)).flat() };
 }
 
 /** Scores of a box that one of the two is not sure of lie further apart. */

@@ -90,7 +90,7 @@ export class AuditCore {
   onLooked(request: string, boxes: Answer | undefined, nowMonoMs: number): readonly AuditEffect[] {
     const id = request.slice(request.indexOf(':') + 1);
     if (isOwnLook(request)) return this.#giver.onLooked(id, boxes, this.#giverView(nowMonoMs));
-    return this.#taker.onLooked(id, boxes);
+    return tagged('taken', this.#taker.onLooked(id, boxes, nowMonoMs));
   }
 
   /** Somebody asks for a second opinion. */
@@ -103,8 +103,8 @@ export class AuditCore {
   }
 
   /** An auditor answered: to the worker, or to the other auditor. */
-  onReply(sender: string, reply: AuditReply): readonly AuditEffect[] {
-    if (reply.of.n !== this.#options.node) return this.#taker.onReply(sender, reply);
+  onReply(sender: string, reply: AuditReply, nowMonoMs: number): readonly AuditEffect[] {
+    if (reply.of.n !== this.#options.node) return tagged('taken', this.#taker.onReply(sender, reply, nowMonoMs));
     this.#giver.onReply(sender, reply);
     return [];
   }
@@ -116,13 +116,13 @@ export class AuditCore {
 
   onTick(nowMonoMs: number): readonly AuditEffect[] {
     this.#giver.onTick(nowMonoMs);
-    return this.#taker.onTick(nowMonoMs);
+    return tagged('taken', this.#taker.onTick(nowMonoMs));
   }
 
   /** The vision process is gone. */
-  onBlind(): readonly AuditEffect[] {
+  onBlind(nowMonoMs: number): readonly AuditEffect[] {
     this.#giver.onBlind();
-    return this.#taker.onBlind();
+    return tagged('taken', this.#taker.onBlind(nowMonoMs));
   }
 
   /** How far this node itself can be trusted. */

@@ -44,7 +44,18 @@ const RECORD_WAIT_MS = 30_000;
 const REFUSALS = { burst: 20, perSecond: 2 };
 /** What of the counters is work done; the rest is loss or trouble, and told as such. */
 const WORK: ReadonlySet<string> = new Set([
-  ...['candidates', 'passed', 'given', 'givenBytes', 'agreed', 'taken', 'takenBytes', 'foundValid', 'early'],
+  ...[
+    'candidates',
+    'passed',
+    'given',
+    'givenBytes',
+    'agreed',
+    'taken',
+    'takenBytes',
+    'foundValid',
+    'early',
+    'lookedAgain',
+  ],
 ]);
 
 /** Audits of a node: carries out what its core decides, over link, detector and logs. */
@@ -91,7 +102,7 @@ export class AuditDesk {
         this.#do(this.#core.onAudit(params.sender, audit, picture, clock.monoMs())),
       ),
       link.subscribe(routes.verdict, { recipient: node }, ({ params, payload }) =>
-        this.#do(this.#core.onReply(params.sender, replyOf(payload))),
+        this.#do(this.#core.onReply(params.sender, replyOf(payload), clock.monoMs())),
       ),
       clock.every(TICK_MS, () => this.#tick()),
       clock.every(CLAIMS_MS, () => this.#tell()),
@@ -136,7 +147,7 @@ export class AuditDesk {
     this.#model = undefined;
     this.#candidates.clear();
     this.#core.onModel(undefined);
-    this.#do(this.#core.onBlind());
+    this.#do(this.#core.onBlind(this.#options.clock.monoMs()));
   }
 
   /** What was left out, refused or lost since the start, and findings that were not good. */
@@ -216,11 +227,13 @@ export class AuditDesk {
     }
   }
 
-  async #look({ request, jpeg, scoreMin }: Extract<AuditEffect, { type: 'look' }>): Promise<void> {
+  async #look(effect: Extract<AuditEffect, { type: 'look' }>): Promise<void> {
+    const { request, jpeg, scoreMin, colours } = effect;
     const { looks, clock, log } = this.#options;
     const looked = await looks.look({
       jpeg: Uint8Array.from(jpeg),
       scoreMin,
+      ...(colours === undefined ? {} : { colours }),
       // Who has more to see than it can is audited, too, and audits others, who may be no better off.
       isGuest: !isOwnLook(request),
       isOwed: true,

@@ -1,3 +1,4 @@
+import type { ColourWay } from '../../capture/other-colours.js';
 import type { Answer } from './answer-match.js';
 import type { AuditVerdict, Judgement } from './audit-verdict.js';
 
@@ -36,6 +37,9 @@ export type AuditReply = {
 /** Why an auditor does not answer: who asks may ask another time, or is not to be answered. */
 export type AuditRefusal = 'busy' | 'other-model' | 'doubted' | 'not-shared' | 'bad-picture' | 'failed';
 
+/** What kept an auditor from a dispute: it could see as the worker did, or it could not look again. */
+export type LookedAgain = 'as-worker' | 'not-looked';
+
 /** What an auditor writes into its own log; the audited record stays as it is. */
 export type AuditRecordFields = {
   readonly k: 'audit';
@@ -45,6 +49,7 @@ export type AuditRecordFields = {
   readonly v: AuditVerdict;
   readonly why?: NonNullable<Judgement['why']>;
   readonly odd?: string;
+  readonly again?: LookedAgain;
   readonly c: string;
   readonly j: string;
   readonly at: number;
@@ -52,7 +57,14 @@ export type AuditRecordFields = {
 
 /** What is to be done for an audit, by whoever runs it. */
 export type AuditEffect =
-  | { readonly type: 'look'; readonly request: string; readonly jpeg: Uint8Array; readonly scoreMin: number }
+  | {
+      readonly type: 'look';
+      readonly request: string;
+      readonly jpeg: Uint8Array;
+      readonly scoreMin: number;
+      /** As another decoder of JPEG would have it. */
+      readonly colours?: ColourWay;
+    }
   | { readonly type: 'ask'; readonly to: string; readonly audit: AuditRequest; readonly jpeg: Uint8Array }
   | { readonly type: 'reply'; readonly to: readonly string[]; readonly reply: AuditReply }
   | { readonly type: 'record'; readonly fields: AuditRecordFields };

@@ -1,3 +1,5 @@
+import type { ColourWay } from '../../capture/other-colours.js';
+
 /** What audits may cost a node, and how long each step may take. */
 export type AuditLimits = {
   /** Own results that are sent to others, and results of others that are recomputed here. */
@@ -11,6 +13,10 @@ export type AuditLimits = {
   readonly ringMs: number;
   /** An audit whose answers are not all there by then is over. */
   readonly answerMs: number;
+  /** Disputes that are looked at again first; what is beyond is inconclusive. They cost no bytes. */
+  readonly again: AuditBudget;
+  /** How the picture is changed for that, one after the other. */
+  readonly againColours: readonly ColourWay[];
   /** Pictures of live cameras whose digests an auditor remembers, over all cameras. */
   readonly digestsMax: number;
 };
@@ -38,6 +44,8 @@ export const AUDIT_LIMITS: AuditLimits = {
   ringBytes: 8 * MIB,
   ringMs: 120_000,
   answerMs: 30_000,
+  again: { burst: 6, perMinute: 6, bytesPerMinute: 4 * MIB },
+  againColours: ['blended', 'repeated', 'grainy'],
   digestsMax: 4_096,
 };
 

@@ -9,9 +9,11 @@ import {
   type AuditReply,
   type AuditRequest,
   digestInRecord,
+  type LookedAgain,
 } from './audit-effects.js';
 import type { AuditLimits } from './audit-limits.js';
 import { type Judgement, judgeAnswers } from './audit-verdict.js';
+import { isWithinReach } from './second-look.js';
 import { type EarlierPicture, StuckWatch } from './stuck-watch.js';
 
 /** What the auditor knows of itself and of who asks. */
@@ -29,7 +31,7 @@ export type TakerView = {
 const COUNTERS = [
   ...['taken', 'takenBytes', 'refusedBusy', 'refusedModel', 'refusedDoubted', 'refusedNotShared', 'refusedPicture'],
   ...['takenFailed', 'repeated', 'foundValid', 'foundDisputed', 'foundInconclusive', 'undecided', 'early'],
-  ...['earlyForgotten', 'lateReplies', 'strayReplies'],
+  ...['earlyForgotten', 'lateReplies', 'strayReplies', 'lookedAgain', 'seenAsWorker', 'notLookedAgain'],
 ] as const;
 type CounterName = (typeof COUNTERS)[number];
 
@@ -44,12 +46,15 @@ const REFUSAL_COUNTERS: Readonly<Record<AuditRefusal, CounterName>> = {
 
 type Taken = {
   readonly audit: AuditRequest;
-  readonly untilMonoMs: number;
+  readonly jpeg: Uint8Array;
+  untilMonoMs: number;
   readonly stuck: EarlierPicture | undefined;
   /** Undefined until the own detector has looked. */
   mine: Answer | undefined;
   /** What the other auditor said; undefined until it did. */
   other: AuditReply | undefined;
+  /** From when it would dispute: how, and what it has seen since in changed copies of the picture. */
+  again: { readonly dispute: Judgement; readonly answers: Answer[] } | undefined;
 };
 
 /** Answers of the other auditor that came before the question, kept for it. */
@@ -63,6 +68,7 @@ export class AuditTaker {
   readonly #node: string;
   readonly #limits: AuditLimits;
   readonly #allowance: AuditAllowance;
+  readonly #againAllowance: AuditAllowance;
   readonly #stuck: StuckWatch;
   /** By worker and audit id. */
   readonly #taken = new Map<string, Taken>();
@@ -76,6 +82,7 @@ export class AuditTaker {
     this.#node = node;
     this.#limits = limits;
     this.#allowance = new AuditAllowance(limits.taken, nowMonoMs);
+    this.#againAllowance = new AuditAllowance(limits.again, nowMonoMs);
     this.#stuck = new StuckWatch(limits.digestsMax);
   }
 
@@ -92,13 +99,15 @@ export class AuditTaker {
     const early = this.#early.get(earlyKey);
     this.#early.delete(earlyKey);
     const untilMonoMs = view.nowMonoMs + this.#limits.answerMs;
-    this.#taken.set(key, { audit, untilMonoMs, stuck: this.#noteStuck(audit), mine: undefined, other: early });
+    const open = { mine: undefined, other: early, again: undefined };
+    this.#taken.set(key, { audit, jpeg, untilMonoMs, stuck: this.#noteStuck(audit), ...open });
     return [{ type: 'look', request: key, jpeg, scoreMin: audit.scoreMin }];
   }
 
   /** The own detector looked. @param boxes undefined: it could not. */
-  onLooked(key: string, boxes: Answer | undefined): readonly AuditEffect[] {
+  onLooked(key: string, boxes: Answer | undefined, nowMonoMs: number): readonly AuditEffect[] {
     const taken = this.#taken.get(key);
+    if (taken?.again !== undefined) return this.#onLookedAgain(key, taken, boxes);
     if (taken === undefined || taken.mine !== undefined) return [];
     if (boxes === undefined) {
       this.#end(key);
@@ -108,33 +117,34 @@ export class AuditTaker {
     const { id, of, other } = taken.audit;
     const stuck = taken.stuck === undefined ? {} : { stuck: true as const };
     const reply: AuditEffect = { type: 'reply', to: [of.n, other], reply: { id, of, ok: true, boxes, ...stuck } };
-    return taken.other === undefined ? [reply] : [reply, ...this.#conclude(key, taken)];
+    return taken.other === undefined ? [reply] : [reply, ...this.#conclude(key, taken, nowMonoMs)];
   }
 
   /** The other auditor of a result said what it sees. */
-  onReply(sender: string, reply: AuditReply): readonly AuditEffect[] {
+  onReply(sender: string, reply: AuditReply, nowMonoMs: number): readonly AuditEffect[] {
     const key = `${reply.of.n}/${reply.id}`;
     const taken = this.#taken.get(key);
     if (taken === undefined) return this.#keepEarly(`${sender}/${key}`, key, reply);
     if (taken.audit.other !== sender || taken.other !== undefined) return this.#count('strayReplies');
     taken.other = reply;
-    return taken.mine === undefined ? [] : this.#conclude(key, taken);
+    return taken.mine === undefined ? [] : this.#conclude(key, taken, nowMonoMs);
   }
 
   /** Ends what has waited long enough, by the answers that are there. */
   onTick(nowMonoMs: number): readonly AuditEffect[] {
     return [...this.#taken].flatMap(([key, taken]) => {
       if (taken.untilMonoMs > nowMonoMs) return [];
-      if (taken.mine !== undefined) return this.#conclude(key, taken);
+      if (taken.again !== undefined) return this.#onLookedAgain(key, taken, undefined);
+      if (taken.mine !== undefined) return this.#conclude(key, taken, nowMonoMs);
       this.#end(key);
       return this.#refuse(taken.audit, 'failed');
     });
   }
 
   /** The vision process is gone: what it was to look at is over. */
-  onBlind(): readonly AuditEffect[] {
-    const waiting = [...this.#taken].filter(([, { mine }]) => mine === undefined);
-    return waiting.flatMap(([key]) => this.onLooked(key, undefined));
+  onBlind(nowMonoMs: number): readonly AuditEffect[] {
+    const waiting = [...this.#taken].filter(([, { mine, again }]) => mine === undefined || again !== undefined);
+    return waiting.flatMap(([key]) => this.onLooked(key, undefined, nowMonoMs));
   }
 
   get outstanding(): number {
@@ -176,16 +186,54 @@ export class AuditTaker {
     return this.#count('early');
   }
 
-  #conclude(key: string, { audit, mine, other, stuck }: Taken): readonly AuditEffect[] {
-    this.#end(key);
-    if (mine === undefined) return [];
+  #conclude(key: string, taken: Taken, nowMonoMs: number): readonly AuditEffect[] {
+    const { audit, mine, other, stuck } = taken;
     const second = other?.ok === true ? other.boxes : undefined;
     const { boxes: worker, scoreMin } = audit;
     const seenBefore = [stuck, other?.stuck].filter((earlier) => earlier !== undefined).length;
-    const judged = judgeAnswers({ worker, first: mine, second, scoreMin, seenBefore });
-    if (judged === undefined) return this.#count('undecided');
+    const judged = mine === undefined ? undefined : judgeAnswers({ worker, first: mine, second, scoreMin, seenBefore });
+    if (judged?.verdict === 'disputed' && judged.why !== 'stuck') return this.#lookAgain(key, taken, judged, nowMonoMs);
+    this.#end(key);
+    return judged === undefined ? this.#count('undecided') : this.#record(audit, judged);
+  }
+
+  // Two boards with one decoder of JPEG must not outvote one with another.
+  #lookAgain(key: string, taken: Taken, dispute: Judgement, nowMonoMs: number): readonly AuditEffect[] {
+    if (!this.#againAllowance.take(0, nowMonoMs)) return this.#giveIn(key, taken.audit, 'not-looked');
+    taken.again = { dispute, answers: [] };
+    taken.untilMonoMs = nowMonoMs + this.#limits.answerMs;
+    this.#count('lookedAgain');
+    return this.#nextLook(key, taken, taken.again);
+  }
+
+  #onLookedAgain(key: string, taken: Taken, boxes: Answer | undefined): readonly AuditEffect[] {
+    const { audit, mine, again } = taken;
+    if (again === undefined || mine === undefined) return [];
+    if (boxes === undefined) return this.#giveIn(key, audit, 'not-looked');
+    again.answers.push(boxes);
+    if (isWithinReach(audit.boxes, mine, again.answers, audit.scoreMin)) return this.#giveIn(key, audit, 'as-worker');
+    return this.#nextLook(key, taken, again);
+  }
+
+  #nextLook(key: string, { audit, jpeg }: Taken, { dispute, answers }: NonNullable<Taken['again']>) {
+    const colours = this.#limits.againColours[answers.length];
+    if (colours !== undefined) {
+      return [{ type: 'look', request: key, jpeg, scoreMin: audit.scoreMin, colours } as const];
+    }
+    this.#end(key);
+    return this.#record(audit, dispute);
+  }
+
+  #giveIn(key: string, audit: AuditRequest, again: LookedAgain): readonly AuditEffect[] {
+    this.#end(key);
+    this.#count(again === 'as-worker' ? 'seenAsWorker' : 'notLookedAgain');
+    return this.#record(audit, { verdict: 'inconclusive' }, again);
+  }
+
+  #record(audit: AuditRequest, judged: Judgement, again?: LookedAgain): readonly AuditEffect[] {
     this.#count(FOUND[judged.verdict]);
-    return [{ type: 'record', fields: this.#fieldsOf(audit, judged) }];
+    const fields = { ...this.#fieldsOf(audit, judged), ...(again === undefined ? {} : { again }) };
+    return [{ type: 'record', fields }];
   }
 
   #fieldsOf(audit: AuditRequest, { verdict, why, odd }: Judgement): AuditRecordFields {

@@ -24,12 +24,12 @@ function look(request: string, more: Partial<LookVision> = {}): LookVision {
   return { type: 'look', request, jpeg, scoreMin: 0.3, isGuest: true, deadlineMs: 5_000, ...more };
 }
 
-function openDesk(clock: SystemClock | SimulatedClock) {
+function openDesk(clock: SystemClock | SimulatedClock, looking = detector) {
   const turns = new Turns(clock);
   const said: LookReport[] = [];
   const stop = new AbortController();
   const desk = new LookDesk({ turns, clock, signal: stop.signal, report: (report) => said.push(report) });
-  desk.open(detector, 1);
+  desk.open(looking, 1);
   return { turns, said, desk, stop };
 }
 
@@ -46,6 +46,32 @@ describe('looks at pictures that are no camera’s', () => {
       heightPx: 30,
       boxes: [{ l: 'thing', p: 0.9, b: [0, 0, 40, 30] }],
     });
+  });
+
+  it('are at a copy with other colours where that is asked', async () => {
+    const seen: Uint8Array[] = [];
+    const watching: Detector = {
+      ...detector,
+      detect: async (picture, options) => {
+        seen.push(Uint8Array.from(picture.data));
+        return detector.detect(picture, options);
+      },
+    };
+    const noise = Buffer.from(Array.from({ length: 40 * 30 * 3 }, (_, i) => (i * i * 7) % 256));
+    const busy = await sharp(noise, { raw: { width: 40, height: 30, channels: 3 } })
+      .jpeg()
+      .toBuffer();
+    const { turns, said, desk } = openDesk(new SystemClock(), watching);
+    turns.open(1);
+    desk.look(look('as it came', { jpeg: new Uint8Array(busy) }));
+    desk.look(look('a copy', { jpeg: new Uint8Array(busy), colours: 'repeated' }));
+    await eventually(() => said.length === 2, 'both are answered');
+    expect(said.map(({ ok, widthPx, heightPx }) => [ok, widthPx, heightPx])).toEqual([
+      [true, 40, 30],
+      [true, 40, 30],
+    ]);
+    expect(seen[1]).toHaveLength(seen[0]?.length ?? 0);
+    expect(seen[1]).not.toEqual(seen[0]);
   });
 
   it('name what was wrong with a picture, and go on', async () => {

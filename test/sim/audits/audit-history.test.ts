@@ -28,6 +28,8 @@ const HELD_UP: Readonly<Record<AuditRule, HeldUp>> = {
   'an audit is recorded once': { invariant: INVARIANTS.unedited, cast: 'one wrong' },
   'owed looks have their turn': { invariant: INVARIANTS.found, cast: 'full detectors' },
   'two others are enough': { invariant: INVARIANTS.going, cast: 'one leaves' },
+  'a budget for looking again': { invariant: INVARIANTS.budget, cast: 'one wrong' },
+  'who would dispute looks again': { invariant: INVARIANTS.honest, cast: 'another decoder' },
 };
 const SEEDS_MAX = 150;
 

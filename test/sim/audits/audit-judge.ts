@@ -71,8 +71,10 @@ export class AuditJudge {
       this.#onAudit(node, 'given', effect.jpeg.byteLength);
       this.#checkSilenced(core, effect.to, () => `${node} asks ${effect.to}, whom it doubts`);
     } else if (effect.type === 'look' && effect.request.startsWith('taken')) {
-      this.#onAudit(node, 'taken', effect.jpeg.byteLength);
-      this.#checkSilenced(core, node, () => `${node}, doubted, looks for another`);
+      const isAgain = effect.colours !== undefined;
+      this.#onAudit(node, isAgain ? 'again' : 'taken', isAgain ? 0 : effect.jpeg.byteLength);
+      // What it began while it was trusted it may end.
+      if (!isAgain) this.#checkSilenced(core, node, () => `${node}, doubted, looks for another`);
     }
   }
 
@@ -197,7 +199,7 @@ export class AuditJudge {
     this.book.check(INVARIANTS.silenced, book.standingOf(node, MODEL).sinceMs === undefined, detail);
   }
 
-  #onAudit(node: string, role: 'given' | 'taken', bytes: number): void {
+  #onAudit(node: string, role: 'given' | 'taken' | 'again', bytes: number): void {
     const key = `${role} ${node}`;
     const atMs = this.#options.queue.nowMs;
     const spent = (this.#spent.get(key) ?? []).filter((one) => atMs - one.atMs < MINUTE_MS);
@@ -208,7 +210,9 @@ export class AuditJudge {
     const lives = this.#livesSince(node, atMs - MINUTE_MS - SIM_LIMITS.answerMs);
     // Each audit given is asked of two, a look after it was drawn.
     const count = lives * burst + perMinute;
-    const countMax = role === 'given' ? 2 * (count + SIM_LIMITS.outstandingMax) : count;
+    const { outstandingMax, againColours } = SIM_LIMITS;
+    const again = againColours.length * count + outstandingMax;
+    const countMax = { given: 2 * (count + outstandingMax), taken: count, again }[role];
     const isWithin = spent.length <= countMax && sum <= (lives + 1) * bytesPerMinute;
     this.book.check(INVARIANTS.budget, isWithin, () => `${key}: ${spent.length} audits of ${sum} bytes in a minute`);
   }

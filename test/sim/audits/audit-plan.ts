@@ -17,6 +17,7 @@ export const CASTS = {
   'lies about load': { nodes: [5, 5, 6] },
   'one leaves': { nodes: [4, 5] },
   'older peers': { nodes: [5, 5, 6] },
+  'another decoder': { nodes: [4, 5] },
   'most are wrong alike': { nodes: [3] },
 } as const;
 export type Cast = keyof typeof CASTS;
@@ -51,6 +52,8 @@ export type PlannedNode = {
   /** From then on this part of its answers is wrong; infinitely late: never. */
   readonly wrongFromMs: number;
   readonly wrongRate: number;
+  /** It has another decoder of JPEG: right, and in some pictures the only one that sees what it sees. */
+  readonly hasOtherDecoder: boolean;
   /** Those of one name are wrong in the same pictures, in the same way. */
   readonly wrongAs: string;
   /** The first picture it has audited after this is one in which it differs from all others, though it is honest. */
@@ -130,6 +133,7 @@ class Planner {
       const isRight = part.wrongRate === undefined;
       return {
         ...{ node, leavesMs: NEVER, isOld: false, manner: 'fair' as const, load: 'free' as const },
+        hasOtherDecoder: false,
         joinMs: random.chance(0.2) ? random.range(0, 300_000) : 0,
         ...{ wrongFromMs: NEVER, wrongRate: 0, wrongAs: node },
         oddFromMs: isRight && this.#hasOdd() ? random.range(0, HISTORY_MS) : NEVER,
@@ -195,6 +199,11 @@ class Planner {
         return new Map([
           [first, this.#wrong()],
           [second, { isOld: true }],
+        ]);
+      case 'another decoder':
+        return new Map([
+          [first, this.#wrong()],
+          [second, { hasOtherDecoder: true }],
         ]);
     }
   }

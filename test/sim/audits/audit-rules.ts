@@ -22,6 +22,8 @@ export const AUDIT_RULES = [
   'an audit is recorded once',
   'owed looks have their turn',
   'two others are enough',
+  'who would dispute looks again',
+  'a budget for looking again',
 ] as const;
 export type AuditRule = (typeof AUDIT_RULES)[number];
 
@@ -78,6 +80,10 @@ function limitsWithout(rule: AuditRule | undefined): AuditLimits {
       return { ...SIM_LIMITS, given: UNLIMITED, taken: UNLIMITED, outstandingMax: 1e6 };
     case 'an audit ends':
       return { ...SIM_LIMITS, answerMs: 1e12 };
+    case 'who would dispute looks again':
+      return { ...SIM_LIMITS, againColours: [] };
+    case 'a budget for looking again':
+      return { ...SIM_LIMITS, given: UNLIMITED, taken: UNLIMITED, again: UNLIMITED, outstandingMax: 1e6 };
     case 'an audit is recorded once':
       return { ...SIM_LIMITS, digestsMax: 0 };
     default:

@@ -13,6 +13,8 @@ export const MODEL = 'a'.repeat(64);
 const SCORE_MIN = 0.5;
 /** Numbers of pictures that one life may have. */
 const PICTURES_OF_LIFE = 20_000;
+/** What another decoder, or a copy, changes: some pictures, in each of which all that it changes is the same. */
+const OTHERWISE = { wrongAs: 'otherwise', wrongRate: 0.05 };
 const LATE_MS = { min: 15_000, max: 45_000 };
 
 export type AuditorOptions = {
@@ -93,7 +95,7 @@ export class SimulatedAuditor {
     if (!this.isUp || this.#isBlind === isBlind) return;
     this.#isBlind = isBlind;
     this.core.onModel(isBlind ? undefined : { sha256: MODEL, scoreMin: SCORE_MIN });
-    if (isBlind) this.do(this.core.onBlind());
+    if (isBlind) this.do(this.core.onBlind(this.#options.queue.nowMs));
   }
 
   /** Its answers are wrong by now, or some are. */
@@ -134,7 +136,7 @@ export class SimulatedAuditor {
   #doOne(effect: AuditEffect): void {
     const { send, onEffect } = this.#options;
     onEffect(this, effect);
-    if (effect.type === 'look') this.#look(effect.request);
+    if (effect.type === 'look') this.#look(effect.request, effect.colours !== undefined);
     else if (effect.type === 'ask') {
       this.traffic.asked++;
       const { audit, jpeg } = effect;
@@ -169,20 +171,21 @@ export class SimulatedAuditor {
     if (manner === 'mute') return;
     const said: AuditReply = manner === 'stuck' && reply.ok ? { ...reply, stuck: true } : reply;
     const sendAll = () => {
-      for (const to of receivers) send(this.node, to, (board) => board.do(board.core.onReply(this.node, said)));
+      for (const to of receivers)
+        send(this.node, to, (board) => board.do(board.core.onReply(this.node, said, queue.nowMs)));
     };
     if (manner === 'late') queue.after(random.range(LATE_MS.min, LATE_MS.max), sendAll);
     else sendAll();
   }
 
-  #look(request: string): void {
+  #look(request: string, isAtCopy: boolean): void {
     const life = this.#life;
     const isOwn = isOwnLook(request);
     const id = request.slice(request.indexOf(':') + 1);
     if (isOwn && this.#options.queue.nowMs >= this.plan.oddFromMs) this.#oddResult ??= id;
     this.#detector.look(isOwn ? 'own' : 'owed', (isSeen) => {
       if (!this.isUp || life !== this.#life || this.#isBlind) return;
-      const boxes = !isSeen ? undefined : isOwn ? this.#seeOwn(id) : this.#seeOther(id);
+      const boxes = !isSeen ? undefined : isOwn ? this.#seeOwn(id) : this.#seeOther(id, isAtCopy);
       this.do(this.core.onLooked(request, boxes, this.#options.queue.nowMs));
     });
   }
@@ -194,18 +197,20 @@ export class SimulatedAuditor {
     return this.#answer(this.node, id, isOdd ? 1 : isWrong ? this.plan.wrongRate : 0);
   }
 
-  #seeOther(key: string): Answer {
+  #seeOther(key: string, isAtCopy: boolean): Answer {
     const [worker = '', id = ''] = key.split('/');
     const { manner, wrongRate } = this.plan;
     const [epoch, seq] = resultOf(id);
     if (manner === 'agrees') return this.#questions.get(key)?.boxes ?? [];
     if (manner === 'disputes' || manner === 'garbage') return garbageAnswer(worker, pictureOf(epoch, seq));
-    return this.#answer(worker, id, this.isWrong() ? wrongRate : 0);
+    return this.#answer(worker, id, this.isWrong() ? wrongRate : 0, isAtCopy);
   }
 
-  #answer(worker: string, id: string, wrongRate: number): Answer {
+  #answer(worker: string, id: string, wrongRate: number, isAtCopy = false): Answer {
     const [epoch, seq] = resultOf(id);
-    return answerOf({ ...this.plan, wrongRate }, worker, pictureOf(epoch, seq));
+    const isOtherwise = this.plan.hasOtherDecoder !== isAtCopy && wrongRate === 0;
+    const eye = isOtherwise ? OTHERWISE : { ...this.plan, wrongRate };
+    return answerOf({ ...eye, node: this.node }, worker, pictureOf(epoch, seq));
   }
 
   #makeCore(): AuditCore {

@@ -3,7 +3,7 @@ import { describe, expect, it } from 'vitest';
 import type { Answer } from '../../../../edge/sharing/audits/answer-match.js';
 import { AuditCore } from '../../../../edge/sharing/audits/audit-core.js';
 import type { AuditEffect, AuditRecordFields } from '../../../../edge/sharing/audits/audit-effects.js';
-import { AUDIT_LIMITS } from '../../../../edge/sharing/audits/audit-limits.js';
+import { AUDIT_LIMITS, type AuditLimits } from '../../../../edge/sharing/audits/audit-limits.js';
 
 const MODEL = 'a'.repeat(64);
 const SCORE_MIN = 0.5;
@@ -18,14 +18,24 @@ class Trio {
   readonly records: { readonly author: string; readonly fields: AuditRecordFields }[] = [];
   /** By node. */
   readonly sees = new Map<string, Answer | undefined>();
+  /** In copies of the picture, where that is something else. */
+  readonly seesInCopies = new Map<string, Answer | undefined>();
   /** Messages that get lost, by receiver. */
   readonly lost = new Set<string>();
+  /** Who never comes to look at copies. */
+  readonly slow = new Set<string>();
   nowMs = 0;
   #seq = 0;
 
-  constructor(nodes: readonly string[] = ['cam1', 'cam2', 'cam3']) {
+  constructor(nodes: readonly string[] = ['cam1', 'cam2', 'cam3'], limits: Partial<AuditLimits> = {}) {
     for (const node of nodes) {
-      const core = new AuditCore({ node, site: 'yard', otherSites: false, nowMonoMs: 0 });
+      const core = new AuditCore({
+        node,
+        site: 'yard',
+        otherSites: false,
+        nowMonoMs: 0,
+        limits: { ...AUDIT_LIMITS, ...limits },
+      });
       core.onModel({ sha256: MODEL, scoreMin: SCORE_MIN });
       core.onNeighbours(
         nodes
@@ -64,12 +74,17 @@ class Trio {
 
   #runOne(node: string, effect: AuditEffect): void {
     if (effect.type === 'look') {
-      this.run(node, this.core(node).onLooked(effect.request, this.sees.get(node), this.nowMs));
+      if (effect.colours !== undefined && this.slow.has(node)) return;
+      const isOther = effect.colours !== undefined && this.seesInCopies.has(node);
+      const boxes = (isOther ? this.seesInCopies : this.sees).get(node);
+      this.run(node, this.core(node).onLooked(effect.request, boxes, this.nowMs));
     } else if (effect.type === 'ask') {
       if (this.lost.has(effect.to)) return;
       this.run(effect.to, this.core(effect.to).onAudit(node, effect.audit, effect.jpeg, this.nowMs));
     } else if (effect.type === 'reply') {
-      for (const to of effect.to) if (!this.lost.has(to)) this.run(to, this.core(to).onReply(node, effect.reply));
+      for (const to of effect.to) {
+        if (!this.lost.has(to)) this.run(to, this.core(to).onReply(node, effect.reply, this.nowMs));
+      }
     } else {
       this.records.push({ author: node, fields: effect.fields });
       const { of, m: model, by, v: verdict, at: atMs } = effect.fields;
@@ -157,7 +172,10 @@ describe('an audit', () => {
   it('waits for the answer of an auditor that was faster than the question', () => {
     const trio = new Trio();
     const of = { n: 'cam1', e: 'e1', s: 1 };
-    trio.run('cam2', trio.core('cam2').onReply('cam3', { id: 'e1-1', of, ok: true, boxes: seen('person') }));
+    trio.run(
+      'cam2',
+      trio.core('cam2').onReply('cam3', { id: 'e1-1', of, ok: true, boxes: seen('person') }, trio.nowMs),
+    );
     trio.lost.add('cam3');
     trio.audit('cam1');
     expect(trio.records.map(({ author, fields }) => [author, fields.v])).toEqual([['cam2', 'valid']]);
@@ -173,14 +191,78 @@ describe('an auditor', () => {
     const of = { n: 'cam1', e: 'e1', s: 1 };
     const reply = { id: 'e1-1', of, ok: true, boxes: seen('dog') };
     const cam2 = trio.core('cam2');
-    expect(cam2.onReply('cam9', reply)).toEqual([]);
+    expect(cam2.onReply('cam9', reply, trio.nowMs)).toEqual([]);
     expect(cam2.counters()).toMatchObject({ strayReplies: 1 });
-    trio.run('cam2', cam2.onReply('cam3', { ...reply, boxes: seen('person') }));
+    trio.run('cam2', cam2.onReply('cam3', { ...reply, boxes: seen('person') }, trio.nowMs));
     expect(trio.records.map(({ author, fields }) => [author, fields.v])).toEqual([['cam2', 'valid']]);
-    cam2.onReply('cam3', reply);
+    cam2.onReply('cam3', reply, trio.nowMs);
     expect(cam2.counters()).toMatchObject({ lateReplies: 1 });
-    for (let s = 2; s < 68; s++) cam2.onReply('cam3', { ...reply, id: `e1-${s}`, of: { ...of, s } });
+    for (let s = 2; s < 68; s++) cam2.onReply('cam3', { ...reply, id: `e1-${s}`, of: { ...of, s } }, trio.nowMs);
     expect(cam2.counters()).toMatchObject({ early: 66, earlyForgotten: 2 });
+  });
+});
+
+describe('an auditor that is about to dispute', () => {
+  const last = (trio: Trio) => trio.records.slice(-2).map(({ fields }) => [fields.v, fields.why, fields.again]);
+
+  it('looks at copies of the picture first, and disputes where they show it the same', () => {
+    const trio = new Trio();
+    trio.sees.set('cam1', seen('dog'));
+    trio.audit('cam1');
+    expect(last(trio)).toEqual(Array.from({ length: 2 }, () => ['disputed', 'other-label', undefined]));
+    expect(trio.core('cam2').counters()).toMatchObject({ lookedAgain: 1, seenAsWorker: 0, foundDisputed: 1 });
+    expect(trio.core('cam1').counters()).toMatchObject({ lookedAgain: 0 });
+  });
+
+  it('disputes nothing that it sees itself in a copy, which is enough for the result to stay undecided', () => {
+    const trio = new Trio();
+    trio.sees.set('cam1', seen('dog'));
+    trio.seesInCopies.set('cam3', seen('dog'));
+    for (let i = 0; i < 20; i++) trio.audit('cam1');
+    expect(last(trio).sort()).toEqual([
+      ['disputed', 'other-label', undefined],
+      ['inconclusive', undefined, 'as-worker'],
+    ]);
+    expect(trio.core('cam3').counters()).toMatchObject({ lookedAgain: 20, seenAsWorker: 20, foundInconclusive: 20 });
+    expect(trio.core('cam2').doubts).toEqual([]);
+  });
+
+  it('disputes what it sees otherwise in each copy, too', () => {
+    const trio = new Trio();
+    trio.sees.set('cam1', seen('dog'));
+    trio.seesInCopies.set('cam2', seen('cow'));
+    trio.audit('cam1');
+    expect(last(trio)).toEqual(Array.from({ length: 2 }, () => ['disputed', 'other-label', undefined]));
+  });
+
+  it('disputes nothing when it cannot look again, or has done so too often', () => {
+    const trio = new Trio();
+    trio.sees.set('cam1', seen('dog'));
+    trio.seesInCopies.set('cam2', undefined);
+    trio.audit('cam1');
+    expect(last(trio)).toContainEqual(['inconclusive', undefined, 'not-looked']);
+    expect(trio.core('cam2').counters()).toMatchObject({ lookedAgain: 1, notLookedAgain: 1 });
+    expect(trio.core('cam2').outstanding.taken).toBe(0);
+    const hasty = new Trio(['cam1', 'cam2', 'cam3'], { again: { burst: 2, perMinute: 0, bytesPerMinute: 0 } });
+    hasty.sees.set('cam1', seen('dog'));
+    for (let i = 0; i < 3; i++) hasty.audit('cam1');
+    expect(last(hasty)).toEqual(Array.from({ length: 2 }, () => ['inconclusive', undefined, 'not-looked']));
+    expect(hasty.core('cam2').counters()).toMatchObject({ lookedAgain: 2, notLookedAgain: 1, foundDisputed: 2 });
+  });
+
+  it('waits for the copies no longer than for an answer, and ends when its detector is gone', () => {
+    for (const end of ['late', 'blind'] as const) {
+      const trio = new Trio();
+      trio.sees.set('cam1', seen('dog'));
+      trio.slow.add('cam2');
+      trio.audit('cam1');
+      expect(trio.core('cam2').outstanding.taken).toBe(1);
+      trio.nowMs += end === 'late' ? AUDIT_LIMITS.answerMs : 0;
+      if (end === 'late') trio.tick();
+      else trio.run('cam2', trio.core('cam2').onBlind(trio.nowMs));
+      expect(last(trio)).toContainEqual(['inconclusive', undefined, 'not-looked']);
+      expect(trio.core('cam2').outstanding.taken).toBe(0);
+    }
   });
 });
 
@@ -250,7 +332,7 @@ describe('an auditor refuses', () => {
   it('nothing silently when its detector is gone', () => {
     const trio = new Trio();
     expect(refusalOf(trio, 'cam1')).toEqual(['look']);
-    const replies = trio.core('cam2').onBlind();
+    const replies = trio.core('cam2').onBlind(trio.nowMs);
     expect(replies).toMatchObject([{ type: 'reply', to: ['cam1', 'cam3'], reply: { ok: false, code: 'failed' } }]);
     expect(trio.core('cam2').outstanding.taken).toBe(0);
   });
@@ -275,7 +357,7 @@ describe('a worker', () => {
     trio.core('cam1').keep({ ...about, jpeg, digest: digestOf(jpeg), keptMonoMs: 0 });
     expect(trio.core('cam1').onHead('cam2', HEAD, 0)).toMatchObject([{ type: 'look' }]);
     trio.core('cam1').keep({ ...about, seq: 2, jpeg, digest: digestOf(jpeg), keptMonoMs: 0 });
-    trio.core('cam1').onBlind();
+    trio.core('cam1').onBlind(trio.nowMs);
     expect(trio.core('cam1').outstanding.given).toBe(0);
     expect(trio.core('cam1').ring).toMatchObject({ count: 0, bytes: 0 });
     expect(trio.core('cam1').counters()).toMatchObject({ candidates: 2, lookFailed: 2 });
@@ -285,7 +367,7 @@ describe('a worker', () => {
   it('does not take its own head, nor replies nobody was asked for', () => {
     const trio = new Trio();
     expect(trio.core('cam1').onHead('cam1', HEAD, 0)).toEqual([]);
-    trio.core('cam1').onReply('cam2', { id: 'e1-9', of: { n: 'cam1', e: 'e1', s: 9 }, ok: true, boxes: [] });
+    trio.core('cam1').onReply('cam2', { id: 'e1-9', of: { n: 'cam1', e: 'e1', s: 9 }, ok: true, boxes: [] }, 0);
     expect(trio.core('cam1').counters()).toMatchObject({ unexpected: 1 });
   });
 

@@ -259,6 +259,22 @@ describe('the audit desk of a node', () => {
     expect(site.node('cam1').desk.drops()).toMatchObject({ 'audits.withoutAuditors': 1 });
   });
 
+  it('looks at the picture with other colours before it disputes, which counts as work of its detector', async () => {
+    const site = new Site();
+    site.node('cam1').sees = [{ l: 'dog', p: 0.9, b: [10, 10, 90, 90] }];
+    site.node('cam1').record('one');
+    await site.head('cam2');
+    for (const name of ['cam2', 'cam3']) {
+      const { looks } = site.node(name);
+      expect(looks.map(({ colours }) => colours)).toEqual([undefined, 'blended', 'repeated', 'grainy']);
+      for (const { jpeg, isOwed } of looks) expect([jpeg, isOwed]).toEqual([looks[0]?.jpeg, true]);
+    }
+    expect(site.findings().map(({ v }) => v)).toEqual(['disputed', 'disputed']);
+    await site.clock.advance(10_000);
+    expect(site.node('cam2').told.audits).toMatchObject({ taken: 1, lookedAgain: 1, foundDisputed: 1, lookMs: 28 });
+    expect(site.node('cam2').desk.drops()).toMatchObject({ 'audits.seenAsWorker': 0, 'audits.notLookedAgain': 0 });
+  });
+
   it('asks nobody who does not share audits, is leaving, of another site, or of another model', async () => {
     const changes = [
       { shares: { sources: true, offers: true, audits: false } },
