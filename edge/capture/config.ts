@@ -32,8 +32,9 @@ export const FileSource = z.strictObject({
   path: z.string().min(1).max(4096).describe('a picture, a folder of pictures, an .mjpeg or a video'),
   loop: z.boolean().default(true).describe('start again at the end, or play once'),
   widthPx: SidePx.optional().describe(
-    'width of the frames of a video; a larger one is shrunk by ffmpeg; absent: as it is. Pictures and .mjpeg are taken as they are',
+    'width of the frames of a video; a larger one is shrunk by ffmpeg; absent: as the height gives it, or as it is. Pictures and .mjpeg are taken as they are',
   ),
+  heightPx: SidePx.optional().describe('their height; absent: as the aspect of the video gives it'),
   decoder: z.enum(DECODERS).optional().describe('who decodes a video; absent: software'),
   fps: z
     .union([Fps, z.literal('source'), z.literal('max')])

@@ -131,9 +131,15 @@ async function bareRun(path: string, isFreed: boolean): Promise<Bare> {
   return { fps, cpuMs: (user + system) / 1000 / done };
 }
 
-/** The smallest width of the video's frames that the model does not have to enlarge. */
-async function widthTaken(path: string): Promise<number> {
+type Size = { readonly widthPx: number; readonly heightPx: number };
+
+/**
+ * The size of the video's frames that the model does not have to change, as `widthPx` and `heightPx` of a source give it: its
+ * input's own where it stretches, the largest in the video's aspect that it encloses otherwise.
+ */
+async function sizeTaken(path: string): Promise<Size> {
   const { widthPx, heightPx, resize } = (await resolveModel(path)).manifest.input;
+  if (resize === 'stretch') return { widthPx, heightPx };
   const probe = [
     '-v',
     'error',
@@ -146,8 +152,9 @@ async function widthTaken(path: string): Promise<number> {
     video,
   ];
   const [width = 1, height = 1] = execFileSync('ffprobe', probe, { encoding: 'utf8' }).split(',').map(Number);
-  const asHigh = (heightPx * width) / height;
-  return Math.min(width, Math.ceil(resize === 'stretch' ? Math.max(widthPx, asHigh) : Math.min(widthPx, asHigh)));
+  const gain = Math.min(1, widthPx / width, heightPx / height);
+  const even = (sidePx: number) => 2 * Math.round((sidePx * gain) / 2);
+  return { widthPx: even(width), heightPx: even(height) };
 }
 
 function cpuOf(costs: readonly Bare[]): number[] {
@@ -165,21 +172,21 @@ async function measureFull(): Promise<void> {
 }
 
 async function measureModel(path: string): Promise<void> {
-  const camera = (widthPx: number | undefined) => ({
-    source: { driver: 'file', path: rawClip(widthPx), fps: 'max' },
+  const camera = (size: Size | undefined) => ({
+    source: { driver: 'file', path: rawClip(size), fps: 'max' },
     motion: { enabled: false },
     regions: { mode: 'whole' },
     snapshot: { enabled: false },
   });
-  const widthPx = await widthTaken(path);
-  const watch = (width: number | undefined) =>
-    watchNode({ camera: camera(width), modelPath: path, measureMs, settleMs: FULL_SETTLE_MS });
+  const taken = await sizeTaken(path);
+  const watch = (size: Size | undefined) =>
+    watchNode({ camera: camera(size), modelPath: path, measureMs, settleMs: FULL_SETTLE_MS });
   const rounds = await repeat(async () => ({
     left: await bareRun(path, false),
     before: await bareRun(path, true),
     node: await watch(undefined),
     between: await bareRun(path, true),
-    fitted: await watch(widthPx),
+    fitted: await watch(taken),
     after: await bareRun(path, true),
   }));
   const name = path.split('/').at(-1) ?? path;
@@ -197,9 +204,11 @@ async function measureModel(path: string): Promise<void> {
   );
   const sizes = {
     "frames of the video's size": rounds.map(({ before, node, between }) => ({ node, bare: mean(before, between) })),
-    [`frames ${widthPx} px wide, as the model takes them`]: rounds.map(({ between, fitted, after }) => ({
-      ...{ node: fitted, bare: mean(between, after) },
-    })),
+    [`frames of ${taken.widthPx}x${taken.heightPx}, as the model takes them`]: rounds.map(
+      ({ between, fitted, after }) => ({
+        ...{ node: fitted, bare: mean(between, after) },
+      }),
+    ),
   };
   for (const [size, runsOf] of Object.entries(sizes)) {
     const fps = fpsOf(runsOf.map(({ node }) => node));
@@ -222,13 +231,13 @@ async function measureModel(path: string): Promise<void> {
  * The video's frames, decoded: ffmpeg reads and hands them over, so that its decoder is not what a fast model waits for.
  * A list of the same file again and again: a camera is not started anew every 220 frames.
  */
-function rawClip(widthPx: number | undefined): string {
-  const name = `raw-${widthPx ?? 'whole'}`;
+function rawClip(size: Size | undefined): string {
+  const name = `raw-${size === undefined ? 'whole' : `${size.widthPx}x${size.heightPx}`}`;
   const list = join(folder, `${name}.ffconcat`);
   if (existsSync(list)) return list;
-  const size = widthPx === undefined ? [] : ['-vf', `scale=${widthPx}:-2:flags=area`];
+  const scale = size === undefined ? [] : ['-vf', `scale=${size.widthPx}:${size.heightPx}:flags=area`];
   const raw = ['-c:v', 'rawvideo', '-pix_fmt', 'rgb24', '-y', join(folder, `${name}.nut`)];
-  execFileSync('ffmpeg', ['-v', 'error', '-nostdin', '-i', video, ...size, ...raw]);
+  execFileSync('ffmpeg', ['-v', 'error', '-nostdin', '-i', video, ...scale, ...raw]);
   writeFileSync(list, `ffconcat version 1.0\n${`file ${name}.nut\n`.repeat(CLIP_REPEATS)}`);
   return list;
 }

@@ -29,7 +29,7 @@ export class FileSource implements FrameSource {
   }
 
   async open(signal: AbortSignal): Promise<void> {
-    const { path, loop, fps, widthPx, decoder } = this.#config;
+    const { path, loop, fps, widthPx, heightPx, decoder } = this.#config;
     const kind = await fileKindOf(path);
     if (this.#closed) return;
     const common = { path, loop, clock: this.#clock };
@@ -40,6 +40,7 @@ export class FileSource implements FrameSource {
         fps,
         buffers: this.#buffers,
         ...(widthPx === undefined ? {} : { widthPx }),
+        ...(heightPx === undefined ? {} : { heightPx }),
         ...(decoder === undefined ? {} : { decoder }),
       });
     else if (kind === 'mjpeg') this.#inner = new MjpegSource({ ...common, ...rate(MJPEG_FPS) });

@@ -7,7 +7,7 @@ import type { FrameBuffers } from '../frame-buffers.js';
 import type { FrameSource } from '../frame-source.js';
 import { Pacer } from '../pacer.js';
 import { PpmReader } from '../ppm-reader.js';
-import { decoderArgs } from '../stream/ffmpeg-args.js';
+import { decoderArgs, sizeFilter } from '../stream/ffmpeg-args.js';
 import type { DecoderName } from '../stream/stream-config.js';
 import { Timeline } from '../timeline.js';
 import { probeFps } from './video-rate.js';
@@ -16,8 +16,9 @@ export type VideoSourceOptions = {
   readonly path: string;
   readonly loop: boolean;
   readonly fps: number | 'source' | 'max';
-  /** A larger video is shrunk to it, in its aspect; absent: as it is. */
+  /** A larger video is shrunk to them, in its aspect where only one is told; absent: as it is. */
   readonly widthPx?: number;
+  readonly heightPx?: number;
   /** Absent: software. */
   readonly decoder?: DecoderName;
   readonly clock: Clock;
@@ -131,11 +132,12 @@ export class VideoSource implements FrameSource {
 // `file:` keeps a path with a colon from being taken for a protocol, and the list keeps a playlist or a crafted
 // container from opening anything but files. One thread: the other cores are the detector's.
 function videoArgs(options: VideoSourceOptions, fps: number | undefined): readonly string[] {
-  const { path, widthPx, decoder = 'software' } = options;
+  const { path, widthPx, heightPx, decoder = 'software' } = options;
   const quiet = ['-nostdin', '-hide_banner', '-loglevel', 'error', '-threads', '1'];
   const only = [...decoderArgs(decoder), '-protocol_whitelist', 'file,pipe'];
   const input = [...only, '-i', `file:${resolve(path)}`, '-map', '0:v:0'];
-  const filters = [rateFilter(fps), ...(widthPx === undefined ? [] : [sizeFilter(widthPx)])].join(',');
+  const isAsItIs = widthPx === undefined && heightPx === undefined;
+  const filters = [rateFilter(fps), ...(isAsItIs ? [] : [sizeFilter({ widthPx, heightPx })])].join(',');
   return [...quiet, ...input, '-vf', filters, '-f', 'image2pipe', '-c:v', 'ppm', '-pix_fmt', 'rgb24', 'pipe:1'];
 }
 
@@ -143,9 +145,4 @@ function videoArgs(options: VideoSourceOptions, fps: number | undefined): readon
 // frames are stamped anew, 40 ms apart; the option for it has had three names (-vsync 0, passthrough, -fps_mode).
 function rateFilter(fps: number | undefined): string {
   return fps === undefined ? 'settb=1/1000,setpts=N*40,fps=25' : `fps=${fps}`;
-}
-
-// Only ever smaller: enlarging a picture costs work and shows nothing more.
-function sizeFilter(widthPx: number): string {
-  return `scale=w='min(${widthPx}\\,iw)':h=-2:flags=area`;
 }

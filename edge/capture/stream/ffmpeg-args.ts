@@ -71,7 +71,15 @@ function filterOf({ driver, fps, widthPx, heightPx }: StreamSourceConfig): strin
   const times = driver === 'http' ? 'settb=1/1000,setpts=time(0)*1000,' : '';
   const gapS = ((1 - EARLY_SHARE) / fps).toFixed(4);
   const rate = `select='isnan(prev_selected_t)+gte(t-prev_selected_t\\,${gapS})+lt(t\\,prev_selected_t)'`;
+  return `${times}${rate},${sizeFilter({ widthPx, heightPx })},settb=1/1000,setpts=N*40`;
+}
+
+/** Shrinks to a size; a side that is not told follows from the aspect. */
+export function sizeFilter(size: {
+  readonly widthPx?: number | undefined;
+  readonly heightPx?: number | undefined;
+}): string {
   // Only ever smaller: enlarging a picture costs work and shows nothing more.
-  const size = `scale=w='min(${widthPx}\\,iw)':h=${heightPx === undefined ? -2 : `'min(${heightPx}\\,ih)'`}:flags=area`;
-  return `${times}${rate},${size},settb=1/1000,setpts=N*40`;
+  const side = (px: number | undefined, own: string) => (px === undefined ? '-2' : `'min(${px}\\,${own})'`);
+  return `scale=w=${side(size.widthPx, 'iw')}:h=${side(size.heightPx, 'ih')}:flags=area`;
 }

@@ -56,15 +56,27 @@ export class PictureTensor {
   fill(picture: RgbPicture, region: BoxXyxyPx): InputGeometry {
     const geometry = planGeometry(this.#input, region);
     const rowBytes = picture.widthPx * 3;
+    const start = geometry.regionY * rowBytes + geometry.regionX * 3;
+    if (this.#isAsGiven(picture, geometry)) {
+      this.#data.set(picture.data.subarray(start, start + this.#length));
+      this.#borderOf = '';
+      return geometry;
+    }
     const tables = this.#tablesFor(geometry, rowBytes);
     this.#data = this.#reserve(tables.memoryBytes);
     this.#fillBorder(geometry);
     const memory = new Uint8Array(this.#kernel.buffer);
     this.#loadTables(memory, tables);
-    const start = geometry.regionY * rowBytes + geometry.regionX * 3;
     memory.set(picture.data.subarray(start, start + tables.sourceBytes), tables.sourceAt);
     this.#resize(tables, geometry);
     return geometry;
+  }
+
+  /** Rows of the picture that are the tensor's own, byte for byte: a source that shrinks to the model's input saves the rest. */
+  #isAsGiven(picture: RgbPicture, { regionWidth, regionHeight }: InputGeometry): boolean {
+    const { dtype, layout, colour, widthPx, heightPx } = this.#input;
+    const isPlain = dtype === 'uint8' && layout === 'nhwc' && colour === 'rgb';
+    return isPlain && regionWidth === widthPx && regionHeight === heightPx && picture.widthPx === widthPx;
   }
 
   #resize(tables: ResizeTables, geometry: InputGeometry): void {

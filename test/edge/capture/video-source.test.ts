@@ -132,11 +132,19 @@ describeWithProgram('ffmpeg', 'videos through ffmpeg', () => {
   });
 
   test.each([
-    [80, { widthPx: 80, heightPx: 60 }],
-    [640, { widthPx: 160, heightPx: 120 }],
-  ])('asked for frames %i px wide it shrinks, never enlarges', async (widthPx, size) => {
+    [{ widthPx: 80 }, { widthPx: 80, heightPx: 60 }],
+    [{ heightPx: 30 }, { widthPx: 40, heightPx: 30 }],
+    [
+      { widthPx: 64, heightPx: 64 },
+      { widthPx: 64, heightPx: 64 },
+    ],
+    [
+      { widthPx: 640, heightPx: 480 },
+      { widthPx: 160, heightPx: 120 },
+    ],
+  ])('asked for frames of %j it shrinks, never enlarges', async (asked, size) => {
     const buffers = new FrameBuffers();
-    const frames = await readAll(video(clip(), { buffers, widthPx }), buffers);
+    const frames = await readAll(video(clip(), { buffers, ...asked }), buffers);
     expect(frames.map(({ picture }) => picture)).toHaveLength(40);
     expect(frames[0]?.picture).toMatchObject(size);
   });

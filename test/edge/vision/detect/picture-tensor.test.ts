@@ -150,6 +150,34 @@ describe('the tensor of a picture', { timeout: 60_000 }, () => {
     }
   });
 
+  it.each(RESIZES)('of its own size is the picture, also between others (%s)', (resize) => {
+    for (const dtype of ['uint8', 'float32'] as const) {
+      const input = inputWith({
+        widthPx: 24,
+        heightPx: 16,
+        dtype,
+        layout: 'nhwc',
+        colour: 'rgb',
+        padValue: 77,
+        resize,
+      });
+      const tensor = new PictureTensor(input);
+      for (const [width, height, y] of [
+        [24, 16, 0],
+        [48, 16, 0],
+        [24, 20, 3],
+        [48, 16, 0],
+      ] as const) {
+        const picture = noise(width, height, width + y);
+        const region = [0, y, width, y + 16] as const;
+        tensor.fill(picture, region);
+        expectTensor(tensor, picture, region, input);
+        if (dtype === 'uint8' && width === 24)
+          expect(tensor.data).toEqual(picture.data.subarray(y * 72, (y + 16) * 72));
+      }
+    }
+  });
+
   it('keeps black black and white white at every size', () => {
     for (const value of [0, 255]) {
       for (const side of [1, 2, 15, 16, 17, 33, 100]) {
