@@ -22,7 +22,8 @@ const WORDS = {
 cameras. Four ways: sharing off, sharing on, cameras spread evenly by hand, a central queue that hands out frames. Real
 vision processes, links and broker; each board is slow because its detectors may work a small share of the time, so that
 the machine is not the limit. At the end the same for fleets of up to 1,000 nodes by simulation (--scale 0: none).
---join a.json,b.json measures nothing and shows together what was measured in parts (--ways, --nodes, --json).`,
+--join a.json,b.json measures nothing and shows together what was measured in parts (--ways, --nodes, --json; --capacity
+says what one board can do, so that all are asked for the same frames/s).`,
 };
 
 const args = scriptOptions(WORDS, {
@@ -33,6 +34,7 @@ const args = scriptOptions(WORDS, {
   share: { type: 'string', default: '0.03' },
   ways: { type: 'string', default: WAYS.join() },
   scale: { type: 'string', default: '1000' },
+  capacity: { type: 'string' },
   join: { type: 'string' },
   plots: { type: 'string' },
 });
@@ -42,6 +44,7 @@ const runs = numberOption('--runs', args.runs, 1);
 const share = numberOption('--share', args.share, 0);
 const askedWays = partsOption('--ways', args.ways, WAYS);
 const scaleMax = numberOption('--scale', args.scale, 0);
+const knownFps = args.capacity === undefined ? undefined : numberOption('--capacity', args.capacity, 0.1);
 const clock = new SystemClock();
 
 /** Load is judged, peers are found and windows grow before anything is counted. */
@@ -246,7 +249,7 @@ async function measureAll() {
   try {
     for (let run = 0; run < runs; run++) {
       progress('what one board can do');
-      const capacityFps = await bench.capacityFps();
+      const capacityFps = knownFps ?? (await bench.capacityFps());
       capacitiesFps.push(capacityFps);
       for (const size of sizes) {
         for (const way of WAYS.filter((one) => askedWays.includes(one))) {
