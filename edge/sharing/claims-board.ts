@@ -86,7 +86,7 @@ export class ClaimsBoard {
   }
 
   /** The others that share, by name. */
-  peers(): Peer[] {
+  peers(): readonly Peer[] {
     return this.#book.peers(this.#options.clock.monoMs());
   }
 

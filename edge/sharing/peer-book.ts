@@ -26,8 +26,9 @@ type Entry = {
   stateMonoMs: number;
   /** Monotonic ms of the last sign of life that was not retained. */
   heardMonoMs: number;
-  /** As it was shown last. */
+  /** As it was shown last, and at which place. */
   peer: Peer | undefined;
+  place: number;
 };
 
 /**
@@ -37,8 +38,12 @@ type Entry = {
 export class PeerBook {
   readonly #me: string;
   readonly #peers = new Map<string, Entry>();
-  /** By name; undefined after one came or went. */
-  #sorted: readonly Entry[] | undefined;
+  /** All that have claims, by name, as shown last; undefined when they are to be looked at anew. */
+  #shown: readonly Peer[] | undefined;
+  /** Those that may be shown otherwise than they were. */
+  readonly #changed = new Set<Entry>();
+  /** Nobody who was active then is silent for too long before this, monotonic ms. */
+  #silenceMonoMs = Number.POSITIVE_INFINITY;
   #refused = 0;
 
   constructor(me: string) {
@@ -57,7 +62,9 @@ export class PeerBook {
 
   applyClaims(node: string, claims: Claims, nowMonoMs: number): void {
     const entry = this.#entry(node, nowMonoMs);
-    if (entry !== undefined) entry.claims = claims;
+    if (entry === undefined) return;
+    entry.claims = claims;
+    this.#changed.add(entry);
   }
 
   /**
@@ -67,6 +74,7 @@ export class PeerBook {
   applyStatus(node: string, { state, gen }: Pick<Status, 'state' | 'gen'>, nowMonoMs: number): void {
     const entry = this.#entry(node, nowMonoMs);
     if (entry === undefined || (state !== 'online' && gen < entry.gen)) return;
+    this.#changed.add(entry);
     entry.state = state;
     entry.gen = gen;
     entry.stateMonoMs = nowMonoMs;
@@ -78,6 +86,7 @@ export class PeerBook {
     const entry = this.#peers.get(node);
     if (entry === undefined) return;
     entry.heardMonoMs = nowMonoMs;
+    if (entry.peer?.isActive === false) this.#changed.add(entry);
     if (entry.state === 'online' || nowMonoMs - entry.stateMonoMs < BEAT_AFTER_WILL_MS) return;
     entry.state = 'online';
     entry.gen = gen;
@@ -86,28 +95,27 @@ export class PeerBook {
   /** A person made the fleet forget it. */
   forget(node: string): void {
     this.#peers.delete(node);
-    this.#sorted = undefined;
+    this.#shown = undefined;
   }
 
   /** The link was down and is up: nobody is called silent for what could not be heard. */
   reconnected(nowMonoMs: number): void {
     for (const entry of this.#peers.values()) entry.heardMonoMs = nowMonoMs;
+    this.#shown = undefined;
   }
 
-  /** All others that have claims, by name. One that claims the same as before, and is as active, is the same object. */
-  peers(nowMonoMs: number): Peer[] {
-    this.#sorted ??= [...this.#peers.values()].sort((a, b) => (a.node < b.node ? -1 : 1));
-    const peers: Peer[] = [];
-    for (const entry of this.#sorted) {
-      const { node, claims, peer: before } = entry;
-      if (claims === undefined) continue;
-      const isNow = isActive(entry, claims, nowMonoMs);
-      const isSame = before?.claims === claims && before.isActive === isNow;
-      const peer = isSame ? before : { node, claims, isActive: isNow };
-      entry.peer = peer;
-      peers.push(peer);
-    }
-    return peers;
+  /**
+   * All others that have claims, by name. One that claims the same as before, and is as active, is the same object; where
+   * that goes for all of them it is the same list. Asked often, it looks only at those of which something was heard: beats of
+   * a thousand would otherwise cost a walk through all of them each time.
+   */
+  peers(nowMonoMs: number): readonly Peer[] {
+    const isNew = ({ peer, claims }: Entry) => peer === undefined && claims !== undefined;
+    if (this.#shown === undefined || nowMonoMs >= this.#silenceMonoMs || [...this.#changed].some(isNew)) {
+      this.#shown = this.#showAll(nowMonoMs);
+    } else if (this.#changed.size > 0) this.#shown = this.#showChanged(this.#shown, nowMonoMs);
+    this.#changed.clear();
+    return this.#shown;
   }
 
   /** What a node claims, be it active or not. */
@@ -121,15 +129,47 @@ export class PeerBook {
     return entry?.claims !== undefined && !isActive(entry, entry.claims, nowMonoMs);
   }
 
-  /** When the next of those that are active now would have been silent for too long, monotonic ms; Infinity for nobody. */
+  /**
+   * Until when nobody of those that are active now can have been silent for too long, monotonic ms; Infinity for nobody.
+   * Whoever beats meanwhile moves it on: asked again then, it may be later.
+   */
   nextSilenceMonoMs(nowMonoMs: number): number {
-    let nextMonoMs = Number.POSITIVE_INFINITY;
-    for (const entry of this.#peers.values()) {
-      const { claims, heardMonoMs } = entry;
-      if (claims === undefined || !isActive(entry, claims, nowMonoMs)) continue;
-      nextMonoMs = Math.min(nextMonoMs, heardMonoMs + leaseMs(claims));
+    this.peers(nowMonoMs);
+    return this.#silenceMonoMs;
+  }
+
+  #showAll(nowMonoMs: number): Peer[] {
+    this.#silenceMonoMs = Number.POSITIVE_INFINITY;
+    const sorted = [...this.#peers.values()].sort((a, b) => (a.node < b.node ? -1 : 1));
+    const peers: Peer[] = [];
+    for (const entry of sorted) {
+      const peer = this.#show(entry, nowMonoMs);
+      if (peer === undefined) continue;
+      entry.place = peers.length;
+      peers.push(peer);
     }
-    return nextMonoMs;
+    return peers;
+  }
+
+  #showChanged(before: readonly Peer[], nowMonoMs: number): readonly Peer[] {
+    let peers: Peer[] | undefined;
+    for (const entry of this.#changed) {
+      const peer = this.#show(entry, nowMonoMs);
+      if (peer === undefined || before[entry.place] === peer) continue;
+      peers ??= [...before];
+      peers[entry.place] = peer;
+    }
+    return peers ?? before;
+  }
+
+  #show(entry: Entry, nowMonoMs: number): Peer | undefined {
+    const { node, claims, peer: before } = entry;
+    if (claims === undefined) return undefined;
+    const isNow = isActive(entry, claims, nowMonoMs);
+    if (isNow) this.#silenceMonoMs = Math.min(this.#silenceMonoMs, entry.heardMonoMs + leaseMs(claims));
+    const isSame = before?.claims === claims && before.isActive === isNow;
+    entry.peer = isSame ? before : { node, claims, isActive: isNow };
+    return entry.peer;
   }
 
   #entry(node: string, nowMonoMs: number): Entry | undefined {
@@ -142,10 +182,9 @@ export class PeerBook {
     }
     const entry: Entry = {
       ...{ node, claims: undefined, state: undefined, gen: 0 },
-      ...{ stateMonoMs: nowMonoMs, heardMonoMs: nowMonoMs, peer: undefined },
+      ...{ stateMonoMs: nowMonoMs, heardMonoMs: nowMonoMs, peer: undefined, place: 0 },
     };
     this.#peers.set(node, entry);
-    this.#sorted = undefined;
     return entry;
   }
 }

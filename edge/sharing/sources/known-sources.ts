@@ -1,11 +1,13 @@
-/** When a frame was heard last, monotonic ms; whether the broker has an info of it. One of the two at least. */
-type Known = { readonly heardMs: number | undefined; readonly isAnnounced: boolean };
-
 /** Sources known to this node by its own ears: it heard a frame, or what the broker has retained of them. */
 export class KnownSources {
   readonly #max: number;
   readonly #forgetMs: number;
-  readonly #known = new Map<string, Known>();
+  /** When a frame was heard last, monotonic ms. */
+  readonly #heard = new Map<string, number>();
+  /** The broker has an info of them. */
+  readonly #announced = new Set<string>();
+  /** Those that are in one of the two, or in both. */
+  #size = 0;
   #refused = 0;
 
   constructor(max: number, forgetMs: number) {
@@ -20,58 +22,65 @@ export class KnownSources {
 
   /** @returns whether it was not known before, and is now. */
   heardFrame(source: string, nowMs: number): boolean {
-    return this.#note(source, (known) => ({ heardMs: nowMs, isAnnounced: known?.isAnnounced ?? false }));
+    const isNew = !this.#isNoted(source);
+    if (isNew && !this.#makePlace()) return false;
+    this.#heard.set(source, nowMs);
+    return isNew;
   }
 
   /** @returns whether it was not known before, and is now. */
   announced(source: string): boolean {
-    return this.#note(source, (known) => ({ heardMs: known?.heardMs, isAnnounced: true }));
+    const isNew = !this.#isNoted(source);
+    if (isNew && !this.#makePlace()) return false;
+    this.#announced.add(source);
+    return isNew;
   }
 
   /** From a broker that is new, or was away: what it has retained is told anew, and what it has not is withdrawn. */
   renewed(): void {
-    for (const source of this.#known.keys()) this.withdrawn(source);
+    this.#announced.clear();
+    this.#size = this.#heard.size;
   }
 
   /** Its info was emptied: from now on only its frames tell of it. */
   withdrawn(source: string): void {
-    const heardMs = this.#known.get(source)?.heardMs;
-    if (heardMs === undefined) this.#known.delete(source);
-    else this.#known.set(source, { heardMs, isAnnounced: false });
+    if (this.#announced.delete(source) && !this.#heard.has(source)) this.#size--;
   }
 
   has(source: string, nowMs: number): boolean {
-    const known = this.#known.get(source);
-    return known !== undefined && (known.isAnnounced || this.#isHeard(known, nowMs));
+    return this.#announced.has(source) || this.#isHeard(this.#heard.get(source), nowMs);
   }
 
   /** Those a frame was heard of lately, by name: what the others do not know unless they are told. */
   heard(nowMs: number): string[] {
-    return [...this.#known].flatMap(([source, known]) => (this.#isHeard(known, nowMs) ? [source] : [])).sort();
+    return [...this.#heard].flatMap(([source, heardMs]) => (this.#isHeard(heardMs, nowMs) ? [source] : [])).sort();
   }
 
   /** All; those that were silent for long are forgotten. */
-  all(nowMs: number): Iterable<string> {
-    for (const [source, { heardMs, isAnnounced }] of this.#known) {
-      if (heardMs !== undefined && nowMs - heardMs >= this.#forgetMs) {
-        if (isAnnounced) this.#known.set(source, { heardMs: undefined, isAnnounced });
-        else this.#known.delete(source);
+  *all(nowMs: number): Iterable<string> {
+    for (const [source, heardMs] of this.#heard) {
+      if (this.#isHeard(heardMs, nowMs)) {
+        if (!this.#announced.has(source)) yield source;
+        continue;
       }
+      this.#heard.delete(source);
+      if (!this.#announced.has(source)) this.#size--;
     }
-    return this.#known.keys();
+    yield* this.#announced;
   }
 
-  #note(source: string, now: (known: Known | undefined) => Known): boolean {
-    const known = this.#known.get(source);
-    if (known === undefined && this.#known.size >= this.#max) {
-      this.#refused++;
-      return false;
-    }
-    this.#known.set(source, now(known));
-    return known === undefined;
+  #isNoted(source: string): boolean {
+    return this.#heard.has(source) || this.#announced.has(source);
   }
 
-  #isHeard({ heardMs }: Known, nowMs: number): boolean {
+  #makePlace(): boolean {
+    const isPlace = this.#size < this.#max;
+    if (isPlace) this.#size++;
+    else this.#refused++;
+    return isPlace;
+  }
+
+  #isHeard(heardMs: number | undefined, nowMs: number): boolean {
     return heardMs !== undefined && nowMs - heardMs < this.#forgetMs;
   }
 }

@@ -10,22 +10,30 @@ export class OwnerIndex {
   readonly #known = new Map<string, Known>();
   readonly #owners = new Map<string, readonly Watcher[]>();
   readonly #lost = new Set<string>();
+  readonly #moved = new Set<string>();
+  readonly #newlyHeard = new Set<string>();
+  #isFleetChanged = false;
+  #watchers: readonly Watcher[] = [];
 
   /** @param watchers one that is the same object as before has not changed. @returns whether anything has. */
   update(watchers: readonly Watcher[], nowMs: number): boolean {
-    this.#lost.clear();
+    for (const found of [this.#lost, this.#moved, this.#newlyHeard]) found.clear();
+    this.#isFleetChanged = false;
+    const seen = this.#watchers;
+    if (watchers === seen) return false;
+    this.#watchers = watchers;
     let isChanged = false;
-    for (const watcher of watchers) {
+    for (let i = 0; i < watchers.length; i++) {
+      const watcher = watchers[i];
+      if (watcher === undefined || watcher === seen[i]) continue;
       const before = this.#known.get(watcher.node);
       if (before?.watcher === watcher) continue;
       isChanged = true;
-      if (before !== undefined) this.#remove(before.watcher);
-      for (const source of watcher.owns) this.#owners.set(source, [...this.ownersOf(source), watcher]);
-      const what = `${watcher.state} ${[...watcher.owns].sort().join(' ')}`;
-      this.#known.set(watcher.node, { watcher, what, sinceMs: before?.what === what ? before.sinceMs : nowMs });
+      this.#replace(before, watcher, nowMs);
     }
     if (this.#known.size === watchers.length) return isChanged;
     this.#loseAllBut(new Set(watchers.map(({ node }) => node)));
+    this.#isFleetChanged = true;
     return true;
   }
 
@@ -43,9 +51,37 @@ export class OwnerIndex {
     return this.#lost;
   }
 
+  /** Somebody came or went at the last update, or does well or badly other than before. */
+  get isFleetChanged(): boolean {
+    return this.#isFleetChanged;
+  }
+
+  /** Sources that somebody took or let go at the last update, and what one has who came, or does well or badly now. */
+  get moved(): ReadonlySet<string> {
+    return this.#moved;
+  }
+
+  /** Sources that somebody had not heard before the last update. */
+  get newlyHeard(): ReadonlySet<string> {
+    return this.#newlyHeard;
+  }
+
   /** Since when a node has had the same sources, in the same state; undefined: it is not there. */
   steadySinceMs(node: string): number | undefined {
     return this.#known.get(node)?.sinceMs;
+  }
+
+  #replace(before: Known | undefined, watcher: Watcher, nowMs: number): void {
+    const was = before?.watcher;
+    const isOther = was?.state !== watcher.state || was.isDoubted !== watcher.isDoubted;
+    if (isOther) this.#isFleetChanged = true;
+    addNew(this.#newlyHeard, watcher.heard, was?.heard);
+    addNew(this.#moved, watcher.owns, isOther ? [] : was?.owns);
+    addNew(this.#moved, was?.owns ?? [], watcher.owns);
+    if (was !== undefined) this.#remove(was);
+    for (const source of watcher.owns) this.#owners.set(source, [...this.ownersOf(source), watcher]);
+    const what = `${watcher.state} ${[...watcher.owns].sort().join(' ')}`;
+    this.#known.set(watcher.node, { watcher, what, sinceMs: before?.what === what ? before.sinceMs : nowMs });
   }
 
   #loseAllBut(nodes: ReadonlySet<string>): void {
@@ -64,4 +100,9 @@ export class OwnerIndex {
       else this.#owners.delete(source);
     }
   }
+}
+
+function addNew(found: Set<string>, now: readonly string[], before: readonly string[] = []): void {
+  const had = new Set(before);
+  for (const name of now) if (!had.has(name)) found.add(name);
 }

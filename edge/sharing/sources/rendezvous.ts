@@ -3,7 +3,7 @@ import { createHash } from 'node:crypto';
 /** Somebody who could do it, and how much of it. */
 export type Candidate = { readonly node: string; readonly weight: number };
 
-/** 64 bits of the hash of a name. */
+/** 64 bits of the hash of a name, as two numbers of 32 bits with a sign: those take no memory of their own. */
 type NameHash = { readonly high: number; readonly low: number };
 
 /** Hashes of names kept at a time; they are all made anew when there are more, which takes microseconds each. */
@@ -52,7 +52,7 @@ export class Rendezvous {
   placeOf(
     what: string,
     me: Candidate,
-    others: readonly Candidate[],
+    others: Iterable<Candidate>,
     max: number,
     without: readonly { readonly node: string }[] = [],
   ): number {
@@ -85,7 +85,7 @@ export class Rendezvous {
 /** The first 64 bits of SHA-256. */
 export function nameHash(name: string): NameHash {
   const bytes = createHash('sha256').update(name).digest();
-  return { high: bytes.readUInt32BE(0), low: bytes.readUInt32BE(4) };
+  return { high: bytes.readInt32BE(0), low: bytes.readInt32BE(4) };
 }
 
 /** A number in (0, 1), evenly spread over the pairs, 48 bits. */

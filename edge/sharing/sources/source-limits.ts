@@ -41,8 +41,8 @@ export const KNOWN_MAX = 4_096;
 /** Sources thought about at a time: own ones first, then those whose owner is lost, those with one, those others have heard of. */
 export const HEEDED_MAX = 4_096;
 
-/** Where nothing changes and nobody waits, all is thought through again this often: what is forgotten is so in minutes. */
-export const LOOK_EVERY_MS = 2_000;
+/** Where nothing is open, all is thought through again this often: what is forgotten is so in minutes. */
+export const LOOK_EVERY_MS = 10_000;
 
 /** The node on duty hears all sources at least this long of every `everyMs`, and for as long as it hears nothing. */
 export const DISCOVERY = { listenMs: 5_000, everyMs: 20_000 } as const;

@@ -35,7 +35,6 @@ type Unclaimed = { readonly sinceMs: number; readonly isLost: boolean; readonly 
 /** Who may take a source: this node, where it may, and others. */
 type Takers = { readonly me: Candidate | undefined; readonly others: readonly Candidate[] };
 
-const NOBODY: Takers = { me: undefined, others: [] };
 const NOTHING: WatchPlan = { owned: [], claims: [], isOnDuty: false, left: [] };
 const DISCOVERY_WORD = 'discovery';
 
@@ -52,16 +51,18 @@ export class SourceOwnership {
   readonly #known: KnownSources;
   readonly #rendezvous = new Rendezvous();
   readonly #unproven: UnprovenSources;
-  /** Who tells of those nobody else tells of first, and of which nothing was heard here. */
-  #tellers: ReadonlyMap<string, string> = new Map();
+  /** Who tells of those nobody else tells of first, and of which nothing was heard here; undefined until one is asked for. */
+  #tellers: ReadonlyMap<string, string> | undefined;
   /** Sources held, and since when, or when a frame was heard last. */
   readonly #held = new Map<string, number>();
+  /** Sources that somebody has, and this node would take first. */
+  readonly #next = new Set<string>();
   readonly #unclaimed = new Map<string, Unclaimed>();
   readonly #regrets = new Map<string, number>();
   readonly #index = new OwnerIndex();
   #peers: readonly Watcher[] = [];
-  /** Of sources somebody has, and of those nobody has. */
-  #takers: Record<'owned' | 'free', Takers> = { owned: NOBODY, free: NOBODY };
+  /** Of sources somebody has, and of those nobody has; undefined until they are asked for. */
+  #takers: Record<'owned' | 'free', Takers> | undefined;
   #self: WatcherState = { state: 'active', spareFps: 0, isDoubted: false };
   /** When the link came up; undefined while it is down. */
   #upSinceMs: number | undefined;
@@ -150,18 +151,53 @@ export class SourceOwnership {
   plan(nowMs: number): WatchPlan {
     if (this.#upSinceMs === undefined) return this.#planWhileDown();
     const isChanged = this.#index.update(this.#peers, nowMs);
-    if (!isChanged && !this.#isTouched && nowMs < this.#lookMs) return this.#plan;
+    if (isChanged || this.#isTouched) this.#takers = undefined;
+    const isCalm = !this.#isTouched && nowMs < this.#lookMs && this.#isNothingOpen();
+    if (isCalm && !this.#isAnyDue(nowMs)) return this.#planWhereCalm();
     this.#isTouched = false;
     const isSettling = nowMs - this.#upSinceMs < this.#times.settleMs;
     this.#plan = this.#look(isSettling, nowMs);
-    const isWaiting = isSettling || this.#unclaimed.size > 0;
-    this.#lookMs = isWaiting ? nowMs : nowMs + LOOK_EVERY_MS;
+    this.#lookMs = isSettling ? nowMs : nowMs + LOOK_EVERY_MS;
+    return this.#plan;
+  }
+
+  // Of a thousand nodes one can do more or less every moment, and some source goes from one to another that is well: that is
+  // none of the business of the others, and thinking all through for it would be most of what they do.
+  #isNothingOpen(): boolean {
+    const { lost, moved, newlyHeard } = this.#index;
+    const isWatched = (source: string) => this.#index.ownersOf(source).some(isGood);
+    for (const source of moved) if (isWatched(source)) this.#unproven.isOwned(source);
+    if (lost.size > 0) return false;
+    if ([...moved].some((source) => this.#held.has(source) || !isWatched(source))) return false;
+    return [...newlyHeard].every((source) => this.#held.has(source) || isWatched(source));
+  }
+
+  #isAnyDue(nowMs: number): boolean {
+    for (const source of this.#unclaimed.keys()) {
+      if (this.#isDue(source, this.#index.ownersOf(source), nowMs)) return true;
+    }
+    return false;
+  }
+
+  // What moved has its next one anew, and another one may listen; otherwise all is as it was.
+  #planWhereCalm(): WatchPlan {
+    const { moved, isFleetChanged } = this.#index;
+    const isOnDuty = isFleetChanged ? this.#isOnDuty() : this.#plan.isOnDuty;
+    let isChanged = isOnDuty !== this.#plan.isOnDuty;
+    for (const source of moved) {
+      const isStandby = this.#isStandby(source);
+      if (isStandby === this.#next.has(source)) continue;
+      isChanged = true;
+      if (isStandby) this.#next.add(source);
+      else this.#next.delete(source);
+    }
+    if (isChanged) this.#plan = { ...this.#plan, isOnDuty, claims: this.#claims() };
     return this.#plan;
   }
 
   #look(isSettling: boolean, nowMs: number): WatchPlan {
     this.#endRegrets(nowMs);
-    this.#takers = { owned: this.#takersOf(true), free: this.#takersOf(false) };
+    this.#tellers = undefined;
     const known = this.#allKnown(nowMs);
     const due: string[] = [];
     for (const source of known) {
@@ -171,9 +207,11 @@ export class SourceOwnership {
     }
     const left = this.#takeAll(this.#inTurn(due, nowMs), nowMs);
     for (const source of this.#unclaimed.keys()) if (!known.has(source)) this.#unclaimed.delete(source);
+    this.#next.clear();
+    if (!isSettling) for (const source of known) if (this.#isStandby(source)) this.#next.add(source);
     return {
       owned: this.#owned(),
-      claims: isSettling ? [] : this.#claims(known),
+      claims: isSettling ? [] : this.#claims(),
       // Who just came hears of the one on duty in a moment; of a thousand that start none is to hear all sources.
       isOnDuty: !isSettling && this.#isOnDuty(),
       left,
@@ -224,13 +262,14 @@ export class SourceOwnership {
     const unclaimed = known?.cause === cause ? known : { sinceMs: nowMs, isLost: this.#index.lost.has(source), cause };
     this.#unclaimed.set(source, unclaimed);
     if (isHeld && !this.#mayRelieve(source, others, nowMs)) return false;
-    const isAtOnce = isHeld || unclaimed.isLost;
-    const { me, others: takers } = this.#takers[isHeld ? 'owned' : 'free'];
-    if (me === undefined) return false;
     const { unclaimedWaitMs, rankWaitMs, ranksMax } = this.#times;
-    const place = this.#rendezvous.placeOf(source, me, takers, ranksMax);
-    const waitMs = (isAtOnce ? 0 : unclaimedWaitMs) + place * rankWaitMs;
-    return nowMs - this.#waitsSince(unclaimed, others) >= waitMs;
+    const waitMs = isHeld || unclaimed.isLost ? 0 : unclaimedWaitMs;
+    const waitedMs = nowMs - this.#waitsSince(unclaimed, others) - waitMs;
+    if (waitedMs < 0) return false;
+    const { me, others: takers } = this.#takersNow()[isHeld ? 'owned' : 'free'];
+    if (me === undefined) return false;
+    const placesMax = Math.floor(waitedMs / rankWaitMs);
+    return placesMax >= ranksMax || this.#rendezvous.placeOf(source, me, takers, placesMax + 1) <= placesMax;
   }
 
   // Who leaves or is doubted is relieved of all at once; who is overloaded of one source at a time, or everything would
@@ -254,13 +293,19 @@ export class SourceOwnership {
   }
 
   // Nobody takes what somebody has but those who are well; what nobody has is taken by whoever is there.
-  #takersOf(isOwned: boolean): Takers {
-    const all = [...this.#peers, this.#me()];
-    const good = all.filter(isGood);
-    const takers = good.length > 0 || isOwned ? good : all.filter(({ state }) => state !== 'leaving');
-    const candidates = takers.map(asTaker);
-    const isMe = ({ node }: Candidate) => node === this.#node;
-    return { me: candidates.find(isMe), others: candidates.filter((candidate) => !isMe(candidate)) };
+  #takersNow(): Record<'owned' | 'free', Takers> {
+    if (this.#takers !== undefined) return this.#takers;
+    const isStaying = ({ state }: Watcher) => state !== 'leaving';
+    const owned = this.#takersOf(isGood);
+    const isAny = owned.me !== undefined || owned.others.length > 0;
+    this.#takers = { owned, free: isAny ? owned : this.#takersOf(isStaying) };
+    return this.#takers;
+  }
+
+  #takersOf(isTaker: (watcher: Watcher) => boolean): Takers {
+    const me = this.#me();
+    const others = this.#peers.every(isTaker) ? this.#peers : this.#peers.filter(isTaker);
+    return { me: isTaker(me) ? me : undefined, others };
   }
 
   // First what is heard here: those who are lost may have had much that does not exist.
@@ -278,7 +323,7 @@ export class SourceOwnership {
 
   /** @returns whether there is room for it. */
   #take(source: string, nowMs: number, whom: 'others' | 'all'): boolean {
-    const teller = this.#tellers.get(source);
+    const teller = this.#tellerOf(source, nowMs);
     if (!this.#hasRoom(teller, nowMs, whom)) return false;
     this.#held.set(source, nowMs);
     this.#unclaimed.delete(source);
@@ -303,24 +348,24 @@ export class SourceOwnership {
   }
 
   // What it has must be told; for what it could have there may be no room.
-  #claims(known: ReadonlySet<string>): WatchPlan['claims'] {
+  #claims(): WatchPlan['claims'] {
     const owned = this.#owned().map((source) => ({ source, as: 'owner' as const }));
-    const next = [...known].filter((source) => this.#isStandby(source)).sort();
+    const next = [...this.#next].sort();
     const all = [...owned, ...next.map((source) => ({ source, as: 'standby' as const }))].slice(0, SOURCES_MAX);
     return all.sort((a, b) => (a.source < b.source ? -1 : 1));
   }
 
   #isStandby(source: string): boolean {
     const owners = this.#index.ownersOf(source);
-    const { me, others } = this.#takers.free;
+    const { me, others } = this.#takersNow().free;
     if (me === undefined || owners.length === 0 || this.#held.has(source)) return false;
     return this.#rendezvous.placeOf(source, me, others, 1, owners) === 0;
   }
 
   #isOnDuty(): boolean {
     const { state } = this.#self;
-    const others = this.#peers.filter((peer) => peer.state !== 'leaving').map(({ node }) => asEqual(node));
-    return state !== 'leaving' && this.#rendezvous.placeOf(DISCOVERY_WORD, asEqual(this.#node), others, 1) === 0;
+    if (state === 'leaving') return false;
+    return this.#rendezvous.placeOf(DISCOVERY_WORD, asEqual(this.#node), equals(this.#peers), 1) === 0;
   }
 
   // Only what somebody heard himself: what is told on from node to node would never be forgotten. A lost owner may have been
@@ -341,20 +386,19 @@ export class SourceOwnership {
       if (isLost && nowMs - sinceMs < this.#times.forgetMs) heed([source]);
     }
     heed(this.#index.owned());
-    const tellers = new Map<string, string>();
-    for (const { node, heard } of this.#peers) {
-      heed(heard);
-      for (const source of heard) {
-        if (!tellers.has(source) && known.has(source) && !this.#known.has(source, nowMs)) tellers.set(source, node);
-      }
-    }
-    this.#tellers = tellers;
+    for (const { heard } of this.#peers) heed(heard);
     return known;
+  }
+
+  #tellerOf(source: string, nowMs: number): string | undefined {
+    if (this.#known.has(source, nowMs)) return undefined;
+    this.#tellers ??= tellersAmong(this.#peers);
+    return this.#tellers.get(source);
   }
 
   #isForgotten(source: string, nowMs: number): boolean {
     if (nowMs - (this.#held.get(source) ?? nowMs) < this.#times.forgetMs) return false;
-    return !this.#known.has(source, nowMs) && !this.#tellers.has(source);
+    return !this.#known.has(source, nowMs) && this.#tellerOf(source, nowMs) === undefined;
   }
 
   #endRegrets(nowMs: number): void {
@@ -364,13 +408,20 @@ export class SourceOwnership {
   }
 
   #me(): Watcher {
-    return { ...this.#self, node: this.#node, owns: [], heard: [] };
+    return { ...this.#self, node: this.#node, weight: weightOf(this.#self.spareFps), owns: [], heard: [] };
   }
 
   /** In the order of those that could all do the same. */
   #order(what: string, names: readonly string[]): string[] {
     return this.#rendezvous.order(what, names.map(asEqual));
   }
+}
+
+/** The first who tells of each source. */
+function tellersAmong(peers: readonly Watcher[]): ReadonlyMap<string, string> {
+  const tellers = new Map<string, string>();
+  for (const { node, heard } of peers) for (const source of heard) if (!tellers.has(source)) tellers.set(source, node);
+  return tellers;
 }
 
 function causeOf(owners: readonly Watcher[]): Cause {
@@ -386,8 +437,9 @@ function isGood({ state, isDoubted }: WatcherState): boolean {
   return state === 'active' && !isDoubted;
 }
 
-function asTaker({ node, spareFps }: Watcher): Candidate {
-  return { node, weight: weightOf(spareFps) };
+/** Those who stay, one after the other: mostly one of the first few comes before. */
+function* equals(peers: readonly Watcher[]): Iterable<Candidate> {
+  for (const { node, state } of peers) if (state !== 'leaving') yield asEqual(node);
 }
 
 function asEqual(node: string): Candidate {

@@ -14,6 +14,8 @@ export type WatcherState = {
 /** Another node that watches sources and is alive, as its claims say. */
 export type Watcher = WatcherState & {
   readonly node: string;
+  /** By what it could do beyond what it does. */
+  readonly weight: number;
   readonly owns: readonly string[];
   readonly heard: readonly string[];
 };
@@ -21,53 +23,101 @@ export type Watcher = WatcherState & {
 /** A node with what it says of itself. */
 type Claimer = Pick<Claimant, 'node' | 'claims'>;
 
-type Known = { readonly peer: Peer; readonly watcher: Watcher };
+/** Those that are alive and watch sources, and whether this node is doubted itself. */
+type Watching = { readonly others: readonly Watcher[]; readonly isDoubted: boolean };
+
+const NOBODY: ReadonlyMap<string, unknown> = new Map();
 
 /**
- * The others that watch sources. One that says nothing new stays the same object, so that what follows from it need not be
- * thought through again: of a thousand nodes one tells its claims again every few milliseconds.
+ * The others that watch sources. One that says nothing new stays the same object, and where nobody does it is the same list,
+ * so that what follows from it need not be thought through again: of a thousand nodes one tells its claims again every few
+ * milliseconds.
  */
 export class Watchers {
-  readonly #known = new Map<string, Known>();
+  /** As they were seen last, and for each of them what became of it; undefined: away, or watches no sources. */
+  #peers: readonly Peer[] = [];
+  #watchers: readonly (Watcher | undefined)[] = [];
+  #others: readonly Watcher[] = [];
+  /** Active ones that doubt somebody. Mostly nobody does. */
+  #doubters = 0;
+  #wasQuiet = true;
 
   /**
    * Those that are alive, and whether this node is doubted itself. One without a model cannot look: what it holds is taken
    * over, and it takes nothing.
-   * @param self this node: it is one of those who check.
+   * @param peers by name; one that is the same object as before has not changed. @param self this node: it is one of those
+   * who check.
    */
-  of(peers: readonly Peer[], self: Claimer): { readonly others: readonly Watcher[]; readonly isDoubted: boolean } {
-    const active = peers.filter(({ isActive }) => isActive);
-    const doubted = doubtedOf(active, self);
-    const others = active
-      .filter(({ claims }) => claims.shares.sources)
-      .map((peer) => this.#watcher(peer, doubted.has(peer.node)));
-    if (this.#known.size > others.length) this.#keep(new Set(others.map(({ node }) => node)));
-    return { others, isDoubted: doubted.has(self.node) };
+  of(peers: readonly Peer[], self: Claimer): Watching {
+    if (peers !== this.#peers) this.#doubters = this.#countDoubters(peers);
+    const isQuiet = this.#doubters === 0 && self.claims.doubts.length === 0;
+    const doubted = isQuiet ? NOBODY : doubtedOf(peers, self);
+    if (peers !== this.#peers || !isQuiet || !this.#wasQuiet) this.#show(peers, doubted, isQuiet && this.#wasQuiet);
+    this.#wasQuiet = isQuiet;
+    return { others: this.#others, isDoubted: doubted.has(self.node) };
   }
 
-  #watcher(peer: Peer, isDoubted: boolean): Watcher {
-    const known = this.#known.get(peer.node);
-    if (known?.peer === peer && known.watcher.isDoubted === isDoubted) return known.watcher;
-    const now = watcherOf(peer, isDoubted);
-    const watcher = known !== undefined && isSame(known.watcher, now) ? known.watcher : now;
-    this.#known.set(peer.node, { peer, watcher });
-    return watcher;
+  // Plain loops: they run through a thousand others several times a second.
+  #countDoubters(peers: readonly Peer[]): number {
+    const before = this.#peers;
+    let count = 0;
+    if (peers.length !== before.length) {
+      for (const peer of peers) count += doubts(peer);
+      return count;
+    }
+    for (let i = 0; i < peers.length; i++) {
+      if (peers[i] !== before[i]) count += doubts(peers[i]) - doubts(before[i]);
+    }
+    return this.#doubters + count;
   }
 
-  #keep(nodes: ReadonlySet<string>): void {
-    for (const node of this.#known.keys()) if (!nodes.has(node)) this.#known.delete(node);
+  /** @param isQuiet nobody doubts anybody, and nobody did: who has not changed is not looked at. */
+  #show(peers: readonly Peer[], doubted: ReadonlyMap<string, unknown>, isQuiet: boolean): void {
+    const before = this.#peers;
+    const known = this.#watchers;
+    this.#peers = peers;
+    const watchers = known.slice(0, peers.length);
+    let isChanged = watchers.length !== known.length || watchers.length !== peers.length;
+    let byNode: ReadonlyMap<string, Watcher | undefined> | undefined;
+    for (let i = 0; i < peers.length; i++) {
+      const peer = peers[i];
+      const was = before[i];
+      if (peer === undefined || (isQuiet && peer === was)) continue;
+      if (peer.node !== was?.node) byNode ??= new Map(before.map(({ node }, place) => [node, known[place]]));
+      const watcher = watcherOf(peer, doubted.has(peer.node), byNode === undefined ? known[i] : byNode.get(peer.node));
+      if (watcher !== known[i]) isChanged = true;
+      watchers[i] = watcher;
+    }
+    if (!isChanged) return;
+    this.#watchers = watchers;
+    this.#others = watchers.filter((watcher) => watcher !== undefined);
   }
 }
 
-function watcherOf({ node, claims }: Peer, isDoubted: boolean): Watcher {
+/** @param known as it was before. @returns the same where it says nothing new. */
+function watcherOf(peer: Peer, isDoubted: boolean, known: Watcher | undefined): Watcher | undefined {
+  if (!peer.isActive || !peer.claims.shares.sources) return undefined;
+  const now = asWatcher(peer, isDoubted);
+  return known !== undefined && isSame(known, now) ? known : now;
+}
+
+function asWatcher({ node, claims }: Peer, isDoubted: boolean): Watcher {
   const { state, model, spareFps, sources, heard } = claims;
   const owns = sources.filter(({ as }) => as === 'owner').map(({ source }) => source);
-  return { node, state: model === null ? 'leaving' : state, spareFps, heard, isDoubted, owns };
+  return {
+    node,
+    state: model === null ? 'leaving' : state,
+    spareFps,
+    weight: weightOf(spareFps),
+    heard,
+    isDoubted,
+    owns,
+  };
 }
 
 // Spare capacity counts by its weight; it changes all the time.
 function isSame(a: Watcher, b: Watcher): boolean {
-  const isAlike = a.state === b.state && a.isDoubted === b.isDoubted && weightOf(a.spareFps) === weightOf(b.spareFps);
+  const isAlike = a.state === b.state && a.isDoubted === b.isDoubted && a.weight === b.weight;
   return isAlike && isSameList(a.owns, b.owns) && isSameList(a.heard, b.heard);
 }
 
@@ -75,10 +125,11 @@ function isSameList(a: readonly string[], b: readonly string[]): boolean {
   return a.length === b.length && a.every((name, i) => name === b[i]);
 }
 
-const NOBODY: ReadonlyMap<string, unknown> = new Map();
+function doubts(peer: Peer | undefined): number {
+  return peer?.isActive === true && peer.claims.doubts.length > 0 ? 1 : 0;
+}
 
-// Mostly nobody doubts anybody.
-function doubtedOf(active: readonly Peer[], self: Claimer): ReadonlyMap<string, unknown> {
-  if (self.claims.doubts.length === 0 && active.every(({ claims }) => claims.doubts.length === 0)) return NOBODY;
+function doubtedOf(peers: readonly Peer[], self: Claimer): ReadonlyMap<string, unknown> {
+  const active = peers.filter(({ isActive }) => isActive);
   return foldDoubts([self, ...active].map(({ node, claims }) => ({ node, isOnline: true, claims }))).doubted;
 }

@@ -3,7 +3,7 @@ import { OwnerIndex } from '../../../../edge/sharing/sources/owner-index.js';
 import type { Watcher } from '../../../../edge/sharing/sources/watchers.js';
 
 function watcher(node: string, owns: readonly string[], more: Partial<Watcher> = {}): Watcher {
-  return { node, owns, heard: [], state: 'active', spareFps: 8, isDoubted: false, ...more };
+  return { node, owns, heard: [], state: 'active', spareFps: 8, weight: 4, isDoubted: false, ...more };
 }
 
 const ownersOf = (index: OwnerIndex, source: string) => index.ownersOf(source).map(({ node }) => node);

@@ -11,7 +11,8 @@ const { settleMs, unclaimedWaitMs, rankWaitMs, ranksMax, relieveMs, forgetMs, pr
 const CALM_MS = settleMs + unclaimedWaitMs + ranksMax * rankWaitMs;
 
 function peer(node: string, more: Partial<Watcher> = {}): Watcher {
-  return { ...IDLE, node, owns: [], heard: [], ...more };
+  const { spareFps = IDLE.spareFps } = more;
+  return { ...IDLE, node, weight: weightOf(spareFps), owns: [], heard: [], ...more };
 }
 
 function owner(node: string, ownedMax = 16, knownMax = 256): SourceOwnership {
@@ -121,7 +122,7 @@ describe('a node alone', () => {
     ownership.heardFrame('yard', 0);
     planAt(ownership, 0, CALM_MS);
     expect(ownership.plan(forgetMs).owned).toEqual(['yard']);
-    expect(ownership.plan(CALM_MS + forgetMs).owned).toEqual([]);
+    expect(ownership.plan(CALM_MS + forgetMs + LOOK_EVERY_MS).owned).toEqual([]);
   });
 });
 
@@ -311,7 +312,7 @@ describe('a plan', () => {
     return { ownership, plan: ownership.plan(LOOKED_MS) };
   }
 
-  it('stays the same while nothing changes that matters, for two seconds', () => {
+  it('stays the same while nothing changes that matters, for ten seconds', () => {
     const { ownership, plan } = calm();
     ownership.setPeers([...PEERS]);
     ownership.setSelf({ ...IDLE, spareFps: IDLE.spareFps + 0.5 });
@@ -319,8 +320,44 @@ describe('a plan', () => {
     expect(ownership.plan(LOOKED_MS + LOOK_EVERY_MS)).not.toBe(plan);
   });
 
+  it('stays the same when others come and go that have nothing, or can do more or less', () => {
+    const { ownership, plan } = calm();
+    const [owner2, ...others] = PEERS;
+    for (const peers of [
+      [...PEERS, peer('cam4')],
+      [peer('cam2', { owns: ['yard'], spareFps: 200 }), ...others],
+      [owner2],
+    ]) {
+      ownership.setPeers(peers.filter((each) => each !== undefined));
+      expect(ownership.plan(LOOKED_MS + 1)).toMatchObject({ owned: plan.owned, left: [] });
+    }
+    expect(ownership.plan(LOOKED_MS + 2).owned).toEqual([]);
+  });
+
+  it('says at once what it is the next for, when that goes from one to another', () => {
+    const nodes = ['cam2', 'cam3', 'cam4', 'cam5'];
+    const ownership = owner('cam1');
+    const having = (node: string, source: string) =>
+      nodes.map((each) => peer(each, { owns: each === node ? [source] : [] }));
+    for (let i = 0; i < 40; i++) {
+      const source = `source${i}`;
+      ownership.setPeers(having('cam2', source));
+      planAt(ownership, i * 20_000, i * 20_000 + CALM_MS);
+      for (const node of nodes) {
+        ownership.setPeers(having(node, source));
+        const names = ['cam1', ...nodes].filter((each) => each !== node);
+        const [first] = new Rendezvous().order(
+          source,
+          names.map((each) => ({ node: each, weight: weightOf(IDLE.spareFps) })),
+        );
+        const isNext = ownership.plan(i * 20_000 + CALM_MS + 1).claims.some((claim) => claim.source === source);
+        expect(isNext).toBe(first === 'cam1');
+      }
+    }
+  });
+
   it.each<[string, (ownership: SourceOwnership) => void]>([
-    ['somebody comes', (ownership) => ownership.setPeers([...PEERS, peer('cam4')])],
+    ['somebody comes who heard more', (ownership) => ownership.setPeers([...PEERS, peer('cam4', { heard: ['gate'] })])],
     ['somebody goes', (ownership) => ownership.setPeers(PEERS.slice(1))],
     ['somebody says something new', (ownership) => ownership.setPeers([peer('cam2'), ...PEERS.slice(1)])],
     ['this node could do much more', (ownership) => ownership.setSelf({ ...IDLE, spareFps: 100 })],
@@ -432,8 +469,8 @@ describe('sources that others tell of', () => {
     ownership.setPeers([peer('cam2', { state: 'leaving', heard: ['ghost'] })]);
     planAt(ownership, 0, CALM_MS);
     expect(ownership.plan(forgetMs).owned).toEqual(['ghost']);
-    expect(ownership.plan(forgetMs + CALM_MS).owned).toEqual([]);
-    expect(planAt(ownership, forgetMs + CALM_MS + 500, forgetMs + 3 * CALM_MS).owned).toEqual([]);
+    expect(ownership.plan(forgetMs + CALM_MS + LOOK_EVERY_MS).owned).toEqual([]);
+    expect(planAt(ownership, forgetMs + 2 * CALM_MS, forgetMs + 4 * CALM_MS).owned).toEqual([]);
   });
 
   it('come after those that are heard here when an owner is lost that had much that does not exist', () => {
