@@ -1,9 +1,15 @@
 import { type Column, renderTable } from '../../../base/terminal/table.js';
 import type { Terminal } from '../../../base/terminal/terminal.js';
-import { measureSourceScale, ROUND_MS, type SourceScalePart, type SourceScaleRow } from './source-scale.js';
+import {
+  measureSourceScale,
+  ROUND_MS,
+  type SourceScalePart,
+  type SourceScaleRow,
+  type Unwatched,
+} from './source-scale.js';
 
 /** Fleets that are measured. */
-const SIZES = [10, 100, 300, 1_000];
+const SIZES = [10, 30, 100, 300, 1_000];
 
 export type SourceScaleOptions = {
   readonly seed: number;
@@ -35,11 +41,12 @@ const FLEET: readonly Column<SourceScaleRow>[] = [
   SIZE,
   number('sources', ({ sources }) => String(sources)),
   number('s to an owner: p50, max', ({ firstP50Ms, firstMaxMs }) => seconds(firstP50Ms, firstMaxMs)),
-  number('s unwatched, owner killed', ({ killedP50Ms, killedMaxMs }) => seconds(killedP50Ms, killedMaxMs)),
-  number('cut off', ({ cutOffP50Ms, cutOffMaxMs }) => seconds(cutOffP50Ms, cutOffMaxMs)),
+  number('s unwatched, owner killed: p50, p99, max', ({ killed }) => unwatched(killed)),
+  number('cut off', ({ cutOff }) => unwatched(cutOff)),
   both('taken an hour: calm, churn', 0, ({ takesPerHour }) => takesPerHour),
   both('lost an hour', 0, ({ lostPerHour }) => lostPerHour),
-  number('fairness', ({ fairness }) => fairness.toFixed(2)),
+  number('fairness: load', ({ fairness }) => fairness.toFixed(2)),
+  number('sources by weight', ({ fairnessByWeight }) => fairnessByWeight.toFixed(2)),
 ];
 
 const NODE: readonly Column<SourceScaleRow>[] = [
@@ -47,8 +54,9 @@ const NODE: readonly Column<SourceScaleRow>[] = [
   both('claims/s: calm, churn', 1, ({ claims }) => claims),
   both('kB/s', 1, ({ claimsBytes }) => claimsBytes / 1_000),
   both('looks/s', 1, ({ looks }) => looks),
-  both('ms a look', 3, ({ lookMs }) => lookMs),
+  both('ms a look: p50', 3, ({ lookP50Ms }) => lookP50Ms),
   both('p99', 2, ({ lookP99Ms }) => lookP99Ms),
+  both('max', 1, ({ lookMaxMs }) => lookMaxMs),
   both('ms of work/s', 2, ({ workMs }) => workMs),
   number('MB of books', ({ bookBytes }) => (bookBytes / 1e6).toFixed(2)),
 ];
@@ -63,4 +71,8 @@ function both(title: string, digits: number, of: (part: SourceScalePart) => numb
 
 function seconds(...timesMs: readonly number[]): string {
   return timesMs.map((ms) => (ms / 1_000).toFixed(1)).join(', ');
+}
+
+function unwatched({ sources, p50Ms, p99Ms, maxMs }: Unwatched): string {
+  return sources === 0 ? '-' : seconds(p50Ms, p99Ms, maxMs);
 }

@@ -1,6 +1,7 @@
 import { setFlagsFromString } from 'node:v8';
 import { runInNewContext } from 'node:vm';
 import { PeerBook } from '../../../edge/sharing/peer-book.js';
+import { weightOf } from '../../../edge/sharing/sources/rendezvous.js';
 import { KNOWN_MAX } from '../../../edge/sharing/sources/source-limits.js';
 import { SourceOwnership } from '../../../edge/sharing/sources/source-ownership.js';
 import { Watchers } from '../../../edge/sharing/sources/watchers.js';
@@ -17,16 +18,23 @@ export type SourceScaleRow = {
   readonly firstMaxMs: number;
   /** Jain's index of the loads of the nodes, each relative to what it can do: 1, when all are alike. */
   readonly fairness: number;
-  /** Where nothing happens, and where a hundredth of the nodes ends each minute, and comes back. */
+  /** The same of the numbers of their sources, each relative to the weight of the node when it has none. */
+  readonly fairnessByWeight: number;
+  /** Where nothing happens, and where a hundredth of the nodes ends each minute, two at least, and comes back. */
   readonly calm: SourceScalePart;
   readonly churn: SourceScalePart;
   /** Of what nodes ended had: how long nobody watched it, ms. */
-  readonly killedP50Ms: number;
-  readonly killedMaxMs: number;
-  readonly cutOffP50Ms: number;
-  readonly cutOffMaxMs: number;
+  readonly killed: Unwatched;
+  readonly cutOff: Unwatched;
   /** What one node keeps of the others, and of sources. */
   readonly bookBytes: number;
+};
+
+export type Unwatched = {
+  readonly sources: number;
+  readonly p50Ms: number;
+  readonly p99Ms: number;
+  readonly maxMs: number;
 };
 
 export type SourceScalePart = {
@@ -36,10 +44,11 @@ export type SourceScalePart = {
   /** Claims heard by a node, a second, and their bytes. */
   readonly claims: number;
   readonly claimsBytes: number;
-  /** Looks at what to watch, a second and node, and how long one takes on this machine. */
+  /** Looks at what to watch, a second and node, and how long one takes on this machine, whatever else that does. */
   readonly looks: number;
-  readonly lookMs: number;
+  readonly lookP50Ms: number;
   readonly lookP99Ms: number;
+  readonly lookMaxMs: number;
   /** Time of a processor of this machine that a node needs for all of it, a second. */
   readonly workMs: number;
 };
@@ -53,6 +62,8 @@ const SETTLED_MS = 60_000;
 export const ROUND_MS = 60_000;
 const BACK_MS = 30_000;
 const CHURN = 0.01;
+/** One that is killed, and one that is cut off. */
+const ENDING_MIN = 2;
 const HOUR_MS = 3_600_000;
 const SELF: Parameters<Watchers['of']>[1] = {
   node: 'me',
@@ -67,15 +78,16 @@ export function measureSourceScale(seed: number, nodes: number, { calmMs, rounds
   if (unwatched + doubles > 0) throw new Error(`of ${nodes} nodes: ${unwatched} sources unwatched, ${doubles} twice`);
   const calm = part(fleet, nodes, () => queue.runUntil(SETTLED_MS + calmMs));
   const fairness = jainIndex(fleet.members.map(({ node, capacityFps }) => (node?.demandFps ?? 0) / capacityFps));
+  const fairnessByWeight = jainIndex(
+    fleet.members.map(({ node, capacityFps }) => (node?.owned.length ?? 0) / weightOf(capacityFps)),
+  );
   const churn = part(fleet, nodes, () => {
     for (let round = 0; round < rounds; round++) runRound(fleet, round);
   });
-  const { killed, 'cut off': cutOff } = fleet.unwatchedMs;
   return {
-    ...{ nodes, sources: SOURCES_PER_NODE * nodes, fairness, calm, churn },
+    ...{ nodes, sources: SOURCES_PER_NODE * nodes, fairness, fairnessByWeight, calm, churn },
     ...{ firstP50Ms: quantile(fleet.firstMs, 0.5), firstMaxMs: quantile(fleet.firstMs, 1) },
-    ...{ killedP50Ms: quantile(killed, 0.5), killedMaxMs: quantile(killed, 1) },
-    ...{ cutOffP50Ms: quantile(cutOff, 0.5), cutOffMaxMs: quantile(cutOff, 1) },
+    ...{ killed: unwatchedOf(fleet.unwatchedMs.killed), cutOff: unwatchedOf(fleet.unwatchedMs['cut off']) },
     bookBytes: bookBytes(fleet),
   };
 }
@@ -84,7 +96,7 @@ export function measureSourceScale(seed: number, nodes: number, { calmMs, rounds
 function runRound(fleet: SourceFleet, round: number): void {
   const { members, queue } = fleet;
   const startMs = queue.nowMs;
-  const count = Math.max(1, Math.round(CHURN * members.length));
+  const count = Math.max(ENDING_MIN, Math.round(CHURN * members.length));
   const chosen = Array.from({ length: count }, (_, i) => members[(round * 37 + i * 101) % members.length]);
   chosen.forEach((member, i) => {
     if (member === undefined) return;
@@ -110,8 +122,9 @@ function part(fleet: SourceFleet, nodes: number, run: () => void): SourceScalePa
     claims: perNodeSecond(counts.claimsHeard - before.claimsHeard),
     claimsBytes: perNodeSecond(counts.claimsBytes - before.claimsBytes),
     looks: perNodeSecond(counts.looks - before.looks),
-    lookMs: lookTotalMs / Math.max(1, lookMs.length),
+    lookP50Ms: quantile(lookMs, 0.5),
     lookP99Ms: quantile(lookMs, 0.99),
+    lookMaxMs: quantile(lookMs, 1),
     workMs: perNodeSecond(lookTotalMs + hearMs - before.hearMs),
   };
 }
@@ -146,6 +159,11 @@ function heapBytes(): number {
   setFlagsFromString('--expose-gc');
   runInNewContext('gc')();
   return process.memoryUsage().heapUsed;
+}
+
+function unwatchedOf(times: readonly number[]): Unwatched {
+  const [p50Ms, p99Ms, maxMs] = [quantile(times, 0.5), quantile(times, 0.99), quantile(times, 1)];
+  return { sources: times.length, p50Ms, p99Ms, maxMs };
 }
 
 function quantile(values: readonly number[], share: number): number {
