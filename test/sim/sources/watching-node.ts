@@ -1,5 +1,5 @@
 import { chooseTurn, type Waiting } from '../../../edge/process/turn-choice.js';
-import { type Peer, PeerBook } from '../../../edge/sharing/peer-book.js';
+import { PeerBook } from '../../../edge/sharing/peer-book.js';
 import { DiscoveryDuty } from '../../../edge/sharing/sources/discovery-duty.js';
 import { FrameGate } from '../../../edge/sharing/sources/frame-gate.js';
 import { Rendezvous, weightOf } from '../../../edge/sharing/sources/rendezvous.js';
@@ -212,9 +212,9 @@ export class WatchingNode {
 
   #others(): readonly Watcher[] {
     const { without } = this.#options;
-    let peers: readonly Peer[] = this.#book.peers(this.#nowMs);
     // Who was online once is taken to be there until a will says otherwise.
-    if (without.has('silence ends what was claimed')) peers = this.#book.peers(Number.NEGATIVE_INFINITY);
+    const nowMs = without.has('silence ends what was claimed') ? Number.NEGATIVE_INFINITY : this.#nowMs;
+    const peers = this.#book.peers(nowMs);
     const watchers = this.#watchers.of(peers, { node: this.#env.node, claims: { ...NO_CHECKS, doubts: [] } }).others;
     if (without.has('of two that meet one gives way')) return watchers.map((each) => this.#except(each));
     return without.has('an owner stays') ? watchers.map((each) => this.#onlyAsFirst(each, watchers)) : watchers;
