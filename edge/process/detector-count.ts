@@ -15,6 +15,9 @@ export function detectorCount(
   return Math.max(1, Math.min(board.views, room));
 }
 
+/** Looks for others that detectors are started for. `offersMax` is what may wait: a board of many cores would fill its memory. */
+const OFFERED_VIEWS = 4;
+
 /** Frames a node may have to look at at a time: of its cameras, of sources it may watch, of others that offer some. */
 export function viewCount(
   cameras: number,
@@ -25,5 +28,5 @@ export function viewCount(
     offersMax,
   }: Pick<DeepReadonly<SharingConfig>, 'sources' | 'sourcesMax' | 'offers' | 'offersMax'>,
 ): number {
-  return cameras + (sources ? sourcesMax : 0) + (offers ? offersMax : 0);
+  return cameras + (sources ? sourcesMax : 0) + (offers ? Math.min(offersMax, OFFERED_VIEWS) : 0);
 }

@@ -47,6 +47,7 @@ describe('how many detectors a node runs', () => {
     expect(viewCount(1, nothing)).toBe(1);
     expect(viewCount(0, { ...nothing, sources: true })).toBe(16);
     expect(viewCount(2, { ...nothing, sources: true, offers: true })).toBe(22);
+    expect(viewCount(2, { ...nothing, offers: true, offersMax: 64 }), 'what may wait starts no detectors').toBe(6);
   });
 });
 
