@@ -98,7 +98,8 @@ export class Camera {
     };
     const intervalMs = traits.fps === undefined ? 0 : 1000 / traits.fps;
     this.#stallMs = options.stallMs ?? Math.max(STALL_MS_MIN, STALL_INTERVALS * intervalMs);
-    this.slot = new NewestSlot(this.#buffers);
+    // Of a recording the next one is begun while the one before is looked at.
+    this.slot = new NewestSlot(this.#buffers, traits.every ? 2 : 1);
   }
 
   /** Resolves when `signal` aborts or the source has ended for good; never rejects for anything a driver does. */

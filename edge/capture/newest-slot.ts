@@ -11,12 +11,15 @@ export type ReplacedCause = (typeof REPLACED_CAUSES)[number];
 
 /**
  * Holds the newest frame for one taker. A frame that was not taken when the next comes is replaced and counted: the
- * taker sees the present or nothing. A frame's buffer is the taker's until it takes the next.
+ * taker sees the present or nothing. A frame's buffer is the taker's until it takes the next, or that after it where it
+ * works on two at a time.
  */
 export class NewestSlot {
   readonly #buffers: FrameBuffers;
   #waiting: Frame | undefined;
-  #taken: Frame | undefined;
+  /** The oldest first. */
+  readonly #taken: Frame[] = [];
+  readonly #takenMax: number;
   #ended = false;
   /** Frames offered since the start. */
   puts = 0;
@@ -25,8 +28,10 @@ export class NewestSlot {
   #wakeTaker: () => void = () => {};
   #wakePutter: () => void = () => {};
 
-  constructor(buffers: FrameBuffers) {
+  /** @param takenMax frames the taker works on at a time. */
+  constructor(buffers: FrameBuffers, takenMax = 1) {
     this.#buffers = buffers;
+    this.#takenMax = takenMax;
   }
 
   /** From now on a replaced frame is counted under what this says at that moment. */
@@ -53,11 +58,13 @@ export class NewestSlot {
         this.#wakePutter = wake;
       });
     }
+    // Also when it became free because what waited was discarded: the camera is closed.
+    signal.throwIfAborted();
     this.put(frame);
   }
 
   /**
-   * Waits until a frame waits to be taken. The frame taken before goes back to its driver.
+   * Waits until a frame waits to be taken. The frame taken before (that before it, of two) goes back to its driver.
    * @returns false when the camera has ended and nothing waits.
    * @throws the signal's reason.
    */
@@ -73,13 +80,15 @@ export class NewestSlot {
     }
   }
 
-  /** Takes the newest frame, if one waits. The frame taken before goes back to its driver. */
+  /** Takes the newest frame, if one waits. The frame taken before (that before it, of two) goes back to its driver. */
   takeNow(): Frame | undefined {
     this.#giveBackTaken();
-    this.#taken = this.#waiting;
+    const taken = this.#waiting;
+    if (taken === undefined) return undefined;
     this.#waiting = undefined;
-    if (this.#taken !== undefined) this.#wakePutter();
-    return this.#taken;
+    this.#taken.push(taken);
+    this.#wakePutter();
+    return taken;
   }
 
   /**
@@ -112,8 +121,10 @@ export class NewestSlot {
   }
 
   #giveBackTaken(): void {
-    if (this.#taken !== undefined) this.#giveBack(this.#taken);
-    this.#taken = undefined;
+    while (this.#taken.length >= this.#takenMax) {
+      const oldest = this.#taken.shift();
+      if (oldest !== undefined) this.#giveBack(oldest);
+    }
   }
 
   #giveBack(frame: Frame): void {

@@ -12,6 +12,7 @@ import type { CameraFeed } from '../capture/source-factory.js';
 import { digestInRecord } from '../sharing/audits/audit-effects.js';
 import type { BoxXyxyPx } from '../vision/box.js';
 import type { VisionSettings } from '../vision/config.js';
+import type { Detection } from '../vision/detection.js';
 import type { Detector } from '../vision/detector.js';
 import type { SnapshotCandidate } from '../vision/event/best-frame.js';
 import { encodeSnapshot } from '../vision/event/snapshot.js';
@@ -33,6 +34,8 @@ export type CameraLoopOptions = {
   readonly turns: Turns;
   /** Where its frames may be looked at by others. */
   readonly offers?: OfferBox;
+  /** The detector takes a call while it looks: the next frame of a recording is then ready when the one before is done. */
+  readonly looksAhead?: boolean;
   /** The model's own score threshold, 0..1. */
   readonly modelScoreMin: number;
   /** First track number that is free in this epoch. */
@@ -82,6 +85,10 @@ export class CameraLoop {
   #digest: string | undefined;
   #isOk = false;
   #isEndDue = false;
+  /** Frames begun and not done with: one, or two where it looks ahead. */
+  #begun = 0;
+  /** The look at the frame begun last. */
+  #before = Promise.resolve();
 
   constructor(options: CameraLoopOptions) {
     const { id, feed, settings, modelScoreMin, clock, random, log } = options;
@@ -119,10 +126,12 @@ export class CameraLoop {
     const capture = this.#camera.run(signal);
     try {
       while (await this.#camera.slot.ready(signal)) await this.#takeTurn(signal);
+      await this.#before;
     } catch (error) {
       if (!signal.aborted) throw error;
     } finally {
       await capture;
+      await this.#before.catch(() => {});
       this.#endTracks();
     }
   }
@@ -189,18 +198,37 @@ export class CameraLoop {
     slot.countUnder(() => (turns.cause === 'cooling' ? 'replaced-cooling' : 'replaced-waiting'));
     const turn = await turns.take(id, { isUrgent: this.#pipeline.isBusy }, signal);
     slot.countUnder(() => 'replaced');
+    let isHandedOver = false;
     try {
       if (!this.#options.feed.traits.every) await this.#readOn();
       // What waited may have been discarded meanwhile: the camera failed.
       const frame = slot.takeNow();
       if (frame === undefined) return;
+      this.#begun++;
+      this.#busySinceMonoMs ??= this.#options.clock.monoMs();
       this.#offering?.begin({
         ...{ turn, signal, isUrgent: this.#pipeline.isBusy, capturedMonoMs: frame.capturedMonoMs },
       });
-      await this.#look(frame);
+      const picture = await this.#decode(frame);
+      const ahead = this.#lookAhead(picture);
+      await this.#before;
+      isHandedOver = true;
+      this.#before = this.#look(frame, picture, ahead).finally(() => this.#endTurn(turn));
+      // Its failure is told to whoever waits for it next.
+      if (ahead === undefined) await this.#before;
+      else this.#before.catch(() => {});
     } finally {
-      this.#endTurn(turn);
+      if (!isHandedOver) this.#endTurn(turn);
     }
+  }
+
+  // A recording's frames are all looked at, so the next one is known; of a camera the newest is, when its turn comes.
+  #lookAhead(picture: RgbPicture | undefined): Promise<readonly Detection[]> | undefined {
+    const { looksAhead, feed } = this.#options;
+    if (looksAhead !== true || !feed.traits.every || this.#offering !== undefined) return undefined;
+    const ahead = picture === undefined ? undefined : this.#pipeline.lookAhead(picture);
+    ahead?.catch(() => {});
+    return ahead;
   }
 
   // A detector in this thread keeps it from reading: what came meanwhile lies in the pipe, the oldest first. It is read,
@@ -219,16 +247,18 @@ export class CameraLoop {
     turn.end();
   }
 
-  async #look(frame: Frame): Promise<void> {
+  async #look(
+    frame: Frame,
+    picture: RgbPicture | undefined,
+    ahead: Promise<readonly Detection[]> | undefined,
+  ): Promise<void> {
     const { clock, id } = this.#options;
-    this.#busySinceMonoMs = clock.monoMs();
     this.#lastCapturedAtMs = frame.capturedAtMs;
     this.#digest = frame.digest;
     try {
-      const picture = await this.#decode(frame);
       if (picture === undefined) return;
       this.#size = picture;
-      const output = await this.#pipeline.process(picture, frame.capturedAtMs, frame.capturedMonoMs);
+      const output = await this.#pipeline.process(picture, frame.capturedAtMs, frame.capturedMonoMs, ahead);
       this.#tell(output, await this.#keepForAudit(frame, picture, output));
       for (const candidate of output.snapshots) await this.#snapshot(picture, candidate);
       await this.#serveAsked(picture);
@@ -242,8 +272,9 @@ export class CameraLoop {
       this.#counters.add('inference-failed');
       this.#faults.warn('inference failed', { cameraId: id, error: error.message });
     } finally {
-      this.#busySinceMonoMs = undefined;
-      if (this.#isEndDue) this.#endTracks();
+      this.#begun--;
+      this.#busySinceMonoMs = this.#begun === 0 ? undefined : clock.monoMs();
+      if (this.#isEndDue && this.#begun === 0) this.#endTracks();
     }
   }
 
@@ -361,7 +392,7 @@ export class CameraLoop {
     if (this.#isOk && !ok && reason !== 'ended') {
       this.#camera.slot.discard();
       this.#isEndDue = true;
-      if (this.#busySinceMonoMs === undefined) this.#endTracks();
+      if (this.#begun === 0) this.#endTracks();
     }
     this.#isOk = ok;
     this.reportState();

@@ -30,3 +30,16 @@ export function viewCount(
 ): number {
   return cameras + (sources ? sourcesMax : 0) + (offers ? Math.min(offersMax, OFFERED_VIEWS) : 0);
 }
+
+/**
+ * Whether the only detector of a node has a thread of its own; several have. Each costs 10 MiB. In the thread of the
+ * cameras it saves them a message; for the length of each of its runs nothing else is done there: no picture goes to
+ * others or comes from them, and the next frame of a recording is not made ready.
+ */
+export function needsThread(node: {
+  readonly offers: boolean;
+  readonly recordings: number;
+  readonly cores: number;
+}): boolean {
+  return node.offers || (node.recordings > 0 && node.cores > 1);
+}

@@ -1,4 +1,5 @@
-import type { BoxXyxyPx } from '../vision/box.js';
+import type { InputPicture } from '../vision/detect/model-run.js';
+import type { PictureData } from '../vision/detect/picture-tensor.js';
 import type { Detection } from '../vision/detection.js';
 import type { ModelManifest } from '../vision/model/manifest.js';
 
@@ -8,23 +9,21 @@ import type { ModelManifest } from '../vision/model/manifest.js';
 /** How a detector's thread begins. */
 export type DetectorStart = { readonly modelPath: string; readonly threads: number };
 
-/** One look: the pixels lie in shared memory, which the thread may read until it has answered. */
-export type DetectorCall = {
-  /** u8 [heightPx, widthPx, 3], RGB; the buffer may be longer. */
-  readonly pixels: SharedArrayBuffer;
-  readonly widthPx: number;
-  readonly heightPx: number;
-  readonly region?: BoxXyxyPx;
-  readonly scoreMin?: number;
-};
+/** One look. The memory of the picture goes with the call, and comes back with the reply. */
+export type DetectorCall = InputPicture & { readonly scoreMin: number };
 
-/** @property drops candidates the model gave and that were not taken, since its start, by cause. */
+/**
+ * @property tookMs how long the thread looked.
+ * @property drops candidates the model gave and that were not taken, since its start, by cause.
+ */
 export type DetectorReply =
   | { readonly type: 'ready'; readonly manifest: ModelManifest }
   | { readonly type: 'failed'; readonly code: string; readonly message: string; readonly hint?: string }
-  | {
+  | (LookReply & {
       readonly type: 'detections';
       readonly detections: readonly Detection[];
       readonly drops: Readonly<Record<string, number>>;
-    }
-  | { readonly type: 'fault'; readonly message: string };
+    })
+  | (LookReply & { readonly type: 'fault'; readonly message: string });
+
+type LookReply = { readonly data: PictureData; readonly tookMs: number };

@@ -1,34 +1,39 @@
 import { parentPort, workerData } from 'node:worker_threads';
 import { messageOf, OperationError } from '../../base/errors.js';
-import { loadDetector } from '../vision/detect/load-detector.js';
-import type { OnnxDetector } from '../vision/detect/onnx-detector.js';
+import { loadModelRun } from '../vision/detect/load-detector.js';
+import type { ModelRun } from '../vision/detect/model-run.js';
 import type { DetectorCall, DetectorReply, DetectorStart } from './detector-message.js';
 
 /*
- * One detector in a thread of its own. `session.run` blocks the event loop it is called from; here nothing else waits.
+ * One model in a thread of its own. `session.run` blocks the event loop it is called from; here nothing else waits but
+ * the next call.
  */
 const start: DetectorStart = workerData;
 
-function say(reply: DetectorReply): void {
-  parentPort?.postMessage(reply);
+function say(reply: DetectorReply, memory: ArrayBuffer[] = []): void {
+  parentPort?.postMessage(reply, memory);
 }
 
-async function look(detector: OnnxDetector, call: DetectorCall): Promise<void> {
-  const { pixels, widthPx, heightPx, region, scoreMin } = call;
-  const data = new Uint8Array(pixels, 0, widthPx * heightPx * 3);
+async function look(run: ModelRun, { scoreMin, ...picture }: DetectorCall): Promise<void> {
+  const { data } = picture;
+  const startedMs = performance.now();
   try {
-    const options = { ...(region === undefined ? {} : { region }), ...(scoreMin === undefined ? {} : { scoreMin }) };
-    const detections = await detector.detect({ kind: 'rgb', widthPx, heightPx, data }, options);
-    say({ type: 'detections', detections, drops: { ...detector.drops } });
+    const detections = await run.run(picture, scoreMin);
+    const tookMs = performance.now() - startedMs;
+    say({ type: 'detections', detections, drops: { ...run.drops }, data, tookMs }, [data.buffer]);
   } catch (error) {
-    say({ type: 'fault', message: messageOf(error instanceof OperationError ? error.cause : error) });
+    const message = messageOf(error instanceof OperationError ? error.cause : error);
+    say({ type: 'fault', message, data, tookMs: performance.now() - startedMs }, [data.buffer]);
   }
 }
 
 try {
-  const detector = await loadDetector({ modelPath: start.modelPath, threads: start.threads });
-  parentPort?.on('message', (call: DetectorCall) => void look(detector, call));
-  say({ type: 'ready', manifest: detector.manifest });
+  const run = await loadModelRun({ modelPath: start.modelPath, threads: start.threads });
+  let last = Promise.resolve();
+  parentPort?.on('message', (call: DetectorCall) => {
+    last = last.then(() => look(run, call));
+  });
+  say({ type: 'ready', manifest: run.manifest });
 } catch (error) {
   const isExpected = error instanceof OperationError;
   const hint = isExpected && error.hint !== undefined ? { hint: error.hint } : {};

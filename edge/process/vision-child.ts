@@ -1,4 +1,5 @@
 import { setMaxListeners } from 'node:events';
+import { availableParallelism } from 'node:os';
 import { SystemClock } from '../../base/clock.js';
 import { messageOf, OperationError } from '../../base/errors.js';
 import { openLog } from '../../base/log.js';
@@ -7,6 +8,7 @@ import { CameraConfig } from '../camera-config.js';
 import { feedOf } from '../capture/source-factory.js';
 import { loadDetector } from '../vision/detect/load-detector.js';
 import { CameraLoop } from './camera-loop.js';
+import { needsThread } from './detector-count.js';
 import { DetectorPool } from './detector-pool.js';
 import { timeLook } from './first-look.js';
 import { LookDesk } from './look-desk.js';
@@ -25,7 +27,7 @@ import {
 // The vision process of a node: everything that can block, leak or crash. Started by vision-host.ts, speaks to it alone.
 
 const MIB = 1024 * 1024;
-/** While the detectors work, the picture of one more camera is decoded. */
+/** While the detectors work, the picture of one more camera is decoded and made ready. */
 const DECODING_AHEAD = 1;
 const stop = new AbortController();
 // Every camera waits for it in several places, and ends its program when this process ends.
@@ -49,21 +51,24 @@ const looks = new LookDesk({ turns, clock, report, signal: stop.signal });
 async function run(start: StartVision): Promise<void> {
   const log = openLog(`vision ${start.node}`, start.logLevel);
   const { modelPath, threads, instances } = start;
-  // One detector runs in this thread, without the copy of its pixels that another thread needs. Beside pictures that go to
-  // others and come from them it must not: for the length of each of its runs none would be cut, sent or taken back.
-  const pool = instances > 1 || start.offers ? await DetectorPool.open({ modelPath, threads, instances }) : undefined;
+  const cameras = Object.entries(start.cameras).map(([id, config]) => {
+    const { source, ...settings } = CameraConfig.parse(config);
+    return { id, feed: feedOf(source, { clock, simCommand: start.simCommand }), settings };
+  });
+  const recordings = cameras.filter(({ feed }) => feed.traits.every).length;
+  const node = { offers: start.offers, recordings, cores: availableParallelism() };
+  const isInThread = instances > 1 || needsThread(node);
+  const pool = isInThread ? await DetectorPool.open({ modelPath, threads, instances }) : undefined;
   const model = pool ?? (await loadDetector({ modelPath, threads }));
   const detector = pool ?? new SerialDetector(model, clock);
   const modelScoreMin = model.manifest.thresholds.score;
   // Jitter of retries only; two cameras of one node must not retry in step.
   const randomOf = (id: string) => new Random(`${start.node}/${id}/${process.pid}`);
   const shared = { ...(start.offers ? { offers } : {}), audits: start.audits };
-  const parts = { detector, turns, ...shared, modelScoreMin, clock, log, report };
-  const loops = Object.entries(start.cameras).map(([id, config]) => {
-    const { source, ...settings } = CameraConfig.parse(config);
-    const feed = feedOf(source, { clock, simCommand: start.simCommand });
+  const parts = { detector, turns, ...shared, looksAhead: isInThread, modelScoreMin, clock, log, report };
+  const loops = cameras.map(({ id, ...camera }) => {
     const firstTrackId = start.firstTrackIds[id] ?? 1;
-    return [id, new CameraLoop({ ...parts, id, feed, settings, firstTrackId, random: randomOf(id) })] as const;
+    return [id, new CameraLoop({ ...parts, ...camera, id, firstTrackId, random: randomOf(id) })] as const;
   });
   const firstLookMs = start.tellsWork ? await timeLook(detector, clock) : 0;
   for (const [id, loop] of loops) {
@@ -74,11 +79,12 @@ async function run(start: StartVision): Promise<void> {
   const places = instances + DECODING_AHEAD;
   // Looks for others are decoded ahead, too.
   looks.open(detector, start.offers ? places : instances);
-  const placesFor = (cameras: number) => (start.offers ? places : Math.min(Math.max(cameras, 1), places));
-  turns.open(placesFor(loops.length));
+  const placesFor = (views: number) => (start.offers ? places : Math.min(Math.max(views, 1), places));
+  const views = loops.length + (isInThread ? recordings : 0);
+  turns.open(placesFor(views));
   sources.open({
     ...{ ...parts, random: randomOf('sources') },
-    onCount: (count) => turns.widen(placesFor(loops.length + count)),
+    onCount: (count) => turns.widen(placesFor(views + count)),
   });
   const all = () => [...loops, ...sources.loops];
   report({

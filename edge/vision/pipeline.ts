@@ -1,6 +1,7 @@
 import type { Clock } from '../../base/clock.js';
 import type { RgbPicture } from '../capture/frame.js';
 import type { VisionSettings } from './config.js';
+import type { Detection } from './detection.js';
 import type { Detector } from './detector.js';
 import { BestFrame, type SnapshotCandidate } from './event/best-frame.js';
 import { EventStream } from './event/event-stream.js';
@@ -102,10 +103,25 @@ export class CameraPipeline {
   }
 
   /**
+   * Has the detector look at the frame after the one that is being processed, where it is sure to be looked at whole.
+   * @returns undefined where that depends on what is seen before; what it sees otherwise, for `process`.
+   */
+  lookAhead(picture: RgbPicture): Promise<readonly Detection[]> | undefined {
+    if (this.#settings.motion.enabled || this.#size === undefined || this.#isResized(picture)) return undefined;
+    return this.#detector.detect(picture, { scoreMin: this.#filter.scoreFloor });
+  }
+
+  /**
    * Takes one frame through all stages.
+   * @param ahead what `lookAhead` gave for this frame, if it was called.
    * @throws OperationError `inference-failed` from the detector; the frame then counts as not looked at.
    */
-  async process(picture: RgbPicture, capturedAtMs: number, capturedMonoMs: number): Promise<PipelineOutput> {
+  async process(
+    picture: RgbPicture,
+    capturedAtMs: number,
+    capturedMonoMs: number,
+    ahead?: Promise<readonly Detection[]>,
+  ): Promise<PipelineOutput> {
     const { widthPx, heightPx } = picture;
     // Boxes in pixels mean nothing in a picture of another size: what was open ends, then the frame is the first.
     const before = this.#isResized(picture) ? inPixelsOf(picture, this.end(capturedAtMs)) : undefined;
@@ -116,7 +132,7 @@ export class CameraPipeline {
     const reading = this.#settings.motion.enabled ? this.#gate.read(picture, monoMs) : undefined;
     const gatedMs = this.#clock.monoMs();
     const decision = chooseRegions(this.#regionInput(picture, reading, monoMs), this.#settings.regions);
-    const looks = await this.#look(picture, decision, monoMs);
+    const looks = await this.#look(picture, decision, monoMs, ahead);
     const inferredMs = this.#clock.monoMs();
     const merged = mergeLooks(looks, widthPx, heightPx);
     const detections = this.#filter.apply(merged, widthPx, heightPx);
@@ -202,12 +218,17 @@ export class CameraPipeline {
     return { widthPx, heightPx, inputWidthPx, inputHeightPx, monoMs, motion, tracks, wholeMonoMs: this.#wholeMonoMs };
   }
 
-  async #look(picture: RgbPicture, decision: RegionDecision, monoMs: number): Promise<Look[]> {
+  async #look(
+    picture: RgbPicture,
+    decision: RegionDecision,
+    monoMs: number,
+    ahead: Promise<readonly Detection[]> | undefined,
+  ): Promise<Look[]> {
     const looks: Look[] = [];
     const scoreMin = this.#filter.scoreFloor;
     for (const region of decision.regions) {
       const options = decision.isWhole ? { scoreMin } : { scoreMin, region };
-      looks.push({ region, detections: await this.#detector.detect(picture, options) });
+      looks.push({ region, detections: await (ahead ?? this.#detector.detect(picture, options)) });
       this.#detectorCalls++;
       this.#lastInferMonoMs = this.#clock.monoMs();
     }

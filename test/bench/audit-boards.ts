@@ -4,6 +4,7 @@ import { InferenceSession } from 'onnxruntime-node';
 import type { RgbPicture } from '../../edge/capture/frame.js';
 import { decodePicture } from '../../edge/capture/picture-decoder.js';
 import { bindModel } from '../../edge/vision/detect/load-detector.js';
+import { ModelRun } from '../../edge/vision/detect/model-run.js';
 import { OnnxDetector } from '../../edge/vision/detect/onnx-detector.js';
 import { withConstantWeights } from '../../edge/vision/model/onnx-constants.js';
 import type { ResolvedModel } from '../../edge/vision/model/resolve-model.js';
@@ -45,7 +46,7 @@ export async function openBoard(
     logSeverityLevel: 3,
     extra: { session: { intra_op: { allow_spinning: '0' }, inter_op: { allow_spinning: '0' } } },
   });
-  return new OnnxDetector({ session, ...bindModel(model, session), scoreMin: model.manifest.thresholds.score });
+  return new OnnxDetector(new ModelRun({ session, ...bindModel(model, session) }));
 }
 
 /** A JPEG as RGB. */

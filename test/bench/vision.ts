@@ -10,6 +10,7 @@ import type { RgbPicture } from '../../edge/capture/frame.js';
 import { decodePicture } from '../../edge/capture/picture-decoder.js';
 import { VisionSettings } from '../../edge/vision/config.js';
 import { bindModel, createSession, loadDetector } from '../../edge/vision/detect/load-detector.js';
+import { PictureTensor } from '../../edge/vision/detect/picture-tensor.js';
 import { trackEventToRecordFields } from '../../edge/vision/event/track-event.js';
 import { resolveModel } from '../../edge/vision/model/resolve-model.js';
 import { CameraPipeline } from '../../edge/vision/pipeline.js';
@@ -124,8 +125,10 @@ const wholePath = (decode: (i: number) => Promise<RgbPicture>, gate: boolean, cl
     await Promise.all(acks);
   });
 
-// Fills the tensor once: bare runs compute on a real picture.
-inputs.fill(first, [0, 0, first.widthPx, first.heightPx], model.manifest.thresholds.score);
+// Bare runs compute on a real picture.
+const firstTensor = new PictureTensor(model.manifest.input);
+firstTensor.fill(first, [0, 0, first.widthPx, first.heightPx]);
+inputs.feed(firstTensor.data, model.manifest.thresholds.score);
 const decoded: RgbPicture[] = [];
 for (const jpeg of clip) decoded.push(await decodePicture(jpeg));
 const fromJpeg = (i: number) => decodePicture(clip[i] ?? new Uint8Array());

@@ -6,6 +6,7 @@ import type { ValueShape } from '../model/onnx-file.js';
 import { modelInvalid, type ResolvedModel, resolveModel } from '../model/resolve-model.js';
 import { DECODER_BUILDERS } from './decoders/decoder-table.js';
 import { bindInputs } from './model-inputs.js';
+import { ModelRun } from './model-run.js';
 import { OnnxDetector } from './onnx-detector.js';
 
 export type LoadDetectorOptions = {
@@ -21,21 +22,23 @@ export type LoadDetectorOptions = {
  * Reads, checks and loads a model, and runs it once on grey so that a wrong one fails here and not on the first frame.
  * @throws OperationError `model-missing`, `model-invalid`, `manifest-invalid`.
  */
-export async function loadDetector(options: LoadDetectorOptions): Promise<OnnxDetector> {
-  const model = await resolveModel(options.modelPath);
-  const session = await createSession(model, options.threads ?? 1);
+export async function loadModelRun({ modelPath, threads }: Omit<LoadDetectorOptions, 'scoreMin'>): Promise<ModelRun> {
+  const model = await resolveModel(modelPath);
+  const session = await createSession(model, threads ?? 1);
   try {
-    const detector = new OnnxDetector({ session, ...bindModel(model, session), scoreMin: scoreMinOf(model, options) });
-    await detector.detect(greyPicture(), {});
-    return detector;
+    const run = new ModelRun({ session, ...bindModel(model, session) });
+    // On grey, in a detector of its own: the memory its pictures take is given back.
+    await new OnnxDetector(run).detect(greyPicture());
+    return run;
   } catch (cause) {
     await session.release();
     throw modelInvalid(model.path, messageOf(cause), { cause });
   }
 }
 
-function scoreMinOf(model: ResolvedModel, options: LoadDetectorOptions): number {
-  return options.scoreMin ?? model.manifest.thresholds.score;
+/** A detector in this thread. @throws OperationError as `loadModelRun`. */
+export async function loadDetector({ scoreMin, ...options }: LoadDetectorOptions): Promise<OnnxDetector> {
+  return new OnnxDetector(await loadModelRun(options), scoreMin);
 }
 
 /** The two ends of a loaded model: how a picture gets in, how boxes come out. */

@@ -1,18 +1,15 @@
 import { Tensor } from 'onnxruntime-node';
-import type { RgbPicture } from '../../capture/frame.js';
-import type { BoxXyxyPx } from '../box.js';
 import type { ModelManifest } from '../model/manifest.js';
 import type { ValueShape } from '../model/onnx-file.js';
 import { fits, formatDims, listOutputs } from './decoders/output-shape.js';
-import type { InputGeometry } from './input-geometry.js';
-import { PictureTensor } from './picture-tensor.js';
+import { type PictureData, pictureDims } from './picture-tensor.js';
 
-/** What is fed to one model: tensors made once, filled again for every picture. */
+/** What is fed to one model: tensors made once; that of the picture is a view of whatever it is made from. */
 export type ModelInputs = {
-  /** As of the last `fill`; its tensors are filled again by the next. */
+  /** As of the last `feed`; zeros before. */
   readonly feeds: Readonly<Record<string, Tensor>>;
-  /** Writes the region and the score floor into the tensors. @returns where the region lies in the input. */
-  fill(picture: RgbPicture, region: BoxXyxyPx, scoreMin: number): InputGeometry;
+  /** From now on this picture is fed, and this score floor where the model wants one. */
+  feed(picture: PictureData, scoreMin: number): void;
 };
 
 /**
@@ -22,10 +19,10 @@ export type ModelInputs = {
  */
 export function bindInputs(manifest: ModelManifest, inputs: readonly ValueShape[]): ModelInputs {
   const { input, extraInputs } = manifest;
-  const picture = new PictureTensor(input);
+  const dims = pictureDims(input);
   const pictureName = input.name ?? onlyOther(inputs, manifest);
-  checkInput(inputs, pictureName, input.dtype, picture.dims);
-  const feeds: Record<string, Tensor> = { [pictureName]: pictureFeed(picture) };
+  checkInput(inputs, pictureName, input.dtype, dims);
+  const feeds: Record<string, Tensor> = {};
   const floors: Float32Array[] = [];
   for (const { name, feed } of extraInputs) {
     if (feed === 'input-size-wh') {
@@ -42,25 +39,30 @@ export function bindInputs(manifest: ModelManifest, inputs: readonly ValueShape[
       feeds[name] = new Tensor('float32', floor, [1]);
     }
   }
-  const left = inputs.find(({ name }) => !(name in feeds));
+  const left = inputs.find(({ name }) => name !== pictureName && !(name in feeds));
   if (left !== undefined) {
     throw new RangeError(`the manifest does not say what to feed input ${left.name} ${formatDims(left.dims)}`);
   }
+  let fed = input.dtype === 'float32' ? new Float32Array(volumeOf(dims)) : new Uint8Array(volumeOf(dims));
+  feeds[pictureName] = pictureFeed(fed, dims);
   return {
     feeds,
-    fill(rgb, region, scoreMin) {
+    feed(picture, scoreMin) {
       for (const floor of floors) floor[0] = scoreMin;
-      const before = picture.data;
-      const geometry = picture.fill(rgb, region);
-      if (picture.data !== before) feeds[pictureName] = pictureFeed(picture);
-      return geometry;
+      if (picture === fed) return;
+      fed = picture;
+      feeds[pictureName] = pictureFeed(picture, dims);
     },
   };
 }
 
-function pictureFeed({ data, dims }: PictureTensor): Tensor {
+function pictureFeed(data: PictureData, dims: readonly number[]): Tensor {
   if (data instanceof Float32Array) return new Tensor('float32', data, dims);
   return new Tensor('uint8', data, dims);
+}
+
+function volumeOf(dims: readonly number[]): number {
+  return dims.reduce((product, dim) => product * dim, 1);
 }
 
 function onlyOther(inputs: readonly ValueShape[], { extraInputs }: ModelManifest): string {

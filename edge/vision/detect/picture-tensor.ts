@@ -15,24 +15,29 @@ const TABLES_MAX = 16;
 const SCALE_AT = 0;
 const TENSOR_AT = 64;
 
+/** A picture as a model takes it: f32 or u8, NCHW or NHWC as its manifest says, batch 1. */
+export type PictureData = Float32Array<ArrayBuffer> | Uint8Array<ArrayBuffer>;
+
+/** The shape of a model's picture input. */
+export function pictureDims({ layout, widthPx, heightPx }: ModelInput): readonly [number, number, number, number] {
+  return layout === 'nchw' ? [1, 3, heightPx, widthPx] : [1, heightPx, widthPx, 3];
+}
+
 /**
  * The picture input of one model: turns a picture, or a region of it, into the model's tensor in one pass over its rows.
- * The tensor is f32 or u8, NCHW or NHWC as the manifest says, batch 1.
  */
 export class PictureTensor {
-  readonly dims: readonly [number, number, number, number];
   readonly #input: ModelInput;
   readonly #kernel = new ResizeKernel();
   readonly #length: number;
   readonly #known = new Map<string, ResizeTables>();
-  #data: Float32Array | Uint8Array;
+  #data: PictureData;
   #loaded: ResizeTables | undefined;
   #borderOf = '';
 
   constructor(input: ModelInput) {
     const { widthPx, heightPx } = input;
     this.#input = input;
-    this.dims = input.layout === 'nchw' ? [1, 3, heightPx, widthPx] : [1, heightPx, widthPx, 3];
     this.#length = 3 * widthPx * heightPx;
     this.#data = this.#reserve(TENSOR_AT + this.#tensorBytes());
     const scale = new Float32Array(this.#kernel.buffer, SCALE_AT, 8);
@@ -44,7 +49,7 @@ export class PictureTensor {
   }
 
   /** The tensor; valid until the next `fill`, which may put another buffer in its place. */
-  get data(): Float32Array | Uint8Array {
+  get data(): PictureData {
     return this.#data;
   }
 
@@ -52,8 +57,10 @@ export class PictureTensor {
    * Writes the region into `data`.
    * @param region integer pixels inside the picture, not empty.
    * @returns where the region lies in the input, to map boxes back.
+   * @throws RangeError for a picture or a region that are not what they say.
    */
   fill(picture: RgbPicture, region: BoxXyxyPx): InputGeometry {
+    check(picture, region);
     const geometry = planGeometry(this.#input, region);
     const rowBytes = picture.widthPx * 3;
     const start = geometry.regionY * rowBytes + geometry.regionX * 3;
@@ -153,11 +160,22 @@ export class PictureTensor {
     return this.#length * (this.#input.dtype === 'float32' ? 4 : 1);
   }
 
-  #reserve(bytes: number): Float32Array | Uint8Array {
+  #reserve(bytes: number): PictureData {
     this.#kernel.reserve(bytes);
     const { buffer } = this.#kernel;
     if (this.#data?.buffer === buffer) return this.#data;
     if (this.#input.dtype === 'uint8') return new Uint8Array(buffer, TENSOR_AT, this.#length);
     return new Float32Array(buffer, TENSOR_AT, this.#length);
   }
+}
+
+// The pixels are read without looking at each index: a wrong region would read the next row or nothing.
+function check({ widthPx, heightPx, data }: RgbPicture, region: BoxXyxyPx): void {
+  if (data.length !== widthPx * heightPx * 3) {
+    throw new RangeError(`a picture of ${widthPx}x${heightPx} came with ${data.length} bytes`);
+  }
+  const [x1, y1, x2, y2] = region;
+  const inside = x1 >= 0 && y1 >= 0 && x2 <= widthPx && y2 <= heightPx && x1 < x2 && y1 < y2;
+  if (inside && region.every(Number.isInteger)) return;
+  throw new RangeError(`region ${region.join(', ')} is not whole pixels inside ${widthPx}x${heightPx}`);
 }

@@ -6,9 +6,9 @@ import { NewestSlot } from '../../../edge/capture/newest-slot.js';
 const never = new AbortController().signal;
 const settled = () => new Promise((resolve) => setImmediate(resolve));
 
-function setUp() {
+function setUp(takenMax?: number) {
   const buffers = new FrameBuffers();
-  const slot = new NewestSlot(buffers);
+  const slot = new NewestSlot(buffers, takenMax);
   const frame = (index: number): Frame => {
     const data = buffers.acquire(12);
     data.fill(index);
@@ -85,6 +85,21 @@ describe('newest wins', () => {
   });
 });
 
+describe('a taker of two at a time', () => {
+  test('keeps both, and gives back the older one for the next', async () => {
+    const { buffers, slot, frame, firstByteOf } = setUp(2);
+    const taken: (Frame | undefined)[] = [];
+    for (let i = 1; i < 50; i++) {
+      slot.put(frame(i));
+      expect(await slot.ready(never)).toBe(true);
+      taken.push(slot.takeNow());
+      expect(taken.slice(-2).map(firstByteOf)).toEqual(i === 1 ? [1] : [i - 1, i]);
+    }
+    // Two at the taker, one being written.
+    expect(buffers.made).toBe(3);
+  });
+});
+
 describe('every frame', () => {
   test('waits until the one before was taken, so that none is replaced', async () => {
     const { slot, frame } = setUp();
@@ -111,6 +126,17 @@ describe('every frame', () => {
     const putting = slot.putWhenFree(frame(1), stop.signal);
     stop.abort(new Error('enough'));
     await expect(putting).rejects.toThrow('enough');
+  });
+
+  test('is not offered any more once the camera is closed, although what waited was discarded for it', async () => {
+    const { slot, frame } = setUp();
+    slot.put(frame(0));
+    const stop = new AbortController();
+    const putting = slot.putWhenFree(frame(1), stop.signal);
+    slot.discard();
+    stop.abort(new Error('closed'));
+    await expect(putting).rejects.toThrow('closed');
+    expect(slot.takeNow()).toBeUndefined();
   });
 });
 

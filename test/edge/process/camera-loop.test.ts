@@ -1,5 +1,8 @@
-import { resolve } from 'node:path';
-import { describe, expect, it } from 'vitest';
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join, resolve } from 'node:path';
+import sharp from 'sharp';
+import { afterEach, describe, expect, it } from 'vitest';
 import { SystemClock } from '../../../base/clock.js';
 import { openLog } from '../../../base/log.js';
 import { Random } from '../../../base/random.js';
@@ -58,15 +61,80 @@ class BlockingDetector implements Detector {
   async close() {}
 }
 
+/** Sees a person at a place that the picture's level tells, when it is let: one answer after the other, in order. */
+class LetDetector implements Detector {
+  readonly labels = ['person'];
+  readonly inputWidthPx = 32;
+  readonly inputHeightPx = 32;
+  readonly #waiting: (() => void)[] = [];
+  calls = 0;
+  inFlightMax = 0;
+
+  get inFlight(): number {
+    return this.#waiting.length;
+  }
+
+  async detect({ data, widthPx, heightPx }: RgbPicture) {
+    this.calls++;
+    const x = ((data[0] ?? 0) / 255) * (widthPx / 2);
+    const box: BoxXyxyPx = [x, 0, x + widthPx / 2, heightPx];
+    const answered = new Promise<void>((resolve) => this.#waiting.push(resolve));
+    this.inFlightMax = Math.max(this.inFlightMax, this.inFlight);
+    await answered;
+    return [{ classId: 0, label: 'person', score: 0.9, box }];
+  }
+
+  let(): void {
+    this.#waiting.shift()?.();
+  }
+
+  async close() {}
+}
+
+const folders: string[] = [];
+afterEach(() => {
+  for (const folder of folders.splice(0)) rmSync(folder, { recursive: true });
+});
+
+/** Grey pictures, each two levels lighter than the one before, as a recording. */
+async function greyRecording(count: number): Promise<string> {
+  const folder = mkdtempSync(join(tmpdir(), 'vedette-loop-'));
+  folders.push(folder);
+  const pictures = Array.from({ length: count }, (_, i) => {
+    const grey = { r: 10 + 2 * i, g: 10 + 2 * i, b: 10 + 2 * i };
+    return sharp({ create: { width: 64, height: 48, channels: 3, background: grey } })
+      .jpeg()
+      .toBuffer();
+  });
+  const path = join(folder, 'grey.mjpeg');
+  writeFileSync(path, Buffer.concat(await Promise.all(pictures)));
+  return path;
+}
+
+const RECORDED = { motion: { enabled: false }, regions: { mode: 'whole' }, tracker: { hitsMin: 1, confirmMs: 0 } };
+
 function settingsOf(config: Readonly<Record<string, unknown>>) {
   const { source, ...settings } = CameraConfig.parse(config);
   return { settings, feed: feedOf(source, { clock: new SystemClock(), simCommand: [] }) };
 }
 
-function freeTurns(): Turns {
+function freeTurns(places = 1): Turns {
   const turns = new Turns(new SystemClock());
-  turns.open(1);
+  turns.open(places);
   return turns;
+}
+
+/** A loop over frames that are all looked at, with two places, and what it reports. */
+function loopOver(detector: Detector, source: Readonly<Record<string, unknown>>, looksAhead: boolean) {
+  const reports: VisionReport[] = [];
+  const loop = new CameraLoop({
+    ...{ id: 'front', ...settingsOf({ source, ...RECORDED }), detector, turns: freeTurns(2), looksAhead },
+    ...{ modelScoreMin: 0.3, firstTrackId: 1, audits: false, clock: new SystemClock(), random: new Random('test') },
+    log: openLog('test', 'silent'),
+    report: (report) => reports.push(report),
+  });
+  const tracks = () => reports.flatMap((report) => (report.type === 'track' ? [report] : []));
+  return { loop, tracks };
 }
 
 describe('the loop of one camera', () => {
@@ -211,6 +279,81 @@ describe('the loop of one camera', () => {
     loop.adjust({ scoresMin: {} });
     await eventually(() => lastCount() === 1, 'the person is believed again');
     stop.abort();
+    await run;
+  });
+});
+
+describe('a recording, of which every frame is looked at', () => {
+  const FRAMES = 12;
+
+  async function play(looksAhead: boolean) {
+    const detector = new LetDetector();
+    const source = { driver: 'file', path: await greyRecording(FRAMES), fps: 'max', loop: false };
+    const { loop, tracks } = loopOver(detector, source, looksAhead);
+    const stop = new AbortController();
+    const run = loop.run(stop.signal);
+    const isOver = run.then(() => true);
+    // Whatever may be begun is begun before each answer.
+    for (let i = 0; i < FRAMES; i++) {
+      const most = looksAhead && i > 0 && i < FRAMES - 1 ? 2 : 1;
+      await eventually(() => detector.inFlight === most, `look ${i}: ${most} in flight`);
+      detector.let();
+    }
+    expect(await isOver).toBe(true);
+    const { looked, inferences } = loop.tick().counters;
+    expect({ looked, inferences, calls: detector.calls }).toEqual({
+      ...{ looked: FRAMES, inferences: FRAMES, calls: FRAMES },
+    });
+    const seen = tracks().map(({ capturedAtMs: _, ...track }) => track);
+    const times = tracks().map(({ capturedAtMs }) => capturedAtMs - (tracks()[0]?.capturedAtMs ?? 0));
+    return { seen, times, inFlightMax: detector.inFlightMax };
+  }
+
+  it('has its next frame begun while the one before is looked at, and tells the same', async () => {
+    const [one, ahead] = [await play(false), await play(true)];
+    expect(one.inFlightMax).toBe(1);
+    expect(ahead.inFlightMax).toBe(2);
+    expect(ahead.seen).toEqual(one.seen);
+    expect(ahead.times).toEqual(one.times);
+    expect(one.seen.map(({ ev }) => ev)).toEqual(expect.arrayContaining(['new', 'end']));
+  });
+
+  it('ends what both frames find that were begun when the camera was closed', async () => {
+    const detector = new LetDetector();
+    const source = { driver: 'file', path: await greyRecording(FRAMES), fps: 'max' };
+    const { loop, tracks } = loopOver(detector, source, true);
+    const stop = new AbortController();
+    const run = loop.run(stop.signal);
+    await eventually(() => detector.inFlight === 1, 'the first is looked at');
+    detector.let();
+    await eventually(() => detector.inFlight === 2, 'two are begun');
+    loop.adjust({ scoresMin: {}, paused: 'by operator' });
+    detector.let();
+    detector.let();
+    await eventually(() => tracks().at(-1)?.ev === 'end', 'what was open has ended');
+    expect(tracks().filter(({ ev }) => ev === 'new').length).toBe(tracks().filter(({ ev }) => ev === 'end').length);
+    expect(detector.inFlight).toBe(0);
+    expect(loop.busyMs).toBe(0);
+    stop.abort();
+    await run;
+  });
+
+  it('waits for the newest frame of a camera, whatever its detector can do', async () => {
+    const detector = new LetDetector();
+    const argv = [process.execPath, resolve('test/data/bin/pipe-camera.mjs'), 'good', '100000'];
+    const { loop } = loopOver(detector, { driver: 'sim', seed: '1', argv }, true);
+    const stop = new AbortController();
+    const run = loop.run(stop.signal);
+    for (let i = 0; i < 4; i++) {
+      await eventually(() => detector.inFlight === 1, 'one is looked at');
+      const { frames = 0 } = loop.tick().counters;
+      await eventually(() => (loop.tick().counters.frames ?? 0) > frames + 2, 'more have come');
+      detector.let();
+    }
+    expect(detector.inFlightMax).toBe(1);
+    await eventually(() => detector.inFlight === 1, 'the last one');
+    stop.abort();
+    detector.let();
     await run;
   });
 });

@@ -1,7 +1,7 @@
 import { afterEach, describe, expect, it } from 'vitest';
 import { Random } from '../../../base/random.js';
 import type { RgbPicture } from '../../../edge/capture/frame.js';
-import { detectorCount, viewCount } from '../../../edge/process/detector-count.js';
+import { detectorCount, needsThread, viewCount } from '../../../edge/process/detector-count.js';
 import { DetectorPool } from '../../../edge/process/detector-pool.js';
 import { SharingConfig } from '../../../edge/sharing/config.js';
 import { loadDetector } from '../../../edge/vision/detect/load-detector.js';
@@ -51,6 +51,17 @@ describe('how many detectors a node runs', () => {
   });
 });
 
+describe('a thread of its own for the only detector', () => {
+  it.each([
+    [{ offers: false, recordings: 0, cores: 4 }, false],
+    [{ offers: true, recordings: 0, cores: 1 }, true],
+    [{ offers: false, recordings: 1, cores: 2 }, true],
+    [{ offers: false, recordings: 1, cores: 1 }, false],
+  ] as const)('%o: %s', (node, expected) => {
+    expect(needsThread(node)).toBe(expected);
+  });
+});
+
 describe('a pool of detectors', () => {
   it('sees in every picture what one detector sees, whoever looks and in whatever order', async () => {
     const pictures = scenes(8);
@@ -70,6 +81,23 @@ describe('a pool of detectors', () => {
       await again.detect(first, { region, scoreMin: 0.2 }),
     );
     await again.close();
+  });
+
+  it('makes ready what its thread looks at next, and no more', async () => {
+    const pictures = scenes(3);
+    const pool = await open(1);
+    const expected = [];
+    for (const picture of pictures) expected.push(await pool.detect(picture, {}));
+    // Their pixels are gone as soon as each is made ready: the third waits for the first.
+    const copies = pictures.map((picture) => ({ ...picture, data: Uint8Array.from(picture.data) }));
+    const looking = copies.map((copy) => pool.detect(copy, {}));
+    for (const { data } of copies.slice(0, 2)) data.fill(0);
+    expect(await Promise.all(looking)).toEqual(expected);
+    const late = copies.map((copy, i) => ({ ...copy, data: Uint8Array.from(pictures[i]?.data ?? []) }));
+    const lateLooking = late.map((copy) => pool.detect(copy, {}));
+    late[2]?.data.fill(0);
+    expect((await Promise.all(lateLooking))[2]).toEqual([]);
+    expect(pool.busyMs).toBeGreaterThan(0);
   });
 
   it('does not read pixels that change after the call: the frame goes back to its camera', async () => {

@@ -288,6 +288,27 @@ describe('the pipeline', () => {
     expect(events).toEqual(['3 new 1 y2 325', '10 end 1 y2 163', '13 new 2 y2 325']);
   });
 
+  test('looks ahead only where the next frame is sure to be looked at whole', async () => {
+    const small: RgbPicture = { ...BLANK, widthPx: 320, heightPx: 240 };
+    const detector = new WorldDetector([walker({ x: 100, fromS: 0 })], NO_FAULTS, 1);
+    const gated = build(detector, {});
+    await gated.process(BLANK, START_MS, 0);
+    expect(gated.lookAhead(BLANK), 'what it does depends on what moves').toBeUndefined();
+
+    const whole = build(detector, { motion: { enabled: false } });
+    expect(whole.lookAhead(BLANK), 'the first frame is of a size nobody knows').toBeUndefined();
+    await whole.process(BLANK, START_MS, 0);
+    expect(whole.lookAhead(small), 'a frame of another size ends what is open first').toBeUndefined();
+    const callsBefore = whole.state.detectorCalls;
+    const ahead = whole.lookAhead(BLANK);
+    expect(ahead).toBeDefined();
+    const { stats } = await whole.process(BLANK, START_MS, 100, ahead);
+    expect(stats).toMatchObject({ detectorCalls: 1 });
+    expect(whole.state.detectorCalls).toBe(callsBefore + 1);
+    whole.end(START_MS);
+    expect(whole.lookAhead(BLANK), 'after an end the next is a first frame again').toBeUndefined();
+  });
+
   test('passes the failure of a detector on and goes on with the next frame', async () => {
     const world = new WorldDetector([walker({ x: 100, fromS: 0 })], NO_FAULTS, 1);
     let failures = 2;
