@@ -2,6 +2,7 @@ import { parseJson } from '../../protocol/codec.js';
 import { field, Program, until } from '../system/demo-run.js';
 import { childrenOf, Site, visionOf } from '../system/site.js';
 import { cpuMs, rssMiB } from './process-cost.js';
+import { type StoppedTurns, takeTurns } from './stopped-turns.js';
 
 const SETTLE_MS = 5_000;
 const START_MS = 60_000;
@@ -16,6 +17,8 @@ export type NodeRun = {
   readonly measureMs: number;
   /** How long it runs before it is watched; default 5 s. */
   readonly settleMs?: number;
+  /** Then it is watched again, in turns of a second between which it is stopped and something else is done. */
+  readonly turns?: StoppedTurns;
   /** As shipped: a heartbeat every 10 s, health once a minute. Frames, lag and latency are then not told. */
   readonly isAsShipped?: boolean;
 };
@@ -24,6 +27,8 @@ export type NodeRun = {
 export type NodeCost = {
   /** Frames looked at per second, all cameras together, by its heartbeats. */
   readonly fps: number;
+  /** Frames it took in each turn, per second. */
+  readonly turnFps: readonly number[];
   /** Share of one core, without the capture program, 0..1 and more. */
   readonly cpu: number;
   /** Of it, the main process. */
@@ -75,14 +80,17 @@ export async function watchNode(run: NodeRun): Promise<NodeCost> {
     const beats = listener.payloads('beat').slice(before.beats);
     const fpsOf = (beat: unknown, id: string) => Number(field(beat, 'cameras', id, 'fps') ?? 0);
     const fps = mean(beats.map((beat) => ids.reduce((sum, id) => sum + fpsOf(beat, id), 0)));
+    const latenciesMs = stamped.latenciesMs().slice(before.records);
+    const turnFps = run.turns === undefined ? [] : await takeTurns({ main: edge.child.pid ?? 0, vision }, run.turns);
     return {
       fps,
+      turnFps,
       cpu: usedMs / elapsedMs,
       mainCpu: (ofMain(edge) - before.mainMs) / elapsedMs,
       cpuMsPerFrame: (usedMs * 1000) / elapsedMs / fps,
       lagsMs: beats.map((beat) => Number(field(beat, 'loopLagMs') ?? 0)),
       rssMiB: residentMiB,
-      latenciesMs: stamped.latenciesMs().slice(before.records),
+      latenciesMs,
     };
   } finally {
     await site.close();
