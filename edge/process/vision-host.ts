@@ -44,9 +44,9 @@ export function visionRepairMs(limits: Pick<VisionLimits, 'frameDeadlineMs' | 's
  * Pictures live outside the JavaScript heap; what is inside it is small and short-lived, and a leak should show early.
  * Small young generations and one helper thread of the engine save 20 to 35 MiB of the 175 the process has without.
  */
-const CHILD_FLAGS = ['--max-old-space-size=128', '--max-semi-space-size=2', '--v8-pool-size=1'];
+export const VISION_FLAGS = ['--max-old-space-size=128', '--max-semi-space-size=2', '--v8-pool-size=1'];
 /** Each heap of the C library keeps what its threads freed; two for all threads keep 3 to 5 MiB less. */
-const CHILD_ENV = { MALLOC_ARENA_MAX: '2' };
+export const VISION_ENVIRONMENT = { MALLOC_ARENA_MAX: '2' };
 const STOP_DEADLINE_MS = 3000;
 /** A life that lasted this long was a good one: the next failure starts the backoff anew. */
 const GOOD_LIFE_MS = 60_000;
@@ -146,8 +146,8 @@ export class VisionHost {
     const child = fork(new URL('./vision-child.js', import.meta.url), {
       serialization: 'advanced',
       stdio: ['ignore', 'ignore', 'inherit', 'ipc'],
-      execArgv: [...CHILD_FLAGS],
-      env: { ...CHILD_ENV, ...ownEnvironment(), [LIFE_VARIABLE]: mark },
+      execArgv: [...VISION_FLAGS],
+      env: { ...VISION_ENVIRONMENT, ...ownEnvironment(), [LIFE_VARIABLE]: mark },
     });
     const callOff = child.pid === undefined ? () => {} : watchOver({ pid: child.pid, mark }, log);
     this.#child = child;

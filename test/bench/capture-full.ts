@@ -1,10 +1,10 @@
 import { execFileSync } from 'node:child_process';
 import { existsSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { SystemClock } from '../../base/clock.js';
 import { bindModel, createSession } from '../../edge/vision/detect/load-detector.js';
 import { type ResolvedModel, resolveModel } from '../../edge/vision/model/resolve-model.js';
-import { bareRunOf } from './bare-run.js';
+import type { BareTurn } from './bare-child.js';
+import { BareProcess } from './bare-process.js';
 import { type BenchResult, summarise, withRatio } from './bench-report.js';
 import { type NodeCost, watchNode } from './capture-node.js';
 import { percentile } from './percentile.js';
@@ -92,33 +92,27 @@ export async function compareWithBare(path: string, parts: FullParts): Promise<B
 }
 
 async function takeTurns(model: ResolvedModel, size: Size, { video, folder, measureMs }: FullParts): Promise<Turns> {
-  const session = await createSession(model, 1);
-  const runOnce = bareRunOf(session, bindModel(model, session));
-  for (let i = 0; i < 10; i++) await runOnce();
-  const bareFps: number[] = [];
-  const cpu = { ms: 0, runs: 0 };
-  const between = async () => {
-    const before = process.cpuUsage();
-    const { fps, runs } = await rateOf(runOnce, BARE_TURN_MS);
-    const { user, system } = process.cpuUsage(before);
-    bareFps.push(fps);
-    cpu.ms += (user + system) / 1000;
-    cpu.runs += runs;
-  };
-  await between();
-  const camera = {
-    source: { driver: 'file', path: rawClip(video, folder, size), fps: 'max' },
-    motion: { enabled: false },
-    regions: { mode: 'whole' },
-    snapshot: { enabled: false },
-  };
-  const { widthPx, heightPx } = size;
-  // As ffmpeg writes it: PPM.
-  const frameBytes = `P6\n${widthPx} ${heightPx}\n255\n`.length + widthPx * heightPx * 3;
-  const turns = { count: Math.ceil(measureMs / 1000), frameBytes, between };
-  const node = await watchNode({ camera, modelPath: model.path, measureMs, settleMs: SETTLE_MS, turns });
-  await session.release();
-  return { node, bareFps, bareCpuMs: cpu.ms / cpu.runs };
+  const bare = await BareProcess.start(model.path);
+  try {
+    const taken: BareTurn[] = [];
+    const between = async () => void taken.push(await bare.takeTurn(BARE_TURN_MS));
+    await between();
+    const camera = {
+      source: { driver: 'file', path: rawClip(video, folder, size), fps: 'max' },
+      motion: { enabled: false },
+      regions: { mode: 'whole' },
+      snapshot: { enabled: false },
+    };
+    const { widthPx, heightPx } = size;
+    // As ffmpeg writes it: PPM.
+    const frameBytes = `P6\n${widthPx} ${heightPx}\n255\n`.length + widthPx * heightPx * 3;
+    const turns = { count: Math.ceil(measureMs / 1000), frameBytes, between };
+    const node = await watchNode({ camera, modelPath: model.path, measureMs, settleMs: SETTLE_MS, turns });
+    const bareCpuMs = taken.reduce((sum, { cpuMsPerRun }) => sum + cpuMsPerRun, 0) / taken.length;
+    return { node, bareFps: taken.map(({ fps }) => fps), bareCpuMs };
+  } finally {
+    await bare.end();
+  }
 }
 
 /** Bare runs whose outputs are left to the collector, frames/s. */
@@ -127,17 +121,12 @@ async function bareLeft(model: ResolvedModel, measureMs: number): Promise<number
   const { inputs, decoder } = bindModel(model, session);
   const runOnce = async () => void (await session.run(inputs.feeds, decoder.outputNames));
   for (let i = 0; i < 10; i++) await runOnce();
-  const { fps } = await rateOf(runOnce, measureMs);
+  const startedMs = performance.now();
+  let runs = 0;
+  for (; performance.now() - startedMs < measureMs; runs++) await runOnce();
+  const fps = (runs * 1000) / (performance.now() - startedMs);
   await session.release();
   return fps;
-}
-
-async function rateOf(work: () => Promise<void>, measureMs: number): Promise<{ fps: number; runs: number }> {
-  const clock = new SystemClock();
-  const startedMs = clock.monoMs();
-  let runs = 0;
-  for (; clock.monoMs() - startedMs < measureMs; runs++) await work();
-  return { fps: (runs * 1000) / (clock.monoMs() - startedMs), runs };
 }
 
 /**
