@@ -21,7 +21,7 @@ const ModelConfig = z.strictObject({
     .union([z.int().min(1).max(16), z.literal('auto')])
     .default('auto')
     .describe(
-      'detectors that run at once; auto: one per camera, source and offer there may be, at most one per core but one. Each takes the memory of the model again',
+      'detectors that run at once; auto: one per camera, source and offer there may be, for a file read at fps max without a motion gate as many as fit, at most one per core but one. Each takes the memory of the model again',
     ),
 });
 

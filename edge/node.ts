@@ -284,7 +284,7 @@ export class EdgeNode {
       modelPath,
       threads: config.model.threads,
       instances: detectorCount(config.model.instances, {
-        views: viewCount(Object.keys(config.cameras).length, config.sharing),
+        views: viewCount(Object.values(config.cameras), config.sharing),
         cores: availableParallelism(),
         threads: config.model.threads,
       }),

@@ -42,6 +42,8 @@ export type CameraOptions = {
   readonly log: Log;
   /** Called when `ok`, `reason` or `detail` changes. Must not throw. */
   readonly onState: (status: CameraStatus) => void;
+  /** Frames its taker works on at a time; default 1. */
+  readonly takenMax?: number;
   /** No frame for so long: the driver hangs. Default: 10 frame intervals, at least 5 s. */
   readonly stallMs?: number;
   /** The same picture for so long: the camera is frozen (live cameras only). Default 30 s. */
@@ -98,8 +100,7 @@ export class Camera {
     };
     const intervalMs = traits.fps === undefined ? 0 : 1000 / traits.fps;
     this.#stallMs = options.stallMs ?? Math.max(STALL_MS_MIN, STALL_INTERVALS * intervalMs);
-    // Of a recording the next one is begun while the one before is looked at.
-    this.slot = new NewestSlot(this.#buffers, traits.every ? 2 : 1);
+    this.slot = new NewestSlot(this.#buffers, options.takenMax);
   }
 
   /** Resolves when `signal` aborts or the source has ended for good; never rejects for anything a driver does. */

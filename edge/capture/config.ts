@@ -2,6 +2,7 @@ import { z } from 'zod';
 import { OperationError } from '../../base/errors.js';
 import { describeIssues } from '../../protocol/codec.js';
 import { PICTURE_SIDE_PX_MAX } from './limits.js';
+import { isRecording } from './recording.js';
 import { DECODERS, HttpSource, RpicamSource, RtspSource, V4l2Source } from './stream/stream-config.js';
 
 const SidePx = z.int().min(16).max(PICTURE_SIDE_PX_MAX);
@@ -147,5 +148,5 @@ export function sourceTraits(config: SourceConfig): SourceTraits {
     return { live: true, repeats, every: false, once: false, fps: config.fps };
   }
   const fps = typeof config.fps === 'number' ? config.fps : undefined;
-  return { live: false, repeats: true, every: config.fps === 'max', once: !config.loop, fps };
+  return { live: false, repeats: true, every: isRecording(config), once: !config.loop, fps };
 }

@@ -11,8 +11,8 @@ export type ReplacedCause = (typeof REPLACED_CAUSES)[number];
 
 /**
  * Holds the newest frame for one taker. A frame that was not taken when the next comes is replaced and counted: the
- * taker sees the present or nothing. A frame's buffer is the taker's until it takes the next, or that after it where it
- * works on two at a time.
+ * taker sees the present or nothing. A frame's buffer is the taker's until it has taken so many more as
+ * it works on at a time.
  */
 export class NewestSlot {
   readonly #buffers: FrameBuffers;
@@ -64,7 +64,7 @@ export class NewestSlot {
   }
 
   /**
-   * Waits until a frame waits to be taken. The frame taken before (that before it, of two) goes back to its driver.
+   * Waits until a frame waits to be taken. The oldest of those it works on goes back to its driver.
    * @returns false when the camera has ended and nothing waits.
    * @throws the signal's reason.
    */
@@ -80,7 +80,7 @@ export class NewestSlot {
     }
   }
 
-  /** Takes the newest frame, if one waits. The frame taken before (that before it, of two) goes back to its driver. */
+  /** Takes the newest frame, if one waits. The oldest of those it works on goes back to its driver. */
   takeNow(): Frame | undefined {
     this.#giveBackTaken();
     const taken = this.#waiting;

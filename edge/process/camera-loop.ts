@@ -34,8 +34,8 @@ export type CameraLoopOptions = {
   readonly turns: Turns;
   /** Where its frames may be looked at by others. */
   readonly offers?: OfferBox;
-  /** The detector takes a call while it looks: the next frame of a recording is then ready when the one before is done. */
-  readonly looksAhead?: boolean;
+  /** Frames of a recording that are begun while the one before them is looked at; default none. */
+  readonly aheadMax?: number;
   /** The model's own score threshold, 0..1. */
   readonly modelScoreMin: number;
   /** First track number that is free in this epoch. */
@@ -85,10 +85,14 @@ export class CameraLoop {
   #digest: string | undefined;
   #isOk = false;
   #isEndDue = false;
-  /** Frames begun and not done with: one, or two where it looks ahead. */
+  /** A recording's frames are all looked at, so the next one is known; of a camera it is the newest when its turn comes. */
+  readonly #aheadMax: number;
+  /** Frames begun and not done with. */
   #begun = 0;
   /** The look at the frame begun last. */
-  #before = Promise.resolve();
+  #last = Promise.resolve();
+  /** Looks that are not waited for yet, the oldest first. */
+  readonly #ahead: Promise<void>[] = [];
 
   constructor(options: CameraLoopOptions) {
     const { id, feed, settings, modelScoreMin, clock, random, log } = options;
@@ -100,9 +104,11 @@ export class CameraLoop {
     const isLive = !feed.traits.repeats && !asItCame;
     const candidates = { camera: id, isLive, asItCame, scoreMin: modelScoreMin, clock };
     this.#candidates = options.audits ? new CandidateMaker(candidates) : undefined;
+    this.#aheadMax = feed.traits.every && options.offers === undefined ? (options.aheadMax ?? 0) : 0;
     this.#camera = new Camera({
       id,
       ...driver,
+      takenMax: 1 + this.#aheadMax,
       clock,
       random,
       log,
@@ -126,12 +132,12 @@ export class CameraLoop {
     const capture = this.#camera.run(signal);
     try {
       while (await this.#camera.slot.ready(signal)) await this.#takeTurn(signal);
-      await this.#before;
+      await this.#last;
     } catch (error) {
       if (!signal.aborted) throw error;
     } finally {
       await capture;
-      await this.#before.catch(() => {});
+      await this.#last.catch(() => {});
       this.#endTracks();
     }
   }
@@ -211,22 +217,25 @@ export class CameraLoop {
       });
       const picture = await this.#decode(frame);
       const ahead = this.#lookAhead(picture);
-      await this.#before;
       isHandedOver = true;
-      this.#before = this.#look(frame, picture, ahead).finally(() => this.#endTurn(turn));
-      // Its failure is told to whoever waits for it next.
-      if (ahead === undefined) await this.#before;
-      else this.#before.catch(() => {});
+      const look = this.#last.then(() => this.#look(frame, picture, ahead)).finally(() => this.#endTurn(turn));
+      this.#last = look;
+      await (ahead === undefined ? look : this.#goOn(look));
     } finally {
       if (!isHandedOver) this.#endTurn(turn);
     }
   }
 
-  // A recording's frames are all looked at, so the next one is known; of a camera the newest is, when its turn comes.
+  // Whoever waits for a look hears of its failure.
+  async #goOn(look: Promise<void>): Promise<void> {
+    look.catch(() => {});
+    this.#ahead.push(look);
+    while (this.#ahead.length > this.#aheadMax) await this.#ahead.shift();
+  }
+
   #lookAhead(picture: RgbPicture | undefined): Promise<readonly Detection[]> | undefined {
-    const { looksAhead, feed } = this.#options;
-    if (looksAhead !== true || !feed.traits.every || this.#offering !== undefined) return undefined;
-    const ahead = picture === undefined ? undefined : this.#pipeline.lookAhead(picture);
+    if (this.#aheadMax === 0 || picture === undefined) return undefined;
+    const ahead = this.#pipeline.lookAhead(picture);
     ahead?.catch(() => {});
     return ahead;
   }

@@ -1,9 +1,10 @@
 import type { DeepReadonly } from '../../base/config.js';
+import { isRecording } from '../capture/recording.js';
 import type { SharingConfig } from '../sharing/config.js';
 
 /**
  * How many detectors a node runs at once. More than there are frames to look at are of no use: a camera looks at one at a
- * time. One core stays free of them where there are several, for capture, records and the link.
+ * time, a recording at as many as there are detectors. One core stays free of them where there are several, for capture, records and the link.
  * @param configured of the configuration; `auto` chooses by the board.
  */
 export function detectorCount(
@@ -18,9 +19,14 @@ export function detectorCount(
 /** Looks for others that detectors are started for. `offersMax` is what may wait: a board of many cores would fill its memory. */
 const OFFERED_VIEWS = 4;
 
+type CameraViews = {
+  readonly source: { readonly driver: string; readonly fps?: unknown };
+  readonly motion: { readonly enabled: boolean };
+};
+
 /** Frames a node may have to look at at a time: of its cameras, of sources it may watch, of others that offer some. */
 export function viewCount(
-  cameras: number,
+  cameras: readonly CameraViews[],
   {
     sources,
     sourcesMax,
@@ -28,7 +34,8 @@ export function viewCount(
     offersMax,
   }: Pick<DeepReadonly<SharingConfig>, 'sources' | 'sourcesMax' | 'offers' | 'offersMax'>,
 ): number {
-  return cameras + (sources ? sourcesMax : 0) + (offers ? Math.min(offersMax, OFFERED_VIEWS) : 0);
+  if (!offers && cameras.some(looksAhead)) return Number.POSITIVE_INFINITY;
+  return cameras.length + (sources ? sourcesMax : 0) + (offers ? Math.min(offersMax, OFFERED_VIEWS) : 0);
 }
 
 /**
@@ -42,4 +49,9 @@ export function needsThread(node: {
   readonly cores: number;
 }): boolean {
   return node.offers || (node.recordings > 0 && node.cores > 1);
+}
+
+// What a motion gate lets through depends on what was seen before.
+function looksAhead({ source, motion }: CameraViews): boolean {
+  return isRecording(source) && !motion.enabled;
 }

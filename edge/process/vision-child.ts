@@ -65,7 +65,7 @@ async function run(start: StartVision): Promise<void> {
   // Jitter of retries only; two cameras of one node must not retry in step.
   const randomOf = (id: string) => new Random(`${start.node}/${id}/${process.pid}`);
   const shared = { ...(start.offers ? { offers } : {}), audits: start.audits };
-  const parts = { detector, turns, ...shared, looksAhead: isInThread, modelScoreMin, clock, log, report };
+  const parts = { detector, turns, ...shared, aheadMax: isInThread ? instances : 0, modelScoreMin, clock, log, report };
   const loops = cameras.map(({ id, ...camera }) => {
     const firstTrackId = start.firstTrackIds[id] ?? 1;
     return [id, new CameraLoop({ ...parts, ...camera, id, firstTrackId, random: randomOf(id) })] as const;
@@ -80,7 +80,7 @@ async function run(start: StartVision): Promise<void> {
   // Looks for others are decoded ahead, too.
   looks.open(detector, start.offers ? places : instances);
   const placesFor = (views: number) => (start.offers ? places : Math.min(Math.max(views, 1), places));
-  const views = loops.length + (isInThread ? recordings : 0);
+  const views = loops.length + (isInThread ? recordings * instances : 0);
   turns.open(placesFor(views));
   sources.open({
     ...{ ...parts, random: randomOf('sources') },

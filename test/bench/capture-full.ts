@@ -107,7 +107,8 @@ async function takeTurns(model: ResolvedModel, size: Size, { video, folder, meas
     // As ffmpeg writes it: PPM.
     const frameBytes = `P6\n${widthPx} ${heightPx}\n255\n`.length + widthPx * heightPx * 3;
     const turns = { count: Math.ceil(measureMs / 1000), frameBytes, between };
-    const node = await watchNode({ camera, modelPath: model.path, measureMs, settleMs: SETTLE_MS, turns });
+    const one = { threads: 1, instances: 1 };
+    const node = await watchNode({ camera, modelPath: model.path, ...one, measureMs, settleMs: SETTLE_MS, turns });
     const bareCpuMs = taken.reduce((sum, { cpuMsPerRun }) => sum + cpuMsPerRun, 0) / taken.length;
     return { node, bareFps: taken.map(({ fps }) => fps), bareCpuMs };
   } finally {

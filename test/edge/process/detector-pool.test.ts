@@ -44,10 +44,22 @@ describe('how many detectors a node runs', () => {
 
   it('counts what it may have to look at for others', () => {
     const nothing = SharingConfig.parse({ sourcesMax: 16, offersMax: 4 });
-    expect(viewCount(1, nothing)).toBe(1);
-    expect(viewCount(0, { ...nothing, sources: true })).toBe(16);
-    expect(viewCount(2, { ...nothing, sources: true, offers: true })).toBe(22);
-    expect(viewCount(2, { ...nothing, offers: true, offersMax: 64 }), 'what may wait starts no detectors').toBe(6);
+    const camera = { source: { driver: 'sim', fps: 10 }, motion: { enabled: true } };
+    expect(viewCount([camera], nothing)).toBe(1);
+    expect(viewCount([], { ...nothing, sources: true })).toBe(16);
+    expect(viewCount([camera, camera], { ...nothing, sources: true, offers: true })).toBe(22);
+    const many = { ...nothing, offers: true, offersMax: 64 };
+    expect(viewCount([camera, camera], many), 'what may wait starts no detectors').toBe(6);
+  });
+
+  it('counts as many as fit for a recording whose frames are all looked at, whatever they show', () => {
+    const nothing = SharingConfig.parse({});
+    const recording = { source: { driver: 'file', fps: 'max' }, motion: { enabled: false } };
+    expect(viewCount([recording], nothing)).toBe(Number.POSITIVE_INFINITY);
+    expect(detectorCount('auto', { views: viewCount([recording], nothing), cores: 4, threads: 1 })).toBe(3);
+    expect(viewCount([{ ...recording, motion: { enabled: true } }], nothing)).toBe(1);
+    expect(viewCount([{ ...recording, source: { driver: 'file', fps: 10 } }], nothing)).toBe(1);
+    expect(viewCount([recording], { ...nothing, offers: true, offersMax: 4 }), 'others may look at them').toBe(5);
   });
 });
 
