@@ -32,9 +32,46 @@ export function createCellPlane(widthPx: number, heightPx: number): CellPlane {
 
 /** Fills a plane with the block means of a picture of the size the plane was made for. */
 export function fillCellPlane(plane: CellPlane, picture: RgbPicture): void {
+  const stepPx = Math.max(1, Math.floor(plane.cellPx / SAMPLES_PER_SIDE));
+  if (plane.cellPx === SAMPLES_PER_SIDE * stepPx) fillFromFours(plane, picture, stepPx);
+  else fillFromAny(plane, picture, stepPx);
+}
+
+// Widths of 640, 1280 and 1920: four samples a side, two of each row. The same as below without its loops, in half the time.
+function fillFromFours(
+  { widthCells, heightCells, cellPx, luma, chroma }: CellPlane,
+  picture: RgbPicture,
+  stepPx: number,
+) {
+  const rgb = picture.data;
+  const rowBytes = picture.widthPx * 3;
+  const step = stepPx * 3;
+  const line = stepPx * rowBytes;
+  const [b, c, d, e] = [2 * step, line + step, line + 3 * step, 2 * line];
+  const [f, g, h] = [2 * line + 2 * step, 3 * line + step, 3 * line + 3 * step];
+  const sum = (i: number) =>
+    (rgb[i] ?? 0) +
+    (rgb[i + b] ?? 0) +
+    (rgb[i + c] ?? 0) +
+    (rgb[i + d] ?? 0) +
+    (rgb[i + e] ?? 0) +
+    (rgb[i + f] ?? 0) +
+    (rgb[i + g] ?? 0) +
+    (rgb[i + h] ?? 0);
+  for (let cy = 0, out = 0; cy < heightCells; cy++) {
+    let i = cy * cellPx * rowBytes;
+    for (let cx = 0; cx < widthCells; cx++, out++, i += cellPx * 3) {
+      const red = sum(i);
+      const blue = sum(i + 2);
+      luma[out] = (2 * red + 5 * sum(i + 1) + blue) / 64;
+      chroma[out] = (red - blue) / 16;
+    }
+  }
+}
+
+function fillFromAny(plane: CellPlane, picture: RgbPicture, stepPx: number): void {
   const { widthCells, heightCells, cellPx, luma, chroma } = plane;
   const rgb = picture.data;
-  const stepPx = Math.max(1, Math.floor(cellPx / SAMPLES_PER_SIDE));
   const isSparse = cellPx >= 2 * stepPx;
   const rowBytes = picture.widthPx * 3;
   const stepBytes = stepPx * 3 * (isSparse ? 2 : 1);

@@ -45,6 +45,36 @@ describe('cell plane', () => {
     expect(plane.luma[2 * 160 + 3]).toBeCloseTo(255, 3);
     expect(plane.luma.reduce((sum, cell) => sum + cell, 0)).toBeCloseTo(255, 2);
   });
+
+  test.each([
+    [640, 480],
+    [1280, 720],
+    [768, 432],
+    [330, 250],
+    [100, 60],
+  ])('of %dx%d a cell is the mean of the white fields of its block', (widthPx, heightPx) => {
+    const random = new Random(widthPx);
+    const data = Uint8Array.from({ length: widthPx * heightPx * 3 }, () => random.int(256));
+    const plane = createCellPlane(widthPx, heightPx);
+    const { cellPx, widthCells } = plane;
+    fillCellPlane(plane, { kind: 'rgb', widthPx, heightPx, data });
+    const stepPx = Math.max(1, Math.floor(cellPx / 4));
+    for (const cell of [0, 1, widthCells - 1, widthCells + 2, plane.luma.length - 1]) {
+      const [x, y] = [(cell % widthCells) * cellPx, Math.floor(cell / widthCells) * cellPx];
+      const sums = [0, 0, 0, 0];
+      for (let row = 0; row * stepPx < cellPx; row++) {
+        for (let column = 0; column * stepPx < cellPx; column++) {
+          if (cellPx > 1 && (row + column) % 2 === 1) continue;
+          const at = ((y + row * stepPx) * widthPx + x + column * stepPx) * 3;
+          for (let colour = 0; colour < 3; colour++) sums[colour] = (sums[colour] ?? 0) + (data[at + colour] ?? 0);
+          sums[3] = (sums[3] ?? 0) + 1;
+        }
+      }
+      const [red = 0, green = 0, blue = 0, samples = 0] = sums;
+      expect(plane.luma[cell]).toBeCloseTo((2 * red + 5 * green + blue) / (8 * samples), 3);
+      expect(plane.chroma[cell]).toBeCloseTo((red - blue) / (2 * samples), 3);
+    }
+  });
 });
 
 const scene = (seed: number, cells = 4800) => {
