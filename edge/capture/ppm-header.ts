@@ -3,6 +3,8 @@ import { PICTURE_PIXELS_MAX, PICTURE_SIDE_PX_MAX } from './limits.js';
 /** Longest header ffmpeg writes: `P6\n16384 16384\n255\n`; anything longer is not one. */
 export const PPM_HEADER_BYTES_MAX = 20;
 
+const LATIN1 = new TextDecoder('latin1');
+
 export type PpmHeader = { readonly widthPx: number; readonly heightPx: number; readonly headerBytes: number };
 
 /**
@@ -11,7 +13,7 @@ export type PpmHeader = { readonly widthPx: number; readonly heightPx: number; r
  * @returns undefined if it is not one, or larger than any picture we take.
  */
 export function parsePpmHeader(bytes: Uint8Array): PpmHeader | undefined {
-  const text = new TextDecoder('latin1').decode(bytes.subarray(0, PPM_HEADER_BYTES_MAX));
+  const text = LATIN1.decode(bytes.subarray(0, PPM_HEADER_BYTES_MAX));
   const match = /^P6\n(\d{1,5}) (\d{1,5})\n255\n/.exec(text);
   if (match === null) return undefined;
   const widthPx = Number(match[1]);
