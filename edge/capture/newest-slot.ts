@@ -11,8 +11,7 @@ export type ReplacedCause = (typeof REPLACED_CAUSES)[number];
 
 /**
  * Holds the newest frame for one taker. A frame that was not taken when the next comes is replaced and counted: the
- * taker sees the present or nothing. A frame's buffer is the taker's until it has taken so many more as
- * it works on at a time.
+ * taker sees the present or nothing. A frame's buffer is the taker's until it takes as many more as it works on at a time.
  */
 export class NewestSlot {
   readonly #buffers: FrameBuffers;

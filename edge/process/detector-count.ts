@@ -4,7 +4,8 @@ import type { SharingConfig } from '../sharing/config.js';
 
 /**
  * How many detectors a node runs at once. More than there are frames to look at are of no use: a camera looks at one at a
- * time, a recording at as many as there are detectors. One core stays free of them where there are several, for capture, records and the link.
+ * time, a recording at as many as there are detectors. One core stays free of them where there are several, for capture,
+ * records and the link.
  * @param configured of the configuration; `auto` chooses by the board.
  */
 export function detectorCount(

@@ -45,7 +45,10 @@ export class DetectorThread {
     return this.#waiting.length;
   }
 
-  /** The picture's memory goes with the call: it has no length until the reply brings it back. @throws Error when the thread is gone. */
+  /**
+   * The picture's memory goes with the call: it has no length until the reply brings it back.
+   * @throws Error when the thread is gone.
+   */
   look(call: DetectorCall): Promise<DetectorReply> {
     if (this.#ended !== undefined) return Promise.reject(this.#ended);
     return new Promise((resolve, reject) => {
