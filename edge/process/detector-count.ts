@@ -40,9 +40,9 @@ export function viewCount(
 }
 
 /**
- * Whether the only detector of a node has a thread of its own; several have. Each costs some 25 MiB with its model. In the thread of the
- * cameras it saves them a message; for the length of each of its runs nothing else is done there: no picture goes to
- * others or comes from them, and the next frame of a recording is not made ready.
+ * Whether the only detector of a node has a thread of its own; several have. Each costs some 25 MiB with its model. In the
+ * thread of the cameras it saves them a message; for the length of each of its runs nothing else is done there: no picture
+ * goes to others or comes from them, and the next frame of a recording is not made ready.
  */
 export function needsThread(node: {
   readonly offers: boolean;
