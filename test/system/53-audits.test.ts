@@ -10,8 +10,10 @@ import { endProgram, Site } from './site.js';
 // driver can do, and nothing it says of itself is false.
 
 const HONEST = ['cam1', 'cam2'];
-/** Until a fault is found: a camera that starts, a head every ten seconds, six audits a minute, a loaded machine. */
-/** One of a wrong board's results in ten may show, and what is audited becomes rarer while none does. */
+/**
+ * Until a fault is found: a camera that starts, a head every ten seconds, six audits a minute, a loaded machine. Of exchanged
+ * colours one result in ten is disputed, and two have to be.
+ */
 const FOUND_MS = 600_000;
 
 type Wrong = {
