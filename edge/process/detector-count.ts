@@ -46,13 +46,14 @@ export function viewCount(
  */
 export function needsThread(node: {
   readonly offers: boolean;
+  /** Cameras that look ahead. */
   readonly recordings: number;
   readonly cores: number;
 }): boolean {
   return node.offers || (node.recordings > 0 && node.cores > 1);
 }
 
-// What a motion gate lets through depends on what was seen before.
-function looksAhead({ source, motion }: CameraViews): boolean {
+/** Whether its next frame is known, and sure to be looked at: what a motion gate lets through depends on what was seen before. */
+export function looksAhead({ source, motion }: CameraViews): boolean {
   return isRecording(source) && !motion.enabled;
 }

@@ -8,7 +8,7 @@ import { CameraConfig } from '../camera-config.js';
 import { feedOf } from '../capture/source-factory.js';
 import { loadDetector } from '../vision/detect/load-detector.js';
 import { CameraLoop } from './camera-loop.js';
-import { needsThread } from './detector-count.js';
+import { looksAhead, needsThread } from './detector-count.js';
 import { DetectorPool } from './detector-pool.js';
 import { timeLook } from './first-look.js';
 import { LookDesk } from './look-desk.js';
@@ -53,9 +53,10 @@ async function run(start: StartVision): Promise<void> {
   const { modelPath, threads, instances } = start;
   const cameras = Object.entries(start.cameras).map(([id, config]) => {
     const { source, ...settings } = CameraConfig.parse(config);
-    return { id, feed: feedOf(source, { clock, simCommand: start.simCommand }), settings };
+    const isAhead = looksAhead({ source, motion: settings.motion });
+    return { id, feed: feedOf(source, { clock, simCommand: start.simCommand }), settings, isAhead };
   });
-  const recordings = cameras.filter(({ feed }) => feed.traits.every).length;
+  const recordings = cameras.filter(({ isAhead }) => isAhead).length;
   const node = { offers: start.offers, recordings, cores: availableParallelism() };
   const isInThread = instances > 1 || needsThread(node);
   const pool = isInThread ? await DetectorPool.open({ modelPath, threads, instances }) : undefined;
@@ -66,9 +67,9 @@ async function run(start: StartVision): Promise<void> {
   const randomOf = (id: string) => new Random(`${start.node}/${id}/${process.pid}`);
   const shared = { ...(start.offers ? { offers } : {}), audits: start.audits };
   const parts = { detector, turns, ...shared, aheadMax: isInThread ? instances : 0, modelScoreMin, clock, log, report };
-  const loops = cameras.map(({ id, ...camera }) => {
+  const loops = cameras.map(({ id, feed, settings }) => {
     const firstTrackId = start.firstTrackIds[id] ?? 1;
-    return [id, new CameraLoop({ ...parts, ...camera, id, firstTrackId, random: randomOf(id) })] as const;
+    return [id, new CameraLoop({ ...parts, id, feed, settings, firstTrackId, random: randomOf(id) })] as const;
   });
   const firstLookMs = start.tellsWork ? await timeLook(detector, clock) : 0;
   for (const [id, loop] of loops) {
