@@ -16,14 +16,13 @@ export class BareProcess {
       execArgv: [...VISION_FLAGS],
       env: { ...process.env, ...VISION_ENVIRONMENT },
     });
-    await once(child, 'message');
+    await answerOf(child);
     return new BareProcess(child);
   }
 
   async takeTurn(measureMs: number): Promise<BareTurn> {
     this.#child.send(measureMs);
-    const [turn] = await once(this.#child, 'message');
-    return turn;
+    return await answerOf(this.#child);
   }
 
   async end(): Promise<void> {
@@ -31,4 +30,16 @@ export class BareProcess {
     this.#child.kill();
     await isOver;
   }
+}
+
+// One that dies answers nothing more.
+function answerOf(child: ChildProcess): Promise<BareTurn> {
+  return new Promise((resolve, reject) => {
+    const onExit = (code: number | null) => reject(new Error(`the process of bare runs ended with ${code}`));
+    child.once('exit', onExit);
+    child.once('message', (turn: BareTurn) => {
+      child.off('exit', onExit);
+      resolve(turn);
+    });
+  });
 }

@@ -1,3 +1,4 @@
+import { setTimeout as sleep } from 'node:timers/promises';
 import { parseJson } from '../../protocol/codec.js';
 import { field, Program, until } from '../system/demo-run.js';
 import { childrenOf, Site, visionOf } from '../system/site.js';
@@ -136,8 +137,4 @@ function ofMain(edge: Program): number {
 
 function mean(values: readonly number[]): number {
   return values.reduce((sum, value) => sum + value, 0) / Math.max(1, values.length);
-}
-
-function sleep(delayMs: number): Promise<void> {
-  return new Promise((resolve) => setTimeout(resolve, delayMs));
 }

@@ -26,7 +26,8 @@ const WORDS = {
   about: `drivers: frames/s and processor time per frame of each way a picture gets in.
 full:    a real node on raw frames as fast as they go, every frame through the model, against bare session.run, in turns of a
          second: the node's processes are stopped while the bare model runs. With frames of the video's size and of the size
-         the model takes (widthPx of the source), decoded before, so that ffmpeg only hands them over. With the fixtures on YOLOX-Nano, FastestDet and the built-in model; the other parts take the first model.
+         the model takes (widthPx of the source), decoded before, so that ffmpeg only hands them over. With
+         the fixtures on YOLOX-Nano, FastestDet and the built-in model; the other parts take the first model.
          --model FILE,FILE: on these.
 still:   a real node on a picture in which nothing happens, at 5 frames/s.
 live:    a real node on the simulated camera: capture to mosquitto_sub, lag, memory.

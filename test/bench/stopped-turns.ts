@@ -1,4 +1,5 @@
 import { readFileSync } from 'node:fs';
+import { setTimeout as sleep } from 'node:timers/promises';
 
 /** After a stop the pipe is full and the frame that was looked at is old: so long nothing is counted. */
 const WARM_MS = 300;
@@ -52,8 +53,4 @@ function textOf(path: string): string {
   } catch {
     return '';
   }
-}
-
-function sleep(delayMs: number): Promise<void> {
-  return new Promise((resolve) => setTimeout(resolve, delayMs));
 }
